@@ -1,0 +1,27 @@
+/** Names and ports: small types that keep one kind of text or number from being used as another. */
+declare const brand: unique symbol;
+type Brand<T, Name extends string> = T & { readonly [brand]: Name };
+
+/** `namespace/name` of a namespaced object; just `name` for Node and Namespace. */
+export type ObjectName = Brand<string, 'ObjectName'>;
+export type NodeName = Brand<string, 'NodeName'>;
+/** 1–65535, host byte order. */
+export type Port = Brand<number, 'Port'>;
+export type Protocol = 'TCP' | 'UDP' | 'SCTP';
+export const PROTOCOLS: readonly Protocol[] = ['TCP', 'UDP', 'SCTP'];
+
+export function objectName(namespace: string, name: string): ObjectName {
+  return (namespace === '' ? name : `${namespace}/${name}`) as ObjectName;
+}
+
+/** The port, or undefined when the value is not an integer from 1 to 65535. */
+export function parsePort(value: unknown): Port | undefined {
+  return Number.isInteger(value) && (value as number) >= 1 && (value as number) <= 65535
+    ? (value as Port)
+    : undefined;
+}
+
+/** Orders text by code unit: the same everywhere, whatever the locale. */
+export function compareText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
