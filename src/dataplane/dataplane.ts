@@ -1,0 +1,52 @@
+/** What every backend of the dataplane offers the agent. */
+import type { Rows, RowsChange } from '../model/rows.ts';
+
+/** What one application of rows did to the kernel. */
+export interface ApplyReport {
+  readonly elementsAdded: number;
+  readonly elementsRemoved: number;
+  readonly chainsAdded: number;
+  readonly chainsRemoved: number;
+  /** Netlink messages' bytes of the transaction; 0: nothing had to change and nothing was sent. */
+  readonly bytes: number;
+  /** Wall time from diff to the kernel's acknowledgement, milliseconds. */
+  readonly durationMs: number;
+  /** Conntrack entries deleted because they pinned a client to something that is gone (A60, A61). */
+  readonly conntrackDeleted: number;
+}
+
+export interface DataplaneStatus {
+  readonly backend: 'nft';
+  /** Version of the chains' skeleton. */
+  readonly skeleton: number;
+  readonly sets: readonly { readonly name: string; readonly elements: number }[];
+  readonly chains: number;
+  /** Times that a third party's change was found and undone. */
+  readonly repairs: number;
+}
+
+export interface Dataplane {
+  /** Makes the kernel hold exactly these rows, writing only the difference from what is there. */
+  sync(rows: Rows): Promise<ApplyReport>;
+  /** Applies a change to rows that `sync` installed; one atomic batch. Rejects with a DataplaneError and changes nothing on failure. */
+  apply(change: RowsChange): Promise<ApplyReport>;
+  /** Calls back when another process changed our table; then `repair` is due. */
+  onForeignChange(listener: () => void): void;
+  /** Reads everything back and restores what differs; reports what it wrote. */
+  repair(): Promise<ApplyReport>;
+  status(): DataplaneStatus;
+  /** Ends sockets and timers; what is in the kernel stays. */
+  close(): Promise<void>;
+}
+
+/** The kernel refused: which call, on what, why. */
+export class DataplaneError extends Error {
+  readonly code: string;
+  readonly object: string;
+  constructor(message: string, options: { code: string; object: string; cause?: unknown }) {
+    super(message, { cause: options.cause });
+    this.name = 'DataplaneError';
+    this.code = options.code;
+    this.object = options.object;
+  }
+}
