@@ -5,6 +5,8 @@ type Brand<T, Name extends string> = T & { readonly [brand]: Name };
 /** `namespace/name` of a namespaced object; just `name` for Node and Namespace. */
 export type ObjectName = Brand<string, 'ObjectName'>;
 export type NodeName = Brand<string, 'NodeName'>;
+/** `Kind/namespace/name`: one object among all kinds (the namespace is empty for Node and Namespace). */
+export type ObjectKey = Brand<string, 'ObjectKey'>;
 /** 1–65535, host byte order. */
 export type Port = Brand<number, 'Port'>;
 export type Protocol = 'TCP' | 'UDP' | 'SCTP';
@@ -12,6 +14,10 @@ export const PROTOCOLS: readonly Protocol[] = ['TCP', 'UDP', 'SCTP'];
 
 export function objectName(namespace: string, name: string): ObjectName {
   return (namespace === '' ? name : `${namespace}/${name}`) as ObjectName;
+}
+
+export function objectKey(kind: string, namespace: string, name: string): ObjectKey {
+  return `${kind}/${namespace}/${name}` as ObjectKey;
 }
 
 /** The port, or undefined when the value is not an integer from 1 to 65535. */

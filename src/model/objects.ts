@@ -27,6 +27,8 @@ export interface NamespaceObject extends Meta {
 export interface NodeObject extends Meta {
   readonly kind: 'Node';
   readonly podCidrs: readonly Prefix[];
+  /** spec.unschedulable; absent is false. Only the standalone control plane asks. */
+  readonly unschedulable?: true;
   /** status.addresses of type InternalIP and ExternalIP, in order. */
   readonly addresses: readonly { readonly type: 'InternalIP' | 'ExternalIP'; readonly address: Address }[];
 }
