@@ -1,0 +1,253 @@
+/*
+ * Load for the connection benchmark: short connections, as a stateless service sees them. The client connects, sends
+ * one byte, reads 64 bytes until the server closes; every connection is a new one, so every one is looked up.
+ *
+ *   traffic server --port PORT [--threads N] [--cpu CPU]
+ *   traffic client --address ADDRESS --port PORT --seconds S [--threads N] [--cpu CPU]
+ *
+ * The client prints one line of JSON: {"connections":…,"errors":…,"seconds":…,"rate":…,"p50us":…,"p99us":…}.
+ * Thread i runs on CPU i, or all of them on --cpu: unpinned threads make the figures jump between two modes.
+ */
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/tcp.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { REPLY_BYTES = 64, MAX_THREADS = 16, EVENTS = 64, TIMEOUT_SECONDS = 2 };
+
+struct settings {
+  const char *address;
+  int port;
+  int threads;
+  int cpu; /* -1: thread i on CPU i */
+  double seconds;
+};
+
+struct worker {
+  pthread_t thread;
+  const struct settings *settings;
+  int index;
+  uint64_t connections;
+  uint64_t errors;
+  uint32_t *latencies_ns; /* one per connection, `capacity` at most */
+  uint64_t capacity;
+};
+
+static double now(void) {
+  struct timespec time;
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return (double)time.tv_sec + (double)time.tv_nsec * 1e-9;
+}
+
+static void fail(const char *what) {
+  fprintf(stderr, "traffic: %s: %s\n", what, strerror(errno));
+  exit(1);
+}
+
+static void pin(const struct worker *worker) {
+  long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+  int cpu = worker->settings->cpu >= 0 ? worker->settings->cpu : worker->index % (int)cpus;
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  CPU_SET(cpu, &set);
+  if (sched_setaffinity(0, sizeof set, &set) != 0) fail("sched_setaffinity");
+}
+
+static int listener(int port) {
+  int on = 1, off = 0;
+  int fd = socket(AF_INET6, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0) fail("socket");
+  setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
+  setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
+  struct sockaddr_in6 address = {.sin6_family = AF_INET6, .sin6_port = htons((uint16_t)port)};
+  if (bind(fd, (struct sockaddr *)&address, sizeof address) != 0) fail("bind");
+  if (listen(fd, 4096) != 0) fail("listen");
+  return fd;
+}
+
+static void accept_all(int listening, int epoll) {
+  int on = 1;
+  for (;;) {
+    int fd = accept4(listening, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd < 0) return;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
+    if (epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) != 0) close(fd);
+  }
+}
+
+static void answer(int fd) {
+  char reply[REPLY_BYTES], request[REPLY_BYTES];
+  memset(reply, 'w', sizeof reply);
+  if (read(fd, request, sizeof request) > 0 && write(fd, reply, sizeof reply) < 0 && errno != EPIPE) {
+    if (errno != ECONNRESET) perror("traffic: reply");
+  }
+  close(fd);
+}
+
+static void *serve(void *argument) {
+  struct worker *worker = argument;
+  pin(worker);
+  int listening = listener(worker->settings->port);
+  int epoll = epoll_create1(EPOLL_CLOEXEC);
+  struct epoll_event event = {.events = EPOLLIN, .data.fd = listening}, events[EVENTS];
+  if (epoll < 0 || epoll_ctl(epoll, EPOLL_CTL_ADD, listening, &event) != 0) fail("epoll");
+  for (;;) {
+    int count = epoll_wait(epoll, events, EVENTS, -1);
+    for (int i = 0; i < count; i++) {
+      if (events[i].data.fd == listening) accept_all(listening, epoll);
+      else answer(events[i].data.fd);
+    }
+  }
+  return NULL;
+}
+
+static struct sockaddr_storage destination(const struct settings *settings, socklen_t *length) {
+  char port[8];
+  snprintf(port, sizeof port, "%d", settings->port);
+  struct addrinfo hints = {.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM}, *found = NULL;
+  int code = getaddrinfo(settings->address, port, &hints, &found);
+  if (code != 0) {
+    fprintf(stderr, "traffic: --address %s: %s\n", settings->address, gai_strerror(code));
+    exit(2);
+  }
+  struct sockaddr_storage address = {0};
+  memcpy(&address, found->ai_addr, found->ai_addrlen);
+  *length = found->ai_addrlen;
+  freeaddrinfo(found);
+  return address;
+}
+
+/* One connection from start to end; 0 if all 64 bytes and the server's close arrived. */
+static int exchange(const struct sockaddr_storage *address, socklen_t length) {
+  struct timeval timeout = {.tv_sec = TIMEOUT_SECONDS};
+  char reply[REPLY_BYTES * 2];
+  size_t received = 0;
+  ssize_t got = -1;
+  int on = 1;
+  int fd = socket(address->ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return -1;
+  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout);
+  setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
+  if (connect(fd, (const struct sockaddr *)address, length) == 0 && write(fd, "?", 1) == 1) {
+    while (received < sizeof reply && (got = read(fd, reply + received, sizeof reply - received)) > 0) {
+      received += (size_t)got;
+    }
+  }
+  int failure = received == REPLY_BYTES && got == 0 ? 0 : errno == 0 ? EPROTO : errno;
+  close(fd);
+  errno = failure;
+  return failure == 0 ? 0 : -1;
+}
+
+static void *load(void *argument) {
+  struct worker *worker = argument;
+  pin(worker);
+  socklen_t length;
+  struct sockaddr_storage address = destination(worker->settings, &length);
+  double start = now(), end = start + worker->settings->seconds;
+  while (start < end) {
+    int failed = exchange(&address, length);
+    double done = now();
+    if (failed != 0) {
+      if (worker->errors++ == 0) fprintf(stderr, "traffic: %s: %s\n", worker->settings->address, strerror(errno));
+    } else {
+      if (worker->connections < worker->capacity) {
+        worker->latencies_ns[worker->connections] = (uint32_t)((done - start) * 1e9);
+      }
+      worker->connections++;
+    }
+    start = done;
+  }
+  return NULL;
+}
+
+static int ascending(const void *left, const void *right) {
+  uint32_t a = *(const uint32_t *)left, b = *(const uint32_t *)right;
+  return a < b ? -1 : a > b;
+}
+
+static void report(struct worker *workers, int threads, double seconds) {
+  uint64_t connections = 0, errors = 0, samples = 0;
+  for (int i = 0; i < threads; i++) {
+    connections += workers[i].connections;
+    errors += workers[i].errors;
+  }
+  uint32_t *all = calloc(connections + 1, sizeof *all);
+  if (all == NULL) fail("calloc");
+  for (int i = 0; i < threads; i++) {
+    uint64_t count = workers[i].connections < workers[i].capacity ? workers[i].connections : workers[i].capacity;
+    memcpy(all + samples, workers[i].latencies_ns, count * sizeof *all);
+    samples += count;
+  }
+  qsort(all, samples, sizeof *all, ascending);
+  double p50 = samples ? all[samples / 2] / 1e3 : 0, p99 = samples ? all[samples * 99 / 100] / 1e3 : 0;
+  printf("{\"connections\":%lu,\"errors\":%lu,\"seconds\":%.3f,\"rate\":%.1f,\"p50us\":%.1f,\"p99us\":%.1f}\n",
+         connections, errors, seconds, (double)connections / seconds, p50, p99);
+  free(all);
+}
+
+static void run_client(const struct settings *settings) {
+  struct worker workers[MAX_THREADS] = {0};
+  double start = now();
+  for (int i = 0; i < settings->threads; i++) {
+    workers[i] = (struct worker){.settings = settings, .index = i, .capacity = 1u << 20};
+    workers[i].latencies_ns = calloc(workers[i].capacity, sizeof(uint32_t));
+    if (workers[i].latencies_ns == NULL) fail("calloc");
+    if (pthread_create(&workers[i].thread, NULL, load, &workers[i]) != 0) fail("pthread_create");
+  }
+  for (int i = 0; i < settings->threads; i++) pthread_join(workers[i].thread, NULL);
+  report(workers, settings->threads, now() - start);
+}
+
+static void run_server(const struct settings *settings) {
+  static struct worker workers[MAX_THREADS];
+  /* The bench's death must not leave a server behind. */
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  signal(SIGPIPE, SIG_IGN);
+  for (int i = 0; i < settings->threads; i++) {
+    workers[i] = (struct worker){.settings = settings, .index = i};
+    if (pthread_create(&workers[i].thread, NULL, serve, &workers[i]) != 0) fail("pthread_create");
+  }
+  pthread_join(workers[0].thread, NULL);
+}
+
+static void usage(void) {
+  fputs("usage: traffic server|client --port PORT [--address ADDRESS] [--seconds S] [--threads N] [--cpu CPU]\n",
+        stderr);
+  exit(2);
+}
+
+int main(int count, char **arguments) {
+  struct settings settings = {.threads = 2, .cpu = -1, .seconds = 1};
+  if (count < 2) usage();
+  for (int i = 2; i + 1 < count; i += 2) {
+    const char *name = arguments[i], *value = arguments[i + 1];
+    if (strcmp(name, "--port") == 0) settings.port = atoi(value);
+    else if (strcmp(name, "--address") == 0) settings.address = value;
+    else if (strcmp(name, "--threads") == 0) settings.threads = atoi(value);
+    else if (strcmp(name, "--cpu") == 0) settings.cpu = atoi(value);
+    else if (strcmp(name, "--seconds") == 0) settings.seconds = atof(value);
+    else usage();
+  }
+  if (settings.port <= 0 || settings.threads < 1 || settings.threads > MAX_THREADS) usage();
+  if (strcmp(arguments[1], "server") == 0) run_server(&settings);
+  else if (strcmp(arguments[1], "client") == 0 && settings.address != NULL) run_client(&settings);
+  else usage();
+  return 0;
+}
