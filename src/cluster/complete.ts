@@ -1,0 +1,35 @@
+/** The control plane in one step: a whole set of objects, completed. */
+import type { NodeObject, Problem, WeirObject } from '../model/objects.ts';
+import { createControlPlane } from './control-plane.ts';
+import type { ClusterOptions } from './options.ts';
+
+/** The node of a set of manifests that declares none. */
+const ONLY_NODE: NodeObject = {
+  kind: 'Node',
+  namespace: '',
+  name: 'node',
+  uid: '',
+  labels: {},
+  annotations: {},
+  createdAtMs: null,
+  deleting: false,
+  podCidrs: [],
+  addresses: [],
+};
+
+/**
+ * Completes objects as an API server with its controllers would: nodes, pods and Services get their addresses and
+ * ports, slices follow from selectors, Endpoints are mirrored, namespaces exist. The result depends only on the set of
+ * objects, not on their order, and completing it again changes nothing. Without any Node there is one, named `node`.
+ */
+export function completeObjects(
+  objects: readonly WeirObject[],
+  options: ClusterOptions,
+): { readonly objects: readonly WeirObject[]; readonly problems: readonly Problem[] } {
+  const hasNode = objects.some((object) => object.kind === 'Node');
+  const all = hasNode ? objects : [...objects, ONLY_NODE];
+  const { changes, problems } = createControlPlane(options).apply(
+    all.map((object) => ({ type: 'set', object })),
+  );
+  return { objects: changes.flatMap((change) => (change.type === 'set' ? [change.object] : [])), problems };
+}

@@ -1,0 +1,189 @@
+/**
+ * Reads unknown JSON field by field. A `Field` is a place in an object: its path, its value and the list of findings
+ * that all places of the object share. Readers return undefined for what is absent or refused; they never throw, so
+ * that one pass finds everything that is wrong with an object.
+ */
+import { type Address, type Prefix, parseAddress, parsePrefix } from '../model/address.ts';
+import { type Port, parsePort } from '../model/names.ts';
+import type { Labels } from '../model/objects.ts';
+
+/** What is wrong at a field; becomes a Problem once the object is known. */
+export interface Finding {
+  readonly severity: 'error' | 'warning';
+  readonly field: string;
+  readonly reason: string;
+  readonly message: string;
+  readonly remedy: string;
+}
+
+export interface Field {
+  /** Path below the object, e.g. `spec.ports[0].port`; `''` for the object itself. */
+  readonly path: string;
+  /** undefined where absent; JSON null counts as absent, as in the API server. */
+  readonly value: unknown;
+  /** Shared by all fields of the object; refuse and warn add to it. */
+  readonly findings: Finding[];
+}
+
+export function rootField(value: unknown, findings: Finding[]): Field {
+  return { path: '', value: value ?? undefined, findings };
+}
+
+/** The field `name` below `parent`; refuses the parent when it is something other than an object. */
+export function childField(parent: Field, name: string): Field {
+  const path = parent.path === '' ? name : `${parent.path}.${name}`;
+  const record = readRecord(parent);
+  const value = record !== undefined && Object.hasOwn(record, name) ? record[name] : undefined;
+  return { path, value: value ?? undefined, findings: parent.findings };
+}
+
+/** The field at the end of `names`, each below the one before. */
+export function fieldAt(start: Field, ...names: readonly string[]): Field {
+  return names.reduce(childField, start);
+}
+
+export function isPresent(field: Field): boolean {
+  return field.value !== undefined;
+}
+
+/** Records that the object can't be taken as it is. The same field is refused once: the first finding says most. */
+export function refuse(field: Field, reason: string, message: string, remedy: string): undefined {
+  const known = field.findings.some((found) => found.severity === 'error' && found.field === field.path);
+  if (!known) field.findings.push({ severity: 'error', field: field.path, reason, message, remedy });
+  return undefined;
+}
+
+/** Records that the object is taken, but that this field probably does not do what was meant. */
+export function warn(field: Field, reason: string, message: string, remedy: string): void {
+  field.findings.push({ severity: 'warning', field: field.path, reason, message, remedy });
+}
+
+/** The value for messages: short JSON. */
+export function shown(value: unknown): string {
+  const text = JSON.stringify(value) ?? 'nothing';
+  return text.length > 60 ? `${text.slice(0, 57)}...` : text;
+}
+
+export function readRecord(field: Field): Readonly<Record<string, unknown>> | undefined {
+  const { value } = field;
+  if (value === undefined) return undefined;
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+    return value as Readonly<Record<string, unknown>>;
+  }
+  return refuse(field, 'InvalidType', `${shown(value)} is not an object`, 'write it as a mapping of fields');
+}
+
+/** The items of a list; empty when the field is absent or refused. */
+export function readItems(field: Field): readonly Field[] {
+  if (field.value === undefined) return [];
+  if (!Array.isArray(field.value)) {
+    refuse(field, 'InvalidType', `${shown(field.value)} is not a list`, 'write it as a list of items');
+    return [];
+  }
+  return field.value.map((value: unknown, index) => ({
+    path: `${field.path}[${index}]`,
+    value: value ?? undefined,
+    findings: field.findings,
+  }));
+}
+
+export function readText(field: Field): string | undefined {
+  if (field.value === undefined || typeof field.value === 'string') return field.value;
+  return refuse(field, 'InvalidType', `${shown(field.value)} is not text`, 'put the value in quotes');
+}
+
+export function readBoolean(field: Field, fallback: boolean): boolean {
+  if (field.value === undefined) return fallback;
+  if (typeof field.value === 'boolean') return field.value;
+  refuse(
+    field,
+    'InvalidType',
+    `${shown(field.value)} is neither true nor false`,
+    'use true or false, unquoted',
+  );
+  return fallback;
+}
+
+/** An integer from `least` to `most`, both included. */
+export function readInteger(field: Field, least: number, most: number): number | undefined {
+  const { value } = field;
+  if (value === undefined) return undefined;
+  if (typeof value === 'number' && Number.isInteger(value) && value >= least && value <= most) return value;
+  const remedy = `use a whole number from ${least} to ${most}, unquoted`;
+  return refuse(field, 'InvalidValue', `${shown(value)} is not a number from ${least} to ${most}`, remedy);
+}
+
+export function readPort(field: Field): Port | undefined {
+  const port = parsePort(field.value);
+  if (port !== undefined || field.value === undefined) return port;
+  const remedy = 'use a whole number from 1 to 65535, unquoted';
+  return refuse(field, 'InvalidPort', `${shown(field.value)} is not a port number`, remedy);
+}
+
+/** A port where 0 means "not given", as in the fields that the API server fills. */
+export function readOptionalPort(field: Field): Port | null {
+  return field.value === 0 ? null : (readPort(field) ?? null);
+}
+
+/** One of a closed list of words; an empty string counts as absent. */
+export function readChoice<const Choice extends string>(
+  field: Field,
+  choices: readonly Choice[],
+): Choice | undefined {
+  if (field.value === undefined || field.value === '') return undefined;
+  const found = choices.find((choice) => choice === field.value);
+  if (found !== undefined) return found;
+  return refuse(
+    field,
+    'UnsupportedValue',
+    `${shown(field.value)} is not a known value`,
+    `use ${choices.length === 1 ? '' : 'one of '}${choices.join(', ')}`,
+  );
+}
+
+export function readAddress(field: Field): Address | undefined {
+  const text = readText(field);
+  if (text === undefined) return undefined;
+  const address = parseAddress(text);
+  if (address !== undefined) return address;
+  return refuse(field, 'InvalidAddress', `${shown(text)} is not an IP address`, addressRemedy(text));
+}
+
+export function readPrefix(field: Field): Prefix | undefined {
+  const text = readText(field)?.trim();
+  if (text === undefined) return undefined;
+  const prefix = parsePrefix(text);
+  if (prefix !== undefined) return prefix;
+  return refuse(field, 'InvalidCIDR', `${shown(text)} is not a CIDR`, prefixRemedy(text));
+}
+
+/** Text to text, as labels, annotations and selectors are. */
+export function readTextMap(field: Field): Labels {
+  const entries: [string, string][] = [];
+  for (const name of Object.keys(readRecord(field) ?? {})) {
+    const value = readText(childField(field, name));
+    if (value !== undefined) entries.push([name, value]);
+  }
+  return Object.fromEntries(entries);
+}
+
+function addressRemedy(text: string): string {
+  if (/^::ffff:\d+\.\d+/i.test(text)) return `write the IPv4 address itself: ${text.slice(7)}`;
+  if (/^\d+(\.\d+){3}$/.test(text) && /(^|\.)0\d/.test(text)) {
+    const plain = parseAddress(text.replace(/(^|\.)0+(?=\d)/g, '$1'));
+    if (plain !== undefined) return `write it without leading zeros if you mean ${plain}`;
+  }
+  if (text.includes('/')) return 'write the address without a prefix length';
+  if (text.includes('%')) return 'write the address without a zone';
+  return 'use an IPv4 address such as 10.0.0.1 or an IPv6 address such as fd00::1';
+}
+
+function prefixRemedy(text: string): string {
+  const address = parseAddress(text.split('/')[0] ?? '');
+  if (address !== undefined && !text.includes('/')) {
+    return `add the prefix length, ${address}/${address.includes(':') ? 128 : 32} for this one address`;
+  }
+  if (address !== undefined) return 'use a CIDR whose host bits are zero, such as 10.1.0.0/16 or fd00::/64';
+  const remedy = addressRemedy(text.split('/')[0] ?? '');
+  return remedy.startsWith('write') ? remedy : 'use a CIDR such as 10.1.0.0/16 or fd00::/64';
+}

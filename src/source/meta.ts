@@ -1,0 +1,66 @@
+/** metadata, the part that all kinds share. */
+import type { Labels, Meta } from '../model/objects.ts';
+import { childField, type Field, fieldAt, isPresent, readText, readTextMap, refuse, shown } from './field.ts';
+import { isLabelValue, readDnsLabel, readDnsSubdomain } from './name-syntax.ts';
+
+export type Scope = 'cluster' | 'namespaced';
+export type NameSyntax = 'label' | 'subdomain';
+
+/** Reads metadata. Namespaced kinds get the namespace `default` where none is given, as kubectl does. */
+export function readMeta(root: Field, scope: Scope, syntax: NameSyntax): Meta {
+  const metadata = childField(root, 'metadata');
+  return {
+    namespace: scope === 'cluster' ? '' : readNamespace(metadata),
+    name: readName(metadata, syntax),
+    uid: readText(childField(metadata, 'uid')) ?? '',
+    labels: readLabels(childField(metadata, 'labels')),
+    annotations: readTextMap(childField(metadata, 'annotations')),
+    createdAtMs: readTime(childField(metadata, 'creationTimestamp')),
+    deleting: isPresent(childField(metadata, 'deletionTimestamp')),
+  };
+}
+
+/** Labels, each value checked as the API server does. */
+export function readLabels(field: Field): Labels {
+  const labels = readTextMap(field);
+  for (const [name, value] of Object.entries(labels)) {
+    if (isLabelValue(value)) continue;
+    const remedy = 'use at most 63 letters, digits, "-", "_" and ".", with a letter or digit at both ends';
+    refuse(childField(field, name), 'InvalidLabel', `${shown(value)} is not a label value`, remedy);
+  }
+  return labels;
+}
+
+/** metadata.name and metadata.namespace of anything, without judging them; undefined where they are not text. */
+export function peekIdentity(root: Field): { readonly namespace: string | undefined; readonly name: string } {
+  const silent: Field = { ...root, findings: [] };
+  return {
+    namespace: readText(fieldAt(silent, 'metadata', 'namespace')),
+    name: readText(fieldAt(silent, 'metadata', 'name')) ?? '',
+  };
+}
+
+function readNamespace(metadata: Field): string {
+  const field = childField(metadata, 'namespace');
+  return field.value === '' ? 'default' : (readDnsLabel(field) ?? 'default');
+}
+
+function readName(metadata: Field, syntax: NameSyntax): string {
+  const field = childField(metadata, 'name');
+  if (field.value === undefined || field.value === '') {
+    const generated = isPresent(childField(metadata, 'generateName'));
+    const remedy = generated ? 'generateName is not supported here: set metadata.name' : 'set metadata.name';
+    refuse(field, 'MissingName', 'the object has no name', remedy);
+    return '';
+  }
+  return (syntax === 'label' ? readDnsLabel(field) : readDnsSubdomain(field)) ?? '';
+}
+
+function readTime(field: Field): number | null {
+  const text = readText(field);
+  if (text === undefined) return null;
+  const time = Date.parse(text);
+  if (!Number.isNaN(time)) return time;
+  refuse(field, 'InvalidTime', `${shown(text)} is not a time`, 'use RFC 3339, such as 2026-01-31T12:00:00Z');
+  return null;
+}

@@ -1,0 +1,40 @@
+/** The syntax of names as the API server checks it; each check refuses the field with its own remedy. */
+import { type Field, readText, refuse, shown } from './field.ts';
+
+const LABEL = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;
+const SUBDOMAIN = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
+const LABEL_VALUE = /^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$/;
+
+/** A DNS-1123 label: at most 63 of a–z, 0–9 and `-`, with a letter or digit at both ends. */
+export function readDnsLabel(field: Field): string | undefined {
+  const text = readText(field);
+  if (text === undefined || (text.length <= 63 && LABEL.test(text))) return text;
+  const remedy = 'use at most 63 lower-case letters, digits and "-", with a letter or digit at both ends';
+  return refuse(field, 'InvalidName', `${shown(text)} is not a DNS label`, remedy);
+}
+
+/** A DNS-1123 subdomain: labels joined by dots, at most 253 characters. */
+export function readDnsSubdomain(field: Field): string | undefined {
+  const text = readText(field);
+  if (text === undefined || (text.length <= 253 && SUBDOMAIN.test(text))) return text;
+  const remedy =
+    'use at most 253 lower-case letters, digits, "-" and ".", each part beginning and ending with a letter or digit';
+  return refuse(field, 'InvalidName', `${shown(text)} is not a DNS name`, remedy);
+}
+
+/** A container port's name (IANA service name): at most 15 of a–z, 0–9 and single `-`, at least one letter. */
+export function readContainerPortName(field: Field): string | undefined {
+  const text = readText(field);
+  if (text === undefined || isContainerPortName(text)) return text;
+  const remedy = 'use at most 15 lower-case letters, digits and "-", at least one of them a letter';
+  return refuse(field, 'InvalidPortName', `${shown(text)} is not a port name`, remedy);
+}
+
+export function isContainerPortName(text: string): boolean {
+  return text.length <= 15 && LABEL.test(text) && /[a-z]/.test(text) && !text.includes('--');
+}
+
+/** A label's value: at most 63 characters, as selectors and labels have them. */
+export function isLabelValue(text: string): boolean {
+  return text.length <= 63 && LABEL_VALUE.test(text);
+}

@@ -1,0 +1,56 @@
+/** core/v1 Node. */
+import { familyOf, type Prefix } from '../model/address.ts';
+import type { NodeObject } from '../model/objects.ts';
+import {
+  childField,
+  type Field,
+  fieldAt,
+  isPresent,
+  readAddress,
+  readBoolean,
+  readItems,
+  readPrefix,
+  readText,
+  refuse,
+} from './field.ts';
+import { readMeta } from './meta.ts';
+
+/** Findings say what is wrong; the result holds only where none is an error. */
+export function readNodeObject(root: Field): NodeObject {
+  const unschedulable = readBoolean(fieldAt(root, 'spec', 'unschedulable'), false);
+  return {
+    kind: 'Node',
+    ...readMeta(root, 'cluster', 'subdomain'),
+    podCidrs: readPodCidrs(childField(root, 'spec')),
+    ...(unschedulable ? { unschedulable } : {}),
+    addresses: readNodeAddresses(fieldAt(root, 'status', 'addresses')),
+  };
+}
+
+function readPodCidrs(spec: Field): readonly Prefix[] {
+  const [list, single] = [childField(spec, 'podCIDRs'), childField(spec, 'podCIDR')];
+  const fields = isPresent(list) ? readItems(list) : single.value === '' ? [] : [single];
+  const prefixes: Prefix[] = [];
+  for (const field of fields) {
+    const prefix = readPrefix(field);
+    if (prefix === undefined) continue;
+    if (prefixes.some((other) => familyOf(other) === familyOf(prefix))) {
+      const remedy = 'keep at most one IPv4 and one IPv6 CIDR';
+      refuse(field, 'DuplicateFamily', `${prefix} is the second ${familyOf(prefix)} CIDR`, remedy);
+    }
+    prefixes.push(prefix);
+  }
+  return prefixes;
+}
+
+function readNodeAddresses(field: Field): NodeObject['addresses'] {
+  const addresses: NodeObject['addresses'][number][] = [];
+  for (const item of readItems(field)) {
+    const type = readText(childField(item, 'type'));
+    // Hostname, InternalDNS and ExternalDNS are names: nothing a dataplane could match.
+    if (type !== 'InternalIP' && type !== 'ExternalIP') continue;
+    const address = readAddress(childField(item, 'address'));
+    if (address !== undefined) addresses.push({ type, address });
+  }
+  return addresses;
+}

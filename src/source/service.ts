@@ -1,0 +1,161 @@
+/** core/v1 Service. */
+import type { Address, Prefix } from '../model/address.ts';
+import type { ServiceObject } from '../model/objects.ts';
+import {
+  childField,
+  type Field,
+  fieldAt,
+  isPresent,
+  readAddress,
+  readBoolean,
+  readChoice,
+  readInteger,
+  readItems,
+  readOptionalPort,
+  readPrefix,
+  readText,
+  refuse,
+  rootField,
+  warn,
+} from './field.ts';
+import { readLabels, readMeta } from './meta.ts';
+import { readDnsSubdomain } from './name-syntax.ts';
+import { readClusterAddresses } from './service-addresses.ts';
+import { readServicePorts } from './service-ports.ts';
+
+const SOURCE_RANGES_ANNOTATION = 'service.beta.kubernetes.io/load-balancer-source-ranges';
+const TYPES = ['ClusterIP', 'NodePort', 'LoadBalancer', 'ExternalName'] as const;
+const POLICIES = ['Cluster', 'Local'] as const;
+const DEFAULT_AFFINITY_SECONDS = 10800;
+const LONGEST_AFFINITY_SECONDS = 86400;
+
+/** Findings say what is wrong; the result holds only where none is an error. */
+export function readServiceObject(root: Field): ServiceObject {
+  const meta = readMeta(root, 'namespaced', 'label');
+  const spec = childField(root, 'spec');
+  const type = readChoice(childField(spec, 'type'), TYPES) ?? 'ClusterIP';
+  const { clusterIps, ipFamilies, ipFamilyPolicy } = readClusterAddresses(spec, type);
+  if (!isPresent(spec)) refuse(spec, 'MissingValue', 'the Service has no spec', 'add spec with ports');
+  if (type === 'ExternalName') readExternalName(childField(spec, 'externalName'));
+  const service: ServiceObject = {
+    kind: 'Service',
+    ...meta,
+    type,
+    selector: readSelector(childField(spec, 'selector')),
+    clusterIps,
+    ipFamilies,
+    ipFamilyPolicy,
+    ports: readServicePorts(childField(spec, 'ports'), type, clusterIps === 'headless'),
+    externalIps: readAddresses(childField(spec, 'externalIPs')),
+    ...readLoadBalancer(root, spec, meta.annotations[SOURCE_RANGES_ANNOTATION]),
+    externalTrafficPolicy: readChoice(childField(spec, 'externalTrafficPolicy'), POLICIES) ?? 'Cluster',
+    internalTrafficPolicy: readChoice(childField(spec, 'internalTrafficPolicy'), POLICIES) ?? 'Cluster',
+    healthCheckNodePort: readOptionalPort(childField(spec, 'healthCheckNodePort')),
+    publishNotReadyAddresses: readBoolean(childField(spec, 'publishNotReadyAddresses'), false),
+    affinitySeconds: readAffinity(spec),
+    trafficDistribution:
+      readChoice(childField(spec, 'trafficDistribution'), [
+        'PreferSameZone',
+        'PreferClose',
+        'PreferSameNode',
+      ]) ?? null,
+  };
+  warnOfIdleFields(spec, service);
+  return service;
+}
+
+/** null for none; an empty one selects nothing and counts as none, as in the API server. */
+function readSelector(field: Field): ServiceObject['selector'] {
+  const selector = readLabels(field);
+  return Object.keys(selector).length === 0 ? null : selector;
+}
+
+function readExternalName(field: Field): void {
+  const name = readText(field);
+  if (name === undefined || name === '') {
+    const remedy = 'set spec.externalName to the DNS name it stands for';
+    refuse(field, 'MissingValue', 'a Service of type ExternalName needs a name', remedy);
+    return;
+  }
+  // A final dot is allowed in DNS names, and so here.
+  readDnsSubdomain({ ...field, value: name.replace(/\.$/, '') });
+}
+
+function readAddresses(field: Field): readonly Address[] {
+  const addresses = readItems(field).flatMap((item) => {
+    return (
+      readAddress(item) ?? refuse(item, 'MissingValue', 'the address is empty', 'give an IP address') ?? []
+    );
+  });
+  return [...new Set(addresses)];
+}
+
+function readLoadBalancer(root: Field, spec: Field, annotatedRanges: string | undefined) {
+  const className = readText(childField(spec, 'loadBalancerClass'));
+  const ipField = childField(spec, 'loadBalancerIP');
+  return {
+    loadBalancerIngress: readIngress(fieldAt(root, 'status', 'loadBalancer', 'ingress')),
+    loadBalancerSourceRanges: readSourceRanges(
+      root,
+      childField(spec, 'loadBalancerSourceRanges'),
+      annotatedRanges,
+    ),
+    loadBalancerIp: ipField.value === '' ? null : (readAddress(ipField) ?? null),
+    loadBalancerClass: className === undefined || className === '' ? null : className,
+    allocateLoadBalancerNodePorts: readBoolean(childField(spec, 'allocateLoadBalancerNodePorts'), true),
+  };
+}
+
+/** Ingress points that are host names are left out: there is no address to match. */
+function readIngress(field: Field): ServiceObject['loadBalancerIngress'] {
+  return readItems(field).flatMap((item) => {
+    const ipField = childField(item, 'ip');
+    const ipMode = readChoice(childField(item, 'ipMode'), ['VIP', 'Proxy']) ?? 'VIP';
+    const address = ipField.value === '' ? undefined : readAddress(ipField);
+    return address === undefined ? [] : { address, ipMode };
+  });
+}
+
+/** The field wins; the annotation, a comma-separated list, counts where the field is empty. Blanks around are allowed. */
+function readSourceRanges(root: Field, field: Field, annotated: string | undefined): readonly Prefix[] {
+  const items = readItems(field);
+  if (items.length > 0 || annotated === undefined || annotated.trim() === '') {
+    return items.flatMap((item) => readPrefix(item) ?? []);
+  }
+  const path = `metadata.annotations.${SOURCE_RANGES_ANNOTATION}`;
+  return annotated
+    .split(',')
+    .flatMap((text) => readPrefix({ ...rootField(text, root.findings), path }) ?? []);
+}
+
+function readAffinity(spec: Field): number | null {
+  const affinity = readChoice(childField(spec, 'sessionAffinity'), ['None', 'ClientIP']) ?? 'None';
+  const field = fieldAt(spec, 'sessionAffinityConfig', 'clientIP', 'timeoutSeconds');
+  const seconds = readInteger(field, 1, LONGEST_AFFINITY_SECONDS) ?? DEFAULT_AFFINITY_SECONDS;
+  if (affinity === 'ClientIP') return seconds;
+  if (isPresent(field)) {
+    const remedy = 'set sessionAffinity to ClientIP or leave sessionAffinityConfig out';
+    warn(field, 'NoEffect', 'the timeout has no effect without session affinity', remedy);
+  }
+  return null;
+}
+
+/** Fields that are valid alone and do nothing on a Service of this type. */
+function warnOfIdleFields(spec: Field, service: ServiceObject): void {
+  const balanced = service.type === 'LoadBalancer';
+  const external = balanced || service.type === 'NodePort' || service.externalIps.length > 0;
+  if (!balanced && isPresent(childField(spec, 'loadBalancerSourceRanges'))) {
+    const remedy = 'set type to LoadBalancer or leave it out';
+    const message = 'source ranges guard load balancers: they have no effect on this type';
+    warn(childField(spec, 'loadBalancerSourceRanges'), 'NoEffect', message, remedy);
+  }
+  if (!external && service.externalTrafficPolicy === 'Local') {
+    const remedy = 'set type to NodePort or LoadBalancer, add externalIPs, or leave it out';
+    const message = 'nothing of this Service is reached from outside, so the policy has no effect';
+    warn(childField(spec, 'externalTrafficPolicy'), 'NoEffect', message, remedy);
+  }
+  if (service.healthCheckNodePort !== null && !(balanced && service.externalTrafficPolicy === 'Local')) {
+    const remedy = 'use type LoadBalancer with externalTrafficPolicy Local or leave it out';
+    warn(childField(spec, 'healthCheckNodePort'), 'NoEffect', 'nothing asks for this health check', remedy);
+  }
+}
