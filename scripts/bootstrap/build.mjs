@@ -1,0 +1,69 @@
+/** Builds: both addons, the pod program of the lab, and the compiled JavaScript of nft-js. */
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { npm } from './modules.mjs';
+import { ROOT, run, step } from './progress.mjs';
+
+const REMEDY =
+  'if a header or library is missing, see the requirements in README.md; otherwise this is a bug in Weir';
+const NOT_SOURCES = new Set(['build', 'dist', 'node_modules', 'test', 'README.md']);
+
+/** What is built: where its sources are, what must exist afterwards, and how it is made with a given Node. */
+const PARTS = [
+  {
+    name: 'nft-js',
+    directory: join(ROOT, 'native', 'nft-js'),
+    skip: NOT_SOURCES,
+    outputs: ['build/Release/nft_js.node', 'dist/index.js'],
+    make: () => npm('build-nft-js', ['run', 'build', '--workspace', 'nft-js'], REMEDY),
+  },
+  {
+    name: 'weir',
+    directory: join(ROOT, 'native'),
+    skip: new Set([...NOT_SOURCES, 'nft-js']),
+    outputs: ['build/Release/weir.node', 'build/Release/weir-pod'],
+    make: (node) => cmake('build-weir', node, []),
+  },
+];
+
+/** Builds every part whose sources changed since it was built last. `node` is the Node to build with. */
+export function buildAll(node) {
+  for (const part of PARTS) {
+    const stamp = join(part.directory, 'build', '.weir-built');
+    const wanted = sourcesHash(part);
+    if (isFresh(part, stamp, wanted)) continue;
+    step(`building ${part.name}`, () => part.make(node));
+    mkdirSync(join(part.directory, 'build'), { recursive: true });
+    writeFileSync(stamp, wanted);
+  }
+}
+
+/** Compiles Weir's own addon and programs by `native/CMakeLists.txt`; `options` are more arguments for cmake-js. */
+export function cmake(name, node, options) {
+  const program = join(ROOT, 'node_modules', 'cmake-js', 'bin', 'cmake-js');
+  run(name, node, [program, 'compile', ...options], { remedy: REMEDY, cwd: join(ROOT, 'native') });
+}
+
+function isFresh(part, stamp, wanted) {
+  if (!existsSync(stamp) || readFileSync(stamp, 'utf8') !== wanted) return false;
+  return part.outputs.every((output) => existsSync(join(part.directory, output)));
+}
+
+/** A hash of names and contents; times say nothing after a clone or a checkout. */
+function sourcesHash(part) {
+  const hash = createHash('sha256').update(`${process.platform} ${process.arch}\n`);
+  for (const path of sourceFiles(part.directory, part.skip))
+    hash.update(`${path}\n`).update(readFileSync(path));
+  return hash.digest('hex');
+}
+
+function sourceFiles(directory, skip) {
+  return readdirSync(directory, { withFileTypes: true })
+    .filter((entry) => !skip.has(entry.name))
+    .sort((a, b) => (a.name < b.name ? -1 : 1))
+    .flatMap((entry) => {
+      const path = join(directory, entry.name);
+      return entry.isDirectory() ? sourceFiles(path, skip) : [path];
+    });
+}
