@@ -1,0 +1,37 @@
+import type { Command } from '../../../kernel/native.ts';
+import { TABLE, TABLE_FAMILY } from '../layout.ts';
+import type { Rule } from './matching.ts';
+
+type AddChain = Extract<Command, { object: 'chain' }>;
+
+/** A chain with all its rules. `base`: the hook it is registered at; without one it is reached by goto or jump. */
+export interface Chain {
+  readonly name: string;
+  readonly base?: NonNullable<AddChain['base']>;
+  readonly rules: readonly Rule[];
+}
+
+/** Makes the chain known, so that others can go to it. */
+export function declareChain({ name, base }: Chain): Command {
+  const command = { verb: 'add', object: 'chain', family: TABLE_FAMILY, table: TABLE, chain: name } as const;
+  return base === undefined ? command : { ...command, base };
+}
+
+export function flushChain(name: string): Command {
+  return { verb: 'flush', object: 'chain', family: TABLE_FAMILY, table: TABLE, chain: name };
+}
+
+export function deleteChain(name: string): Command {
+  return { verb: 'delete', object: 'chain', family: TABLE_FAMILY, table: TABLE, chain: name };
+}
+
+export function addRules({ name, rules }: Chain): readonly Command[] {
+  return rules.map((expressions) => ({
+    verb: 'add',
+    object: 'rule',
+    family: TABLE_FAMILY,
+    table: TABLE,
+    chain: name,
+    expressions,
+  }));
+}

@@ -1,0 +1,142 @@
+/**
+ * Prerouting and output: where a new connection goes. nat chains see the first packet of a connection only, and may
+ * refuse or drop it as well, so this is all there is: an established connection pays for conntrack and nothing else.
+ */
+import { expr } from '../../../kernel/native.ts';
+import { DIRECTIONS, type Direction } from '../layout.ts';
+import type { Chain } from './chain.ts';
+import { loadFrontend } from './frontend-key.ts';
+import {
+  follow,
+  forEachFamily,
+  goTo,
+  inSet,
+  loadAddress,
+  loadProtocol,
+  lookUp,
+  matchEchoRequest,
+  matchLocalDestination,
+  matchLoopbackDestination,
+  type Rule,
+  setOf,
+  translate,
+} from './matching.ts';
+
+/** Just before others' translation (docker, firewalld, iptables-nft at -100): what we serve is ours, the rest theirs. */
+const BEFORE_DESTINATION_NAT = -105;
+
+export function dispatchChains(): readonly Chain[] {
+  return [
+    {
+      name: 'prerouting',
+      base: { type: 'nat', hook: 'prerouting', priority: BEFORE_DESTINATION_NAT, policy: 'accept' },
+      rules: [
+        ...forEachFamily((family) => [
+          loadAddress(family, 'source', 0),
+          inSet(setOf('inside', family), 0),
+          goTo('inside'),
+        ]),
+        [goTo('outside')],
+      ],
+    },
+    {
+      name: 'output',
+      base: { type: 'nat', hook: 'output', priority: BEFORE_DESTINATION_NAT, policy: 'accept' },
+      rules: [[goTo('inside')]],
+    },
+    ...DIRECTIONS.flatMap((direction) => [frontends(direction), thisNode(direction), addresses(direction)]),
+    ...refusals(),
+  ];
+}
+
+/** Exact frontends first, then this node's ports, then (from inside) other nodes' ports, then bare addresses. */
+function frontends(direction: Direction): Chain {
+  return {
+    name: direction,
+    rules: [
+      ...forEachFamily((family) => [
+        ...loadFrontend(family, 'exact'),
+        follow(setOf(`frontend-${direction}`, family), 0),
+      ]),
+      [...matchLocalDestination(), goTo(`${direction}-node`)],
+      ...(direction === 'inside' ? elsewhere() : []),
+      [goTo(`${direction}-address`)],
+    ],
+  };
+}
+
+function elsewhere(): readonly Rule[] {
+  return forEachFamily((family) => [
+    loadAddress(family, 'destination', 0),
+    inSet(setOf('other-node', family), 0),
+    ...loadFrontend(family, 'elsewhere'),
+    follow(setOf('frontend-inside', family), 0),
+  ]);
+}
+
+/** The packet is for an address of this node: host ports at any of them, node ports where they are served. */
+function thisNode(direction: Direction): Chain {
+  return {
+    name: `${direction}-node`,
+    rules: [
+      ...forEachFamily((family) => [...matchLoopbackDestination(family), expr.verdict({ code: 'accept' })]),
+      ...forEachFamily((family) => [
+        ...loadFrontend(family, 'hostPort'),
+        follow(setOf(`frontend-${direction}`, family), 0),
+      ]),
+      ...forEachFamily((family) => [
+        loadAddress(family, 'destination', 0),
+        inSet(setOf('node-port-address', family), 0),
+        ...loadFrontend(family, 'nodePort'),
+        follow(setOf(`frontend-${direction}`, family), 0),
+      ]),
+      [goTo(`${direction}-address`)],
+    ],
+  };
+}
+
+/** No frontend matched: pings are answered by this node, known and reserved service addresses go no further. */
+function addresses(direction: Direction): Chain {
+  return {
+    name: `${direction}-address`,
+    rules: [
+      ...forEachFamily((family) => [
+        ...matchEchoRequest(family),
+        loadAddress(family, 'destination', 0),
+        inSet(setOf(`pingable-${direction}`, family), 0),
+        loadProtocol(0),
+        lookUp(setOf('echo', family), 0, 1),
+        translate(family, 1),
+      ]),
+      ...forEachFamily((family) => [
+        loadAddress(family, 'destination', 0),
+        follow(setOf(`address-${direction}`, family), 0),
+      ]),
+      ...forEachFamily((family) => [
+        loadAddress(family, 'destination', 0),
+        inSet(setOf('service-cidr', family), 0),
+        goTo('discard'),
+      ]),
+    ],
+  };
+}
+
+/** TCP gets a reset, which no ICMP rate limit holds back; counters tell how often each happened. */
+function refusals(): readonly Chain[] {
+  const TCP = Uint8Array.of(6);
+  return [
+    {
+      name: 'refuse',
+      rules: [
+        [
+          loadProtocol(0),
+          expr.compare({ register: 0, operator: '==', bytes: TCP }),
+          expr.counter(),
+          expr.reject({ type: 'tcp-reset' }),
+        ],
+        [expr.counter(), expr.reject({ type: 'icmpx', code: 'port-unreachable' })],
+      ],
+    },
+    { name: 'discard', rules: [[expr.counter(), expr.verdict({ code: 'drop' })]] },
+  ];
+}

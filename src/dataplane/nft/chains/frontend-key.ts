@@ -1,0 +1,54 @@
+/**
+ * Frontend keys (address, protocol, port) in registers. Three addresses that no frontend can have stand for scopes in
+ * the `frontend-*` maps, so that one map serves them all: node ports, host ports without hostIP, and node ports seen
+ * from inside at another node's address. The `service` map knows all of them by the unspecified address: compiling
+ * never lets two of them share a port.
+ */
+
+import { type Expression, expr } from '../../../kernel/native.ts';
+import { type Address, addressBytes, type Family } from '../../../model/address.ts';
+import { addressWidth, loadAddress, loadDestinationPort, loadProtocol } from './matching.ts';
+
+export type Scope = 'exact' | 'nodePort' | 'hostPort' | 'elsewhere';
+
+const STAND_IN: Readonly<Record<Exclude<Scope, 'exact'>, Readonly<Record<Family, Address>>>> = {
+  nodePort: { IPv4: '0.0.0.0' as Address, IPv6: '::' as Address },
+  hostPort: { IPv4: '127.0.0.1' as Address, IPv6: '::1' as Address },
+  elsewhere: {
+    IPv4: '255.255.255.255' as Address,
+    IPv6: 'ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff' as Address,
+  },
+};
+
+/** The address that stands for the scope in keys. */
+export function scopeAddress(scope: Exclude<Scope, 'exact'>, family: Family): Address {
+  return STAND_IN[scope][family];
+}
+
+/** Loads the packet's frontend key from register 0 on; for a scope, with its stand-in as the address. */
+export function loadFrontend(family: Family, scope: Scope): readonly Expression[] {
+  const width = addressWidth(family);
+  const address =
+    scope === 'exact'
+      ? loadAddress(family, 'destination', 0)
+      : expr.immediate({ register: 0, bytes: addressBytes(scopeAddress(scope, family)) });
+  return [address, loadProtocol(width), loadDestinationPort(width + 1)];
+}
+
+/**
+ * The same from what conntrack remembers of the connection's first packet, for hooks behind the translation.
+ * `exact` or `nodePort`: the two ways the `service` map knows a frontend.
+ */
+export function loadOriginalFrontend(family: Family, scope: 'exact' | 'nodePort'): readonly Expression[] {
+  const width = addressWidth(family);
+  const key = family === 'IPv4' ? 'destinationAddress4' : 'destinationAddress6';
+  const address =
+    scope === 'exact'
+      ? expr.ct({ key, direction: 'original', register: 0 })
+      : expr.immediate({ register: 0, bytes: addressBytes(scopeAddress('nodePort', family)) });
+  return [
+    address,
+    loadProtocol(width),
+    expr.ct({ key: 'destinationPort', direction: 'original', register: width + 1 }),
+  ];
+}

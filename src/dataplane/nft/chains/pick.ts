@@ -1,0 +1,156 @@
+/**
+ * Choosing a backend. `pick-N` chains exist for each distinct number of slots in use, `stick-T` chains for each
+ * distinct affinity timeout: they are rows, made with their first user and removed with their last. All others are fixed.
+ */
+
+import { type Expression, expr } from '../../../kernel/native.ts';
+import type { Family } from '../../../model/address.ts';
+import { LIST_NUMBER, type ListName, LOCAL_SLOT_OFFSET } from '../layout.ts';
+import type { Chain } from './chain.ts';
+import { loadFrontend, loadOriginalFrontend } from './frontend-key.ts';
+import {
+  addressWidth,
+  follow,
+  forEachFamily,
+  frontendWidth,
+  inSet,
+  loadAddress,
+  loadDestinationPort,
+  loadNumber,
+  lookUp,
+  type Rule,
+  setOf,
+  translate,
+} from './matching.ts';
+
+/** The two ways the `service` map may know the frontend; the exact one is tried first. */
+const KNOWN_BY = ['exact', 'nodePort'] as const;
+
+export function pickChainName(list: ListName, slots: number): string {
+  return list === 'cluster' ? `pick-${slots}` : `pick-local-${slots}`;
+}
+
+export function stickChainName(seconds: number): string {
+  return `stick-${seconds}`;
+}
+
+/** The chain with this name if it is one of those that are rows, else undefined. */
+export function chainRow(name: string): Chain | undefined {
+  const pick = /^pick(-local)?-(\d+)$/.exec(name);
+  if (pick !== null) return pickChain(pick[1] === undefined ? 'cluster' : 'local', Number(pick[2]));
+  const stick = /^stick-(\d+)$/.exec(name);
+  return stick === null ? undefined : stickChain(Number(stick[1]));
+}
+
+/** Affinity first, where the service has it; fixed. */
+export function stickyChains(): readonly Chain[] {
+  return (['cluster', 'local'] as const).map(stickyChain);
+}
+
+export function stickyChainName(list: ListName): string {
+  return `sticky-${list}`;
+}
+
+/** frontend → service; a random slot; service, slot → backend; translate. */
+function pickChain(list: ListName, slots: number): Chain {
+  const offset = list === 'cluster' ? 0 : LOCAL_SLOT_OFFSET;
+  const rules = perKnownKey((family, loadKey) => {
+    const service = frontendWidth(family);
+    const backend = service + 2;
+    return [
+      ...loadKey,
+      lookUp(setOf('service', family), 0, service),
+      expr.numgen({ type: 'random', modulus: slots, offset, register: service + 1 }),
+      lookUp(setOf('slot', family), service, backend),
+      translate(family, backend, backend + addressWidth(family)),
+    ];
+  });
+  return { name: pickChainName(list, slots), rules };
+}
+
+/**
+ * A remembered backend counts only while it is a member of the list, so that a client of an endpoint that went, or that
+ * this traffic policy does not allow, is given another at once (A37, A38). A stale memory is deleted: learning again
+ * refreshes an element's timeout but not its value.
+ */
+function stickyChain(list: ListName): Chain {
+  const remembered = perKnownKey((family, loadKey) => {
+    const at = stickyRegisters(family);
+    return [
+      ...loadKey,
+      lookUp(setOf('service', family), 0, at.service),
+      loadAddress(family, 'source', at.client),
+      lookUp(setOf('affinity', family), at.client, at.backend),
+      loadNumber(LIST_NUMBER[list], at.list),
+      inSet(setOf('member', family), at.list),
+      translate(family, at.backend, at.backendPort),
+    ];
+  });
+  const forget = perKnownKey((family, loadKey) => {
+    const at = stickyRegisters(family);
+    return [
+      ...loadKey,
+      lookUp(setOf('service', family), 0, at.service),
+      loadAddress(family, 'source', at.client),
+      lookUp(setOf('affinity', family), at.client, at.backend),
+      expr.dynset({ set: setOf('affinity', family), operation: 'delete', key: at.client, data: at.backend }),
+    ];
+  });
+  const choose = perKnownKey((family, loadKey) => {
+    const service = frontendWidth(family);
+    return [
+      ...loadKey,
+      lookUp(setOf('service', family), 0, service),
+      loadNumber(LIST_NUMBER[list], service + 1),
+      follow('sticky-pick', service),
+    ];
+  });
+  return { name: stickyChainName(list), rules: [...remembered, ...forget, ...choose] };
+}
+
+/** Behind the translation: client, service → the backend that was chosen, for so many idle seconds. */
+function stickChain(seconds: number): Chain {
+  const rules = perOriginalKey((family, loadKey) => {
+    const at = stickyRegisters(family);
+    return [
+      ...loadKey,
+      lookUp(setOf('service', family), 0, at.service),
+      loadAddress(family, 'source', at.client),
+      loadAddress(family, 'destination', at.backend),
+      loadDestinationPort(at.backendPort),
+      expr.dynset({
+        set: setOf('affinity', family),
+        operation: 'update',
+        key: at.client,
+        data: at.backend,
+        timeoutMs: seconds * 1000,
+      }),
+      expr.verdict({ code: 'return' }),
+    ];
+  });
+  return { name: stickChainName(seconds), rules };
+}
+
+/**
+ * Where things stand while affinity is looked up: [frontend key][client][service][backend][port], and, overwriting the
+ * client's last register, the list: so that client and service form one key, and list, service and backend another.
+ */
+function stickyRegisters(family: Family) {
+  const client = frontendWidth(family);
+  const service = client + addressWidth(family);
+  const backend = service + 1;
+  return { client, service, list: service - 1, backend, backendPort: backend + addressWidth(family) };
+}
+
+type BuildRule = (family: Family, loadKey: readonly Expression[]) => Rule;
+
+function perKnownKey(build: BuildRule): readonly Rule[] {
+  return KNOWN_BY.flatMap((scope) => forEachFamily((family) => build(family, loadFrontend(family, scope))));
+}
+
+/** Like perKnownKey, by the tuple that conntrack remembers. */
+export function perOriginalKey(build: BuildRule): readonly Rule[] {
+  return KNOWN_BY.flatMap((scope) =>
+    forEachFamily((family) => build(family, loadOriginalFrontend(family, scope))),
+  );
+}

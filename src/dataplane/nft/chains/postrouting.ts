@@ -1,0 +1,143 @@
+/** Postrouting: what affinity learns, and who is masqueraded: only those whose replies would not come back here. */
+
+import { type Expression, expr } from '../../../kernel/native.ts';
+import type { Port } from '../../../model/names.ts';
+import type { Chain } from './chain.ts';
+import {
+  addressWidth,
+  follow,
+  forEachFamily,
+  frontendWidth,
+  goTo,
+  inSet,
+  jumpTo,
+  loadAddress,
+  loadProtocol,
+  lookUp,
+  notInSet,
+  numberBytes,
+  type Rule,
+  setOf,
+} from './matching.ts';
+import { perOriginalKey } from './pick.ts';
+
+/** Just before others' masquerading: a flow of ours that needs none is left to them. */
+const BEFORE_SOURCE_NAT = 95;
+const FIRST_UNPRIVILEGED_PORT = 1024;
+const LAST_PORT = 65535;
+
+export function postroutingChains(nodePortRange: readonly [Port, Port]): readonly Chain[] {
+  return [
+    {
+      name: 'postrouting',
+      base: { type: 'nat', hook: 'postrouting', priority: BEFORE_SOURCE_NAT, policy: 'accept' },
+      rules: [[...matchTranslated(), jumpTo('translated')], ...leavingCluster()],
+    },
+    { name: 'translated', rules: [...learn(), ...hairpin(), ...always(), ...stays(), ...ours()] },
+    { name: 'masquerade', rules: masquerade(nodePortRange) },
+  ];
+}
+
+function matchTranslated(): Rule {
+  const IPS_DST_NAT = 1 << 5;
+  const zero = numberBytes(0);
+  return [
+    expr.ct({ key: 'status', register: 0 }),
+    expr.bitwise({ source: 0, destination: 0, length: 4, mask: numberBytes(IPS_DST_NAT), xor: zero }),
+    expr.compare({ register: 0, operator: '!=', bytes: zero }),
+  ];
+}
+
+function learn(): readonly Rule[] {
+  return perOriginalKey((family, loadKey) => {
+    const service = frontendWidth(family);
+    return [...loadKey, lookUp(setOf('service', family), 0, service), follow('sticky-learn', service)];
+  });
+}
+
+/** A pod that reaches itself through a Service would answer itself directly; it must see the node instead. */
+function hairpin(): readonly Rule[] {
+  return forEachFamily((family) => [
+    loadAddress(family, 'source', 0),
+    loadAddress(family, 'destination', addressWidth(family)),
+    inSet(setOf('hairpin', family), 0),
+    goTo('masquerade'),
+  ]);
+}
+
+function always(): readonly Rule[] {
+  return perOriginalKey((family, loadKey) => [
+    loadProtocol(0),
+    inSet('masquerade-all', 0),
+    ...loadKey,
+    lookUp(setOf('service', family), 0, frontendWidth(family)),
+    goTo('masquerade'),
+  ]);
+}
+
+/** Replies come back through this node when the backend is here, or when the client is. */
+function stays(): readonly Rule[] {
+  const done = expr.verdict({ code: 'return' });
+  return [
+    ...forEachFamily((family) => [
+      loadAddress(family, 'destination', 0),
+      inSet(setOf('local-backend', family), 0),
+      done,
+    ]),
+    ...forEachFamily((family) => [loadAddress(family, 'source', 0), inSet(setOf('inside', family), 0), done]),
+  ];
+}
+
+/** Everybody else that we translated; flows that others translated are theirs to masquerade. */
+function ours(): readonly Rule[] {
+  return perOriginalKey((family, loadKey) => [
+    ...loadKey,
+    lookUp(setOf('service', family), 0, frontendWidth(family)),
+    goTo('masquerade'),
+  ]);
+}
+
+function leavingCluster(): readonly Rule[] {
+  return forEachFamily((family) => [
+    loadAddress(family, 'source', 0),
+    inSet(setOf('masquerade-source', family), 0),
+    loadAddress(family, 'destination', 0),
+    notInSet(setOf('non-masquerade', family), 0),
+    goTo('masquerade'),
+  ]);
+}
+
+/**
+ * Source ports come from below and above the node-port range in turns, never from inside it (A73): a reply must not look
+ * like a new connection to a node port. Random, since two processors that pick the same port lose a packet.
+ */
+function masquerade([first, last]: readonly [Port, Port]): readonly Rule[] {
+  const ranges = [
+    [FIRST_UNPRIVILEGED_PORT, first - 1],
+    [last + 1, LAST_PORT],
+  ].filter(([low = 0, high = 0]) => low <= high);
+  const rules = ranges.map(([low = 0, high = 0], index): Rule => {
+    const turn = index < ranges.length - 1 ? everyOtherTime() : [];
+    return [...turn, ...loadPorts(low, high), masqueradeFromPorts()];
+  });
+  return [...rules, [expr.masquerade({})]];
+}
+
+function everyOtherTime(): Rule {
+  return [
+    expr.numgen({ type: 'incremental', modulus: 2, register: 0 }),
+    expr.compare({ register: 0, operator: '==', bytes: numberBytes(0) }),
+  ];
+}
+
+function loadPorts(low: number, high: number): Rule {
+  const bytes = (port: number) => Uint8Array.of(port >> 8, port & 0xff);
+  return [
+    expr.immediate({ register: 1, bytes: bytes(low) }),
+    expr.immediate({ register: 2, bytes: bytes(high) }),
+  ];
+}
+
+function masqueradeFromPorts(): Expression {
+  return expr.masquerade({ portMin: 1, portMax: 2, flags: ['fully-random'] });
+}

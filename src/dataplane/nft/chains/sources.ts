@@ -1,0 +1,54 @@
+/** Source ranges of a Service, checked before a backend is chosen (A30, E12). */
+
+import { type Expression, expr } from '../../../kernel/native.ts';
+import type { Family } from '../../../model/address.ts';
+import type { Chain } from './chain.ts';
+import { loadFrontend } from './frontend-key.ts';
+import {
+  follow,
+  forEachFamily,
+  frontendWidth,
+  goTo,
+  inSet,
+  loadAddress,
+  lookUp,
+  type Rule,
+  setOf,
+} from './matching.ts';
+
+export type SourcePolicy = 'allow' | 'deny';
+
+export function sourceChainName(policy: SourcePolicy): string {
+  return `sources-${policy}`;
+}
+
+/** `allow`: only listed sources go on. `deny`: all but the listed. */
+export function sourceChains(): readonly Chain[] {
+  const goOn = perKey((family) => [follow('after-sources', frontendWidth(family))]);
+  const listed = (ending: (family: Family) => readonly Expression[]) =>
+    perKey((family) => [
+      loadAddress(family, 'source', frontendWidth(family) + 1),
+      inSet(setOf('source', family), frontendWidth(family)),
+      ...ending(family),
+    ]);
+  return [
+    {
+      name: sourceChainName('allow'),
+      rules: [...listed((family) => [follow('after-sources', frontendWidth(family))]), [goTo('discard')]],
+    },
+    {
+      name: sourceChainName('deny'),
+      rules: [...listed(() => [goTo('discard')]), ...goOn, [expr.verdict({ code: 'drop' })]],
+    },
+  ];
+}
+
+function perKey(ending: (family: Family) => readonly Expression[]): readonly Rule[] {
+  return (['exact', 'nodePort'] as const).flatMap((scope) =>
+    forEachFamily((family) => [
+      ...loadFrontend(family, scope),
+      lookUp(setOf('service', family), 0, frontendWidth(family)),
+      ...ending(family),
+    ]),
+  );
+}

@@ -1,0 +1,206 @@
+/** The nft backend: rows in, netlink batches out. README.md in this folder tells how the table is arranged. */
+
+import { type ConntrackFilter, deleteConntrack } from '../../kernel/conntrack.ts';
+import { type Command, type Nftables, NftError, openNftables } from '../../kernel/native.ts';
+import type { Port } from '../../model/names.ts';
+import type { Rows, RowsChange, ServiceId } from '../../model/rows.ts';
+import { type ApplyReport, type Dataplane, DataplaneError, type DataplaneStatus } from '../dataplane.ts';
+import { compareWithKernel, type ElementDelta } from './element-store.ts';
+import { type InstalledRows, installedRows } from './installed-rows.ts';
+import { SETS, TABLE } from './layout.ts';
+import { serviceTag } from './lower-service.ts';
+import { type Observed, readBack } from './read-back.ts';
+import { observedFlows, servedFlows } from './served-flows.ts';
+import { createServiceNumbers, type ServiceNumbers } from './service-numbers.ts';
+import {
+  buildSkeleton,
+  chainsInPlace,
+  SKELETON_VERSION,
+  type Skeleton,
+  skeletonCommands,
+} from './skeleton.ts';
+import { staleFlows } from './stale-flows.ts';
+import { deltaCommands, isEmptyDelta } from './transaction.ts';
+
+export interface NftDataplaneOptions {
+  /** Told of what is worth a line but stops nothing. */
+  readonly log: { warn(details: object, message: string): void };
+  readonly nodePortRange: readonly [Port, Port];
+  /** Path of the network namespace to work in; this process's own without it. */
+  readonly netns?: string;
+}
+
+interface State {
+  readonly nft: Nftables;
+  readonly options: NftDataplaneOptions;
+  readonly skeleton: Skeleton;
+  /** null until the first sync. */
+  installed: InstalledRows | null;
+  numbers: ServiceNumbers | null;
+  /** The kernel may differ from `installed`: the next change reads everything back. */
+  uncertain: boolean;
+  /** Somebody else touched rules or chains, which reading back only counts. */
+  chainsSuspect: boolean;
+  repairs: number;
+}
+
+/** Opens the backend; nothing is read or written before the first `sync`. Rejects where netlink is refused. */
+export async function openNftDataplane(options: NftDataplaneOptions): Promise<Dataplane> {
+  const nft = await openNftables(options.netns === undefined ? {} : { netns: options.netns });
+  const state: State = {
+    nft,
+    options,
+    skeleton: buildSkeleton(options.nodePortRange),
+    installed: null,
+    numbers: null,
+    uncertain: true,
+    chainsSuspect: false,
+    repairs: 0,
+  };
+  const listeners = new Set<() => void>();
+  const monitor = nft.monitor((event) => {
+    if (event.ours || !event.changes.some((change) => change.table === TABLE)) return;
+    state.uncertain = true;
+    state.chainsSuspect = true;
+    for (const listener of listeners) listener();
+  });
+  return {
+    sync: (rows) => sync(state, rows),
+    apply: (change) => apply(state, change),
+    onForeignChange: (listener) => void listeners.add(listener),
+    repair: () => repair(state),
+    status: () => status(state),
+    async close() {
+      monitor.close();
+      await nft.close();
+    },
+  };
+}
+
+async function sync(state: State, rows: Rows): Promise<ApplyReport> {
+  const startedAt = performance.now();
+  state.uncertain = true;
+  const observed = await reading(() => readBack(state.nft));
+  state.numbers ??= createServiceNumbers(observed.sets);
+  state.installed = installedRows(rows, state.numbers);
+  const { store } = state.installed;
+  const suspect = state.chainsSuspect;
+  state.chainsSuspect = false;
+  const chains = chainsInPlace(state.skeleton, observed, { suspect });
+  const delta = compareWithKernel(store, observed.sets, chains.rows);
+  const commands = skeletonCommands(state.skeleton, observed, chains, deltaCommands(delta));
+  const bytes = await commit(state, commands);
+  state.uncertain = false;
+  const conntrackDeleted = await forgetFlows(state, filtersAfterSync(state.installed, observed));
+  return report(startedAt, delta, bytes, conntrackDeleted);
+}
+
+async function apply(state: State, change: RowsChange): Promise<ApplyReport> {
+  const { installed } = state;
+  if (installed === null) throw notSynced();
+  const startedAt = performance.now();
+  const before = new Map([...change.services.keys()].map((id) => [id, flowsOf(installed, id)]));
+  const delta = installed.change(change);
+  if (state.uncertain) return sync(state, installed.rows());
+  state.uncertain = true;
+  const bytes = isEmptyDelta(delta) ? 0 : await commit(state, deltaCommands(delta));
+  state.uncertain = false;
+  const filters = [...before].flatMap(([id, flows]) =>
+    staleFlows(flows, flowsOf(installed, id), installed.node),
+  );
+  return report(startedAt, delta, bytes, await forgetFlows(state, filters));
+}
+
+async function repair(state: State): Promise<ApplyReport> {
+  if (state.installed === null) throw notSynced();
+  const result = await sync(state, state.installed.rows());
+  if (result.bytes > 0) state.repairs += 1;
+  return result;
+}
+
+function status(state: State): DataplaneStatus {
+  const store = state.installed?.store;
+  return {
+    backend: 'nft',
+    skeleton: SKELETON_VERSION,
+    sets: [...SETS.keys()].map((name) => ({ name, elements: store?.count(name) ?? 0 })),
+    chains: state.skeleton.chains.length + (store?.chains().size ?? 0),
+    repairs: state.repairs,
+  };
+}
+
+function flowsOf(installed: InstalledRows, id: ServiceId) {
+  const rows = installed.services.get(id);
+  return rows === undefined ? null : servedFlows(rows);
+}
+
+/** A restarted agent has no memory; the kernel tells what was served before. */
+function filtersAfterSync(installed: InstalledRows, observed: Observed): readonly ConntrackFilter[] {
+  const before = new Map(observedFlows(observed.sets));
+  const filters: ConntrackFilter[] = [];
+  for (const [id, rows] of installed.services) {
+    const tag = serviceTag(id);
+    filters.push(...staleFlows(before.get(tag) ?? null, servedFlows(rows), installed.node));
+    before.delete(tag);
+  }
+  for (const gone of before.values()) filters.push(...staleFlows(gone, null, installed.node));
+  return filters;
+}
+
+/** The rows are in place by now: trouble here is told, and leaves a few clients with a dead flow. */
+async function forgetFlows({ options }: State, filters: readonly ConntrackFilter[]): Promise<number> {
+  if (filters.length === 0) return 0;
+  try {
+    return await deleteConntrack(
+      filters,
+      options.netns === undefined ? {} : { networkNamespace: options.netns },
+    );
+  } catch (cause) {
+    options.log.warn({ err: cause, filters: filters.length }, 'stale conntrack entries could not be deleted');
+    return 0;
+  }
+}
+
+async function commit({ nft }: State, commands: readonly Command[]): Promise<number> {
+  if (commands.length === 0) return 0;
+  return (await reading(() => nft.commit(commands))).bytes;
+}
+
+/** Errors of netlink as errors of the dataplane, with the command that failed. */
+async function reading<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (cause) {
+    const { code, object } =
+      cause instanceof NftError ? cause : { code: 'EUNKNOWN', object: `table inet ${TABLE}` };
+    throw new DataplaneError(`nftables refused: ${cause instanceof Error ? cause.message : String(cause)}`, {
+      code,
+      object,
+      cause,
+    });
+  }
+}
+
+function notSynced(): DataplaneError {
+  return new DataplaneError('rows were changed before the first sync', {
+    code: 'ENOTSYNCED',
+    object: `table inet ${TABLE}`,
+  });
+}
+
+function report(
+  startedAt: number,
+  delta: ElementDelta,
+  bytes: number,
+  conntrackDeleted: number,
+): ApplyReport {
+  return {
+    elementsAdded: delta.added.length,
+    elementsRemoved: delta.deleted.length,
+    chainsAdded: delta.chainsNeeded.length,
+    chainsRemoved: delta.chainsUnused.length,
+    bytes,
+    durationMs: performance.now() - startedAt,
+    conntrackDeleted,
+  };
+}

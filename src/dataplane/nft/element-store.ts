@@ -1,0 +1,161 @@
+/**
+ * The elements that should be in the kernel, counted by their users: two services may need the same one (a local
+ * backend), and it goes with the last. Chains that are rows are counted in the same way, by the verdicts to them.
+ */
+import { chainRow } from './chains/pick.ts';
+import { type Element, elementIdentity, elementValue } from './element.ts';
+import { KERNEL_WRITTEN, SETS, type SetName } from './layout.ts';
+
+/** What to write so that the kernel follows: deletions come before additions. */
+export interface ElementDelta {
+  readonly deleted: readonly Element[];
+  readonly added: readonly Element[];
+  /** Names of chain rows that now have their first user, or lost their last. */
+  readonly chainsNeeded: readonly string[];
+  readonly chainsUnused: readonly string[];
+}
+
+export interface ElementStore {
+  /** Takes users of elements away and adds others; returns what that changes in sum. */
+  exchange(removed: readonly Element[], added: readonly Element[]): ElementDelta;
+  elements(set: SetName): Iterable<Element>;
+  count(set: SetName): number;
+  chains(): ReadonlySet<string>;
+}
+
+interface Counted {
+  readonly element: Element;
+  users: number;
+}
+
+export function createElementStore(): ElementStore {
+  const sets = new Map<SetName, Map<string, Counted>>([...SETS.keys()].map((set) => [set, new Map()]));
+  const chainUsers = new Map<string, number>();
+
+  const before = new Map<SetName, Map<string, Element | undefined>>();
+  const remember = (element: Element, identity: string, current: Element | undefined) => {
+    let set = before.get(element.set);
+    if (set === undefined) before.set(element.set, (set = new Map()));
+    if (!set.has(identity)) set.set(identity, current);
+  };
+
+  const release = (element: Element) => {
+    const set = setOf(sets, element.set);
+    const identity = elementIdentity(element);
+    const entry = set.get(identity);
+    if (entry === undefined) return;
+    if (entry.users > 1) entry.users -= 1;
+    else {
+      remember(element, identity, entry.element);
+      set.delete(identity);
+    }
+  };
+  const acquire = (element: Element) => {
+    const set = setOf(sets, element.set);
+    const identity = elementIdentity(element);
+    const entry = set.get(identity);
+    if (entry !== undefined && elementValue(entry.element) === elementValue(element)) entry.users += 1;
+    else {
+      remember(element, identity, entry?.element);
+      set.set(identity, { element, users: 1 });
+    }
+  };
+
+  return {
+    exchange(removed, added) {
+      before.clear();
+      for (const element of removed) release(element);
+      for (const element of added) acquire(element);
+      const change = netChange(before, sets);
+      return { ...change, ...countChains(chainUsers, change) };
+    },
+    *elements(set) {
+      for (const { element } of setOf(sets, set).values()) yield element;
+    },
+    count: (set) => setOf(sets, set).size,
+    chains: () => new Set(chainUsers.keys()),
+  };
+}
+
+/** What turns the observed elements into the wanted ones, and the chains that are missing or to spare. */
+export function compareWithKernel(
+  wanted: ElementStore,
+  observed: ReadonlyMap<SetName, ReadonlyMap<string, Element>>,
+  /** Chain rows that were read back: whether they can stay as they are. */
+  observedChains: ReadonlyMap<string, boolean>,
+): ElementDelta {
+  const deleted: Element[] = [];
+  const added: Element[] = [];
+  for (const set of SETS.keys()) {
+    if (KERNEL_WRITTEN.has(set) || set === 'skeleton') continue;
+    const present = observed.get(set) ?? new Map<string, Element>();
+    const kept = new Set<string>();
+    for (const element of wanted.elements(set)) {
+      const identity = elementIdentity(element);
+      const current = present.get(identity);
+      if (current !== undefined) kept.add(identity);
+      if (current !== undefined && isSame(current, element)) continue;
+      if (current !== undefined) deleted.push(current);
+      added.push(element);
+    }
+    for (const [identity, element] of present) if (!kept.has(identity)) deleted.push(element);
+  }
+  const needed = wanted.chains();
+  return {
+    deleted,
+    added,
+    chainsNeeded: [...needed].filter((name) => observedChains.get(name) !== true),
+    chainsUnused: [...observedChains.keys()].filter((name) => !needed.has(name)),
+  };
+}
+
+function isSame(current: Element, wanted: Element): boolean {
+  return elementValue(current) === elementValue(wanted) && current.comment === wanted.comment;
+}
+
+function netChange(
+  before: ReadonlyMap<SetName, ReadonlyMap<string, Element | undefined>>,
+  sets: ReadonlyMap<SetName, ReadonlyMap<string, Counted>>,
+): Pick<ElementDelta, 'deleted' | 'added'> {
+  const deleted: Element[] = [];
+  const added: Element[] = [];
+  for (const [name, touched] of before) {
+    for (const [identity, old] of touched) {
+      const now = setOf(sets, name).get(identity)?.element;
+      if (old !== undefined && now !== undefined && isSame(old, now)) continue;
+      if (old !== undefined) deleted.push(old);
+      if (now !== undefined) added.push(now);
+    }
+  }
+  return { deleted, added };
+}
+
+function countChains(
+  users: Map<string, number>,
+  { deleted, added }: Pick<ElementDelta, 'deleted' | 'added'>,
+): Pick<ElementDelta, 'chainsNeeded' | 'chainsUnused'> {
+  const touched = new Map<string, number>();
+  const count = (element: Element, difference: 1 | -1) => {
+    const chain = element.verdict === undefined ? undefined : element.data;
+    if (chain === undefined || chainRow(chain) === undefined) return;
+    if (!touched.has(chain)) touched.set(chain, users.get(chain) ?? 0);
+    users.set(chain, (users.get(chain) ?? 0) + difference);
+  };
+  for (const element of deleted) count(element, -1);
+  for (const element of added) count(element, 1);
+  const now = (chain: string) => users.get(chain) ?? 0;
+  const chainsNeeded = [...touched]
+    .filter(([chain, was]) => was === 0 && now(chain) > 0)
+    .map(([chain]) => chain);
+  const chainsUnused = [...touched]
+    .filter(([chain, was]) => was > 0 && now(chain) === 0)
+    .map(([chain]) => chain);
+  for (const [chain] of touched) if (now(chain) === 0) users.delete(chain);
+  return { chainsNeeded, chainsUnused };
+}
+
+function setOf<V>(sets: ReadonlyMap<SetName, V>, name: SetName): V {
+  const set = sets.get(name);
+  if (set === undefined) throw new Error(`no set ${name} in the layout`);
+  return set;
+}

@@ -1,0 +1,165 @@
+/** One element of one set, in the form that compares cheaply: bytes as binary strings. */
+
+import type { SetElement } from '../../kernel/native.ts';
+import {
+  type Address,
+  addressBytes,
+  type Family,
+  familyOf,
+  type Prefix,
+  splitPrefix,
+} from '../../model/address.ts';
+import type { Protocol } from '../../model/names.ts';
+import type { SetName } from './layout.ts';
+
+export interface Element {
+  readonly set: SetName;
+  /** Key, one char code a byte, every field padded to four bytes. */
+  readonly key: string;
+  /** Last key of a range, in sets of concatenated ranges. */
+  readonly keyEnd?: string;
+  /** In interval sets: the first value behind a range. */
+  readonly intervalEnd?: true;
+  /** Value bytes, or the chain that the verdict leads to (see `verdict`). */
+  readonly data?: string;
+  readonly verdict?: 'goto' | 'jump';
+  /** Shown by `nft list`, and how a restarted agent finds its service numbers again. */
+  readonly comment?: string;
+}
+
+/** Tells elements of a set apart; a changed value keeps the identity. */
+export function elementIdentity(element: Element): string {
+  if (element.keyEnd !== undefined) return element.key + element.keyEnd;
+  return element.intervalEnd === true ? `${element.key}$` : element.key;
+}
+
+/** Equal for elements that need no rewriting. */
+export function elementValue(element: Element): string {
+  return element.verdict === undefined ? (element.data ?? '') : `${element.verdict} ${element.data}`;
+}
+
+export function toSetElement({ key, keyEnd, intervalEnd, data, verdict, comment }: Element): SetElement {
+  return {
+    key,
+    ...(keyEnd === undefined ? {} : { keyEnd }),
+    ...(intervalEnd === undefined ? {} : { intervalEnd }),
+    ...(data === undefined ? {} : { data: verdict === undefined ? data : { code: verdict, chain: data } }),
+    ...(comment === undefined ? {} : { comment }),
+  };
+}
+
+/** An element as it was read back; undefined where the kernel holds what we never write (a bare verdict). */
+export function fromSetElement(set: SetName, element: SetElement): Element | undefined {
+  const value = readValue(element.data);
+  if (value === undefined) return undefined;
+  return {
+    set,
+    key: text(element.key),
+    ...(element.keyEnd === undefined ? {} : { keyEnd: text(element.keyEnd) }),
+    ...(element.intervalEnd === true ? { intervalEnd: true } : {}),
+    ...value,
+    ...(element.comment === undefined ? {} : { comment: element.comment }),
+  };
+}
+
+function readValue(data: SetElement['data']): Pick<Element, 'data' | 'verdict'> | undefined {
+  if (data === undefined) return {};
+  if (typeof data === 'string' || data instanceof Uint8Array) return { data: text(data) };
+  return data.code === 'goto' || data.code === 'jump' ? { data: data.chain, verdict: data.code } : undefined;
+}
+
+function text(bytes: string | Uint8Array): string {
+  return typeof bytes === 'string' ? bytes : Buffer.from(bytes).toString('latin1');
+}
+
+const PROTOCOL_NUMBER: Readonly<Record<Protocol, number>> = { TCP: 6, UDP: 17, SCTP: 132 };
+const PROTOCOLS = new Map<number, Protocol>([
+  [6, 'TCP'],
+  [17, 'UDP'],
+  [132, 'SCTP'],
+]);
+
+export function addressKey(address: Address): string {
+  return String.fromCharCode(...addressBytes(address));
+}
+
+export function protocolKey(protocol: Protocol): string {
+  return byteKey(PROTOCOL_NUMBER[protocol]);
+}
+
+/** A single byte in a field of its own. */
+export function byteKey(value: number): string {
+  return `${String.fromCharCode(value)}\0\0\0`;
+}
+
+export function protocolFromKey(key: string, offset: number): Protocol | undefined {
+  return PROTOCOLS.get(key.charCodeAt(offset));
+}
+
+/** A port in network byte order, padded. */
+export function portKey(port: number): string {
+  return `${String.fromCharCode(port >> 8, port & 0xff)}\0\0`;
+}
+
+export function portFromKey(key: string, offset: number): number {
+  return key.charCodeAt(offset) * 256 + key.charCodeAt(offset + 1);
+}
+
+/** A 32-bit number in host (little-endian) byte order, as nft's `mark` is. */
+export function numberKey(value: number): string {
+  return String.fromCharCode(value & 0xff, (value >>> 8) & 0xff, (value >>> 16) & 0xff, value >>> 24);
+}
+
+export function numberFromKey(key: string, offset: number): number {
+  const [a, b, c, d] = [0, 1, 2, 3].map((index) => key.charCodeAt(offset + index));
+  return (((d ?? 0) << 24) | ((c ?? 0) << 16) | ((b ?? 0) << 8) | (a ?? 0)) >>> 0;
+}
+
+/** First and last address of a prefix, as keys. */
+export function prefixRange(prefix: Prefix): { readonly first: string; readonly last: string } {
+  const { address, length } = splitPrefix(prefix);
+  const last = addressBytes(address).map(
+    (byte, index) => byte | (0xff >> Math.max(0, Math.min(8, length - index * 8))),
+  );
+  return { first: addressKey(address), last: String.fromCharCode(...last) };
+}
+
+/** The elements of an interval set that cover these prefixes: starts and first-behinds, touching ranges joined. */
+export function intervalElements(
+  setFor: (family: Family) => SetName,
+  prefixes: readonly Prefix[],
+): readonly Element[] {
+  const elements: Element[] = [];
+  for (const family of ['IPv4', 'IPv6'] as const) {
+    const ranges = prefixes.filter((prefix) => familyOf(prefix) === family).map(prefixRange);
+    ranges.sort((a, b) => (a.first < b.first ? -1 : 1));
+    for (const { first, behind } of joinRanges(ranges)) {
+      elements.push({ set: setFor(family), key: first });
+      if (behind !== undefined) elements.push({ set: setFor(family), key: behind, intervalEnd: true });
+    }
+  }
+  return elements;
+}
+
+/** `behind`: the first value after the range; undefined where the range ends with the last address there is. */
+function joinRanges(
+  ranges: readonly { first: string; last: string }[],
+): { first: string; behind: string | undefined }[] {
+  const joined: { first: string; behind: string | undefined }[] = [];
+  for (const { first, last } of ranges) {
+    const previous = joined.at(-1);
+    if (previous !== undefined && previous.behind === first) previous.behind = following(last);
+    else joined.push({ first, behind: following(last) });
+  }
+  return joined;
+}
+
+function following(key: string): string | undefined {
+  const bytes = Array.from(key, (char) => char.charCodeAt(0));
+  for (let index = bytes.length - 1; index >= 0; index--) {
+    const byte = bytes[index] ?? 0;
+    bytes[index] = (byte + 1) & 0xff;
+    if (byte !== 0xff) return String.fromCharCode(...bytes);
+  }
+  return undefined;
+}

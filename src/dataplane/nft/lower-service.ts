@@ -1,0 +1,161 @@
+/** ServiceRows → elements. Pure: the same rows and service number give the same elements. */
+import { createHash } from 'node:crypto';
+import type { Address } from '../../model/address.ts';
+import type { BackendRow, FrontendRow, ServiceId, ServiceRows, Treatment } from '../../model/rows.ts';
+import { scopeAddress } from './chains/frontend-key.ts';
+import { pickChainName, stickChainName, stickyChainName } from './chains/pick.ts';
+import { sourceChainName } from './chains/sources.ts';
+import { addressKey, type Element, numberKey, portKey, prefixRange, protocolKey } from './element.ts';
+import {
+  DIRECTIONS,
+  type Direction,
+  familySet,
+  LIST_NUMBER,
+  type ListName,
+  LOCAL_SLOT_OFFSET,
+} from './layout.ts';
+
+const LISTS: readonly ListName[] = ['cluster', 'local'];
+/** nft keeps no longer comments on elements. */
+const LONGEST_COMMENT = 120;
+
+/** The elements of one Service port and family; `number` is the service's in this kernel. */
+export function lowerService(rows: ServiceRows, number: number): readonly Element[] {
+  const lists = LISTS.filter((list) => rows.frontends.some((frontend) => usesList(frontend, list)));
+  return [
+    ...rows.frontends.flatMap((frontend) => lowerFrontend(rows, frontend, number)),
+    ...lists.flatMap((list) => lowerList(rows, list, number)),
+    ...lowerAffinity(rows, lists, number),
+    ...lowerSources(rows, number),
+  ];
+}
+
+/** What stands beside a frontend in the kernel for its id: the id, or where that is too long its start and a hash. */
+export function serviceTag(id: ServiceId): string {
+  if (Buffer.byteLength(id) <= LONGEST_COMMENT) return id;
+  return `${id.slice(0, 80)}~${createHash('sha256').update(id).digest('hex').slice(0, 32)}`;
+}
+
+function usesList(frontend: FrontendRow, list: ListName): boolean {
+  return [frontend.inside, frontend.outside, frontend.elsewhere].includes(list);
+}
+
+function lowerFrontend(rows: ServiceRows, frontend: FrontendRow, number: number): readonly Element[] {
+  const elements: Element[] = [];
+  const key = frontendKey(
+    rows,
+    frontend,
+    frontend.address ?? scopeAddress(dispatchScope(frontend), rows.family),
+  );
+  for (const direction of DIRECTIONS) {
+    const chain = dispatchTarget(rows, frontend, direction);
+    const set = familySet(`frontend-${direction}`, rows.family);
+    if (chain !== undefined) elements.push({ set, key, data: chain, verdict: 'goto' });
+  }
+  const elsewhere = chainFor(rows, frontend.elsewhere);
+  if (elsewhere !== undefined) {
+    const elsewhereKey = frontendKey(rows, frontend, scopeAddress('elsewhere', rows.family));
+    elements.push({
+      set: familySet('frontend-inside', rows.family),
+      key: elsewhereKey,
+      data: elsewhere,
+      verdict: 'goto',
+    });
+  }
+  if (elements.length === 0) return elements;
+  const known = frontendKey(rows, frontend, frontend.address ?? scopeAddress('nodePort', rows.family));
+  const comment = serviceTag(rows.id);
+  return [
+    ...elements,
+    { set: familySet('service', rows.family), key: known, data: numberKey(number), comment },
+  ];
+}
+
+function dispatchScope(frontend: FrontendRow): 'hostPort' | 'nodePort' {
+  return frontend.kind === 'hostPort' ? 'hostPort' : 'nodePort';
+}
+
+function frontendKey(rows: ServiceRows, frontend: FrontendRow, address: Address): string {
+  return addressKey(address) + protocolKey(rows.protocol) + portKey(frontend.port);
+}
+
+function dispatchTarget(rows: ServiceRows, frontend: FrontendRow, direction: Direction): string | undefined {
+  const treatment = frontend[direction];
+  if (treatment === 'pass') return undefined;
+  const guarded = direction === 'outside' && frontend.checkSources && rows.sourceRanges !== null;
+  return guarded ? sourceChainName(rows.sourceRanges.policy) : chainFor(rows, treatment);
+}
+
+function chainFor(rows: ServiceRows, treatment: Treatment): string | undefined {
+  switch (treatment) {
+    case 'pass':
+      return undefined;
+    case 'reject':
+      return 'refuse';
+    case 'drop':
+      return 'discard';
+    case 'cluster':
+    case 'local':
+      return rows.affinitySeconds === null
+        ? pickChainName(treatment, rows[treatment].length)
+        : stickyChainName(treatment);
+  }
+}
+
+function lowerList(rows: ServiceRows, list: ListName, number: number): readonly Element[] {
+  const offset = list === 'cluster' ? 0 : LOCAL_SLOT_OFFSET;
+  const service = numberKey(number);
+  const slotSet = familySet('slot', rows.family);
+  const elements: Element[] = [];
+  for (const [slot, backend] of rows[list].entries()) {
+    elements.push({ set: slotSet, key: service + numberKey(offset + slot), data: backendKey(backend) });
+    if (backend.nodeLocal) elements.push(...lowerLocalBackend(rows, backend));
+  }
+  return elements;
+}
+
+/** Node-local backends need no masquerading, unless the client is the backend: only pods can be, through the node. */
+function lowerLocalBackend(rows: ServiceRows, backend: BackendRow): readonly Element[] {
+  const key = addressKey(backend.address);
+  return [
+    { set: familySet('local-backend', rows.family), key },
+    { set: familySet('hairpin', rows.family), key: key + key },
+  ];
+}
+
+function lowerAffinity(rows: ServiceRows, lists: readonly ListName[], number: number): readonly Element[] {
+  if (rows.affinitySeconds === null || lists.length === 0) return [];
+  const service = numberKey(number);
+  const member = familySet('member', rows.family);
+  return [
+    { set: 'sticky-learn', key: service, data: stickChainName(rows.affinitySeconds), verdict: 'jump' },
+    ...lists.flatMap((list): Element[] => {
+      const listKey = numberKey(LIST_NUMBER[list]);
+      const chain = pickChainName(list, rows[list].length);
+      return [
+        { set: 'sticky-pick', key: service + listKey, data: chain, verdict: 'goto' },
+        ...rows[list].map((backend) => ({ set: member, key: listKey + service + backendKey(backend) })),
+      ];
+    }),
+  ];
+}
+
+function lowerSources(rows: ServiceRows, number: number): readonly Element[] {
+  const guarded = rows.frontends.find((frontend) => frontend.checkSources && frontend.outside !== 'pass');
+  const next = guarded === undefined ? undefined : chainFor(rows, guarded.outside);
+  if (rows.sourceRanges === null || next === undefined) return [];
+  const service = numberKey(number);
+  const source = familySet('source', rows.family);
+  return [
+    { set: 'after-sources', key: service, data: next, verdict: 'goto' },
+    ...rows.sourceRanges.prefixes.map(prefixRange).map(({ first, last }) => ({
+      set: source,
+      key: service + first,
+      keyEnd: service + last,
+    })),
+  ];
+}
+
+function backendKey(backend: BackendRow): string {
+  return addressKey(backend.address) + portKey(backend.port);
+}
