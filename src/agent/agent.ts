@@ -1,0 +1,161 @@
+/**
+ * The agent: source → pipeline → installation, paced by the loop, with its health, metrics and control socket around it.
+ * What it writes stays in the kernel when it stops or dies.
+ */
+import type { Logger } from 'pino';
+import type { Dataplane } from '../dataplane/dataplane.ts';
+import type { Source } from '../model/source.ts';
+import { choosePolicyBackend, chooseServicesBackend, features } from './backends.ts';
+import type { Clock } from './clock.ts';
+import type { AgentConfiguration } from './configuration.ts';
+import { type ControlledAgent, openControlSocket } from './control-socket.ts';
+import { type Core, createCore } from './core.ts';
+import { type HealthState, type HealthVerdict, judgeHealth, startHealthServer } from './health.ts';
+import { createMetrics, startMetricsServer } from './metrics.ts';
+import { keepServing } from './persistent-server.ts';
+import type { Pipeline } from './pipeline.ts';
+import { rowsToJson } from './rows-json.ts';
+import { type AgentStatus, countRows } from './status.ts';
+import { weirVersion } from './version.ts';
+
+export interface AgentOptions {
+  readonly configuration: AgentConfiguration;
+  readonly source: Source;
+  readonly pipeline: Pipeline;
+  readonly openDataplane: () => Promise<Dataplane>;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Path of the control socket. */
+  readonly socketPath: string;
+}
+
+export interface RunningAgent extends ControlledAgent {
+  /** Where /healthz and /metrics answer; null: switched off, or not bound yet. */
+  ports(): { readonly healthz: number | null; readonly metrics: number | null };
+  /** Ends everything but what is in the kernel. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts the agent; resolves when the source's first batch was taken (its rows may still be on their way).
+ * @throws ControlError when an agent of this instance runs already; the source's error. Nothing is left then.
+ */
+export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
+  const { configuration, source, log } = options;
+  const parts = assemble(options);
+  const { core } = parts;
+  let heard = (): void => {};
+  const firstBatch = new Promise<void>((resolve) => {
+    heard = resolve;
+  });
+  const controlled: ControlledAgent = {
+    status: parts.status,
+    rows: () => rowsToJson(options.pipeline.rows()),
+    async syncNow() {
+      await firstBatch;
+      await source.rescan();
+      await core.loop.flush();
+    },
+  };
+  const socket = await openControlSocket(options.socketPath, controlled);
+  const healthz = keepServing('healthz', configuration.healthzBind, options, (bind) =>
+    startHealthServer({ ...parts.healthServer, bind }),
+  );
+  const metrics = keepServing('metrics', configuration.metricsBind, options, (bind) =>
+    startMetricsServer(bind, parts.metrics),
+  );
+  const stop = async (): Promise<void> => {
+    await source.stop();
+    await core.stop();
+    await Promise.all([socket.close(), healthz.close(), metrics.close()]);
+  };
+  try {
+    await Promise.all([healthz.tried, metrics.tried]);
+    await source.start((batch) => {
+      core.accept(batch);
+      parts.hear();
+      heard();
+    });
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  log.info({ origin: source.state().origin, node: configuration.compile.node }, 'started');
+  return { ...controlled, ports: () => ({ healthz: healthz.port(), metrics: metrics.port() }), stop };
+}
+
+function assemble(options: AgentOptions) {
+  const { configuration, pipeline, clock } = options;
+  const { syncPeriodMs } = configuration;
+  const startedAtMs = clock.wallMs();
+  let heard = false;
+  const core: Core = createCore({
+    ...options,
+    minSyncPeriodMs: configuration.minSyncPeriodMs,
+    syncPeriodMs,
+    healthy: () => verdict().ready,
+    onSynced(report, durationMs) {
+      // Changes from before the start were not delayed by this agent.
+      const mine = report.triggeredAtMs.filter((time) => time >= startedAtMs);
+      const programmingMs = mine.map((time) => Math.max(0, clock.wallMs() - time));
+      metrics.observeSync({ full: report.full, durationMs, programmingMs });
+    },
+  });
+  const health = (): HealthState => ({
+    lastSuccessAtMs: core.record.lastSuccessAtMs(),
+    pendingForMs: pendingForMs(core, clock),
+    nodeDeleting: pipeline.nodeDeleting(configuration.compile.node),
+  });
+  const verdict = (): HealthVerdict => judgeHealth(health(), syncPeriodMs);
+  const status = (): AgentStatus => describe(options, { core, verdict: verdict(), startedAtMs, heard });
+  const metrics = createMetrics({ status, changeCounts: () => pipeline.changeCounts() });
+  return {
+    core,
+    status,
+    metrics,
+    healthServer: { state: health, syncPeriodMs, onAnswer: metrics.observeHealthAnswer },
+    hear(): void {
+      heard = true;
+      metrics.observeQueued(clock.wallMs());
+    },
+  };
+}
+
+interface Described {
+  readonly core: Core;
+  readonly verdict: HealthVerdict;
+  readonly startedAtMs: number;
+  /** The source's first batch came. */
+  readonly heard: boolean;
+}
+
+function describe(options: AgentOptions, { core, verdict, startedAtMs, heard }: Described): AgentStatus {
+  const { configuration, pipeline, clock, source } = options;
+  const dataplane = core.installation.dataplane()?.status() ?? null;
+  return {
+    version: weirVersion(),
+    instance: configuration.instance,
+    node: configuration.compile.node,
+    pid: process.pid,
+    startedAt: new Date(startedAtMs).toISOString(),
+    healthy: verdict.ready,
+    unhealthyBecause: verdict.why,
+    backends: {
+      services: chooseServicesBackend(configuration.servicesBackend),
+      policy: choosePolicyBackend(configuration.policyBackend),
+    },
+    features: features(),
+    source: source.state(),
+    counts: countRows(pipeline.rows()),
+    dataplane,
+    sync: core.record.status(core.loop.state(), clock.monotonicMs(), heard),
+    problems: core.problems(),
+    repairs: dataplane?.repairs ?? 0,
+    conntrackDeleted: core.record.conntrackDeleted(),
+  };
+}
+
+function pendingForMs(core: Core, clock: Clock): number | null {
+  const since = core.loop.state().pendingSinceMs;
+  return since === null ? null : clock.monotonicMs() - since;
+}

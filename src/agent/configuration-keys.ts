@@ -1,0 +1,74 @@
+/** Every key of the agent's configuration, once: flags, environment, file, `--help` and the documents follow from it. */
+
+export interface ConfigurationKey {
+  /** The flag without dashes; the same name is the key in the file. */
+  readonly name: string;
+  /** Shown in `--help`; null: a switch, true when given without a value. */
+  readonly placeholder: string | null;
+  /** As text, like a flag's value; null: must be given. */
+  readonly fallback: string | null;
+  readonly meaning: string;
+}
+
+const key = (name: string, placeholder: string | null, fallback: string | null, meaning: string) =>
+  ({ name, placeholder, fallback, meaning }) satisfies ConfigurationKey;
+
+export const CONFIGURATION_KEYS: readonly ConfigurationKey[] = [
+  key('source', 'DIR|kubernetes', null, 'where objects come from: a folder of manifests'),
+  key('instance', 'NAME', 'weir', 'name of this agent’s share of the machine'),
+  key('hostname-override', 'NODE', '', 'name of this node; empty: the host’s name'),
+  key('cluster-cidr', 'CIDRS', '', 'pod networks of the cluster; empty: taken from nodes and pods'),
+  key('detect-local-mode', 'MODE', 'NodeCIDR', 'how local pods are known: NodeCIDR or ClusterCIDR'),
+  key('nodeport-addresses', 'primary|CIDRS', 'primary', 'addresses of this node that serve node ports'),
+  key('masquerade-all', null, 'false', 'masquerade every translated connection'),
+  key('masquerade-pods', null, 'false', 'masquerade pods that leave the cluster'),
+  key(
+    'non-masquerade-cidrs',
+    'CIDRS',
+    '',
+    'destinations that pods reach unmasqueraded, beside the cluster’s own',
+  ),
+  key('service-cluster-ip-range', 'CIDRS', '10.96.0.0/16,fd96::/112', 'networks of the cluster IPs'),
+  key(
+    'service-node-port-range',
+    'FIRST-LAST',
+    '30000-32767',
+    'node ports; masquerading never picks one of them',
+  ),
+  key('allow-external-cluster-ip', null, 'false', 'serve cluster IPs to clients outside too'),
+  key(
+    'external-ip-cidrs',
+    'CIDRS',
+    '',
+    'the only networks external and load-balancer IPs may be in; empty: any',
+  ),
+  key('service-proxy-name', 'NAME', '', 'serve only Services labelled for this proxy; empty: the unlabelled'),
+  key(
+    'source-ranges-all-types',
+    null,
+    'false',
+    'loadBalancerSourceRanges guard node ports and external IPs too',
+  ),
+  key('services-backend', 'BACKEND', 'auto', 'auto, bpf or nft'),
+  key('policy-backend', 'BACKEND', 'auto', 'auto, bpf or nft'),
+  key(
+    'healthz-bind-address',
+    'ADDRESS:PORT',
+    '0.0.0.0:10256',
+    'where /healthz and /livez answer; empty: nowhere',
+  ),
+  key('metrics-bind-address', 'ADDRESS:PORT', '127.0.0.1:10249', 'where /metrics answers; empty: nowhere'),
+  key('log-level', 'LEVEL', 'info', 'trace, debug, info, warn, error or fatal'),
+  key(
+    'min-sync-period',
+    'DURATION',
+    '400ms',
+    'mean time between syncs under a stream of changes; two go at once',
+  ),
+  key('sync-period', 'DURATION', '30s', 'how often everything is read back and repaired'),
+];
+
+/** `WEIR_CLUSTER_CIDR` for `cluster-cidr`. */
+export function environmentName(name: string): string {
+  return `WEIR_${name.toUpperCase().replaceAll('-', '_')}`;
+}

@@ -1,0 +1,63 @@
+/** Asks a running agent through its control socket. */
+import { request } from 'node:http';
+
+/** The agent could not be asked, or answered with an error. */
+export class ControlError extends Error {
+  /** `not-running`: nobody listens; `refused`: the agent answered with an error; `second-agent`: see control-socket.ts. */
+  readonly code: 'not-running' | 'refused' | 'failed' | 'second-agent';
+  constructor(message: string, options: { code: ControlError['code']; cause?: unknown }) {
+    super(message, { cause: options.cause });
+    this.name = 'ControlError';
+    this.code = options.code;
+  }
+}
+
+/**
+ * Sends one request and resolves with the parsed JSON of a 200 answer.
+ * @throws ControlError as its code says
+ */
+export function askAgent(path: string, method: 'GET' | 'POST', resource: string): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    const outgoing = request({ socketPath: path, method, path: resource, agent: false }, (response) => {
+      const chunks: Buffer[] = [];
+      response.on('data', (chunk: Buffer) => chunks.push(chunk));
+      response.on('error', (cause) => reject(failure(path, cause)));
+      response.on('end', () => {
+        const text = Buffer.concat(chunks).toString('utf8');
+        if (response.statusCode === 200) resolve(parse(text, path, reject));
+        else reject(new ControlError(errorText(text), { code: 'refused' }));
+      });
+    });
+    outgoing.on('error', (cause: NodeJS.ErrnoException) => reject(failure(path, cause)));
+    outgoing.end();
+  });
+}
+
+function failure(path: string, cause: NodeJS.ErrnoException): ControlError {
+  if (cause.code === 'ENOENT' || cause.code === 'ECONNREFUSED') {
+    return new ControlError(`no agent answers at ${path}; is \`weir agent\` running with this --instance?`, {
+      code: 'not-running',
+      cause,
+    });
+  }
+  const remedy = cause.code === 'EACCES' ? '; run as root' : '';
+  return new ControlError(`${path}: ${cause.message}${remedy}`, { code: 'failed', cause });
+}
+
+function parse(text: string, path: string, reject: (error: unknown) => void): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    reject(new ControlError(`${path}: the answer is not JSON`, { code: 'failed', cause }));
+    return undefined;
+  }
+}
+
+function errorText(text: string): string {
+  try {
+    const body = JSON.parse(text) as { readonly error?: string };
+    return body.error ?? text;
+  } catch {
+    return text;
+  }
+}

@@ -1,0 +1,82 @@
+/**
+ * The agent's own API, HTTP over a unix socket that only root can open: what `weir status`, `weir plan` and the lab ask.
+ * The socket is also what keeps a second agent of the same instance away.
+ */
+import { chmodSync, mkdirSync, rmSync } from 'node:fs';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { dirname } from 'node:path';
+import { askAgent, ControlError } from './control-client.ts';
+import { answerJson, closeServer, listen } from './http-server.ts';
+import type { RowsJson } from './rows-json.ts';
+import type { AgentStatus } from './status.ts';
+
+/** What the socket gives access to. */
+export interface ControlledAgent {
+  status(): AgentStatus;
+  rows(): RowsJson;
+  /** Looks at the source again and resolves when everything is in the kernel. */
+  syncNow(): Promise<void>;
+}
+
+export interface ControlSocket {
+  close(): Promise<void>;
+}
+
+/**
+ * Takes the instance's socket. A socket left by an agent that was killed is replaced.
+ * @throws ControlError when an agent of this instance runs already
+ */
+export async function openControlSocket(path: string, agent: ControlledAgent): Promise<ControlSocket> {
+  await refuseSecond(path);
+  mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
+  rmSync(path, { force: true });
+  const server = createServer((request, response) => void answer(request, response, agent));
+  await listenPrivately(server, path);
+  return { close: () => closeServer(server) };
+}
+
+async function refuseSecond(path: string): Promise<void> {
+  let running: AgentStatus;
+  try {
+    running = (await askAgent(path, 'GET', '/status')) as AgentStatus;
+  } catch (error) {
+    if (error instanceof ControlError && error.code === 'not-running') return;
+    throw error;
+  }
+  const who = `instance ${running.instance} (pid ${running.pid})`;
+  throw new ControlError(
+    `an agent of ${who} runs already; stop it first, or give this one another --instance`,
+    {
+      code: 'second-agent',
+    },
+  );
+}
+
+async function listenPrivately(server: Server, path: string): Promise<void> {
+  // The socket is bound before listen returns, so nothing else is created under this umask.
+  const umask = process.umask(0o177);
+  const listening = listen(server, { path });
+  process.umask(umask);
+  await listening;
+  chmodSync(path, 0o600);
+}
+
+async function answer(
+  request: IncomingMessage,
+  response: ServerResponse,
+  agent: ControlledAgent,
+): Promise<void> {
+  const what = `${request.method} ${request.url?.split('?')[0]}`;
+  try {
+    if (what === 'GET /status') answerJson(response, 200, agent.status());
+    else if (what === 'GET /rows') answerJson(response, 200, agent.rows());
+    else if (what === 'POST /sync') {
+      const started = performance.now();
+      await agent.syncNow();
+      const problems = agent.status().problems.length;
+      answerJson(response, 200, { synced: true, durationMs: performance.now() - started, problems });
+    } else answerJson(response, 404, { error: `${what}: ask for GET /status, GET /rows or POST /sync` });
+  } catch (error) {
+    answerJson(response, 500, { error: error instanceof Error ? error.message : String(error) });
+  }
+}

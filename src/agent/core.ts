@@ -1,0 +1,117 @@
+/** The loop with what it drives: batches in, rows installed, problems told; no servers, no sockets. */
+import type { Logger } from 'pino';
+import type { Dataplane } from '../dataplane/dataplane.ts';
+import type { Problem } from '../model/objects.ts';
+import type { SourceBatch } from '../model/source.ts';
+import type { Clock } from './clock.ts';
+import { createInstallation, type Installation, type InstallReport } from './installation.ts';
+import { readListeningSockets } from './listening-sockets.ts';
+import { createNodePortIndex } from './node-ports.ts';
+import type { Compiled, Pipeline } from './pipeline.ts';
+import { createProblemLog, problemLine } from './problem-log.ts';
+import { createServiceHealthServers, type ServiceHealthServers } from './service-health.ts';
+import { createSyncLoop, type SyncAttempt, type SyncLoop } from './sync-loop.ts';
+import { createSyncRecord, errorLine, type SyncRecord } from './sync-record.ts';
+
+export interface CoreOptions {
+  readonly pipeline: Pipeline;
+  readonly openDataplane: () => Promise<Dataplane>;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly minSyncPeriodMs: number;
+  readonly syncPeriodMs: number;
+  /** This proxy's health, for the answers about Services. */
+  readonly healthy: () => boolean;
+  readonly onSynced: (report: InstallReport, durationMs: number) => void;
+}
+
+export interface Core {
+  readonly loop: SyncLoop;
+  readonly installation: Installation;
+  readonly record: SyncRecord;
+  /** Takes a batch of the source and asks for a sync. */
+  accept(batch: SourceBatch): void;
+  problems(): readonly Problem[];
+  stop(): Promise<void>;
+}
+
+/** Stands still until the first batch: before it nothing is compiled and nothing is written. */
+export function createCore(options: CoreOptions): Core {
+  const { pipeline, clock, log } = options;
+  const record = createSyncRecord();
+  const nodePorts = createNodePortWatch();
+  const serviceHealth: ServiceHealthServers = createServiceHealthServers({
+    clock,
+    healthy: options.healthy,
+    onProblems: () => tellProblems(),
+  });
+  const problems = () => [...pipeline.problems(), ...nodePorts.problems(), ...serviceHealth.problems()];
+  const problemLog = createProblemLog({
+    report: (problem) => log.warn({ reason: problem.reason }, problemLine(problem)),
+    resolved: (problem) => log.info({ reason: problem.reason }, `resolved: ${problemLine(problem)}`),
+  });
+  const tellProblems = () => problemLog.update(problems());
+  const installation = createInstallation({
+    pipeline,
+    openDataplane: options.openDataplane,
+    onCompiled(compiled) {
+      nodePorts.follow(compiled);
+      serviceHealth.update(compiled.healthChecks);
+    },
+    onForeignChange() {
+      log.warn('another process changed our table: repairing');
+      loop.requestRepair();
+    },
+  });
+  const attempt = async (what: SyncAttempt): Promise<void> => {
+    const started = clock.monotonicMs();
+    try {
+      const report = await installation.install(what);
+      const durationMs = clock.monotonicMs() - started;
+      record.succeeded(clock.wallMs(), durationMs, report.applied);
+      options.onSynced(report, durationMs);
+      log.debug({ ...report.applied, full: report.full, durationMs }, 'synced');
+    } catch (error) {
+      record.failed(errorLine(error));
+      log.error({ err: error }, `sync failed, it is tried again: ${errorLine(error)}`);
+      throw error;
+    } finally {
+      await nodePorts.look(what.repair).catch((error) => log.warn(`listening sockets: ${errorLine(error)}`));
+      tellProblems();
+    }
+  };
+  const loop = createSyncLoop({ ...options, attempt });
+  return {
+    loop,
+    installation,
+    record,
+    accept(batch) {
+      pipeline.accept(batch);
+      loop.request();
+    },
+    problems,
+    async stop() {
+      await loop.stop();
+      await serviceHealth.close();
+      await installation.close();
+    },
+  };
+}
+
+/** Node ports and who else listens on them, looked at when node ports changed or everything is read back. */
+function createNodePortWatch() {
+  const index = createNodePortIndex();
+  let due = false;
+  let found: readonly Problem[] = [];
+  return {
+    follow(compiled: Compiled): void {
+      if (index.apply(compiled.change)) due = true;
+    },
+    async look(always: boolean): Promise<void> {
+      if (!due && !always) return;
+      due = false;
+      found = index.conflicts(await readListeningSockets());
+    },
+    problems: () => found,
+  };
+}

@@ -1,0 +1,16 @@
+/** Where an instance keeps what is not in the kernel's tables. */
+
+/** The instance's run directory. */
+export function runDirectory(instance: string): string {
+  return `/run/weir/${instance}`;
+}
+
+/** The control socket, see control-socket.ts. */
+export function controlSocketPath(instance: string): string {
+  return `${runDirectory(instance)}/agent.sock`;
+}
+
+/** The instance's pinned BPF objects. */
+export function pinDirectory(instance: string): string {
+  return `/sys/fs/bpf/weir/${instance}`;
+}

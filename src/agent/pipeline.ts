@@ -1,0 +1,121 @@
+/**
+ * Objects in, changes of rows out: the control plane completes them, the world indexes them, the compiler looks at what
+ * was touched. Nothing here waits or writes; the loop decides when to compile.
+ */
+import { compareText, type NodeName } from '../model/names.ts';
+import type { ObjectChange, Problem } from '../model/objects.ts';
+import type { Rows, RowsChange } from '../model/rows.ts';
+import type { SourceBatch } from '../model/source.ts';
+import type { ClusterView, Touched } from '../model/view.ts';
+import type { HealthCheck } from './service-health.ts';
+
+/** The parts the pipeline joins; all of them are other rooms'. */
+export interface PipelineParts {
+  readonly controlPlane: {
+    apply(changes: readonly ObjectChange[]): {
+      readonly changes: readonly ObjectChange[];
+      readonly problems: readonly Problem[];
+    };
+  };
+  readonly world: { readonly view: ClusterView; apply(changes: readonly ObjectChange[]): Touched };
+  readonly compiler: {
+    update(
+      view: ClusterView,
+      touched: Touched | 'everything',
+    ): {
+      readonly change: RowsChange;
+      readonly problems: readonly Problem[];
+      readonly healthChecks: readonly HealthCheck[];
+    };
+    rows(): Rows;
+  };
+}
+
+export interface Compiled {
+  readonly change: RowsChange;
+  readonly healthChecks: readonly HealthCheck[];
+  /** When the API server saw the changes that led to the endpoints compiled now; milliseconds since the epoch. */
+  readonly triggeredAtMs: readonly number[];
+}
+
+export interface Pipeline {
+  /** Takes a batch of the source. */
+  accept(batch: SourceBatch): void;
+  /** Compiles what was touched since the last call; throws what the compiler throws, and then starts from scratch. */
+  compile(): Compiled;
+  rows(): Rows;
+  /** All that source, control plane and compiler found wrong, by object. */
+  problems(): readonly Problem[];
+  /** Objects accepted so far, by what kube-proxy's metrics count. */
+  changeCounts(): { readonly services: number; readonly endpoints: number };
+  /** deletionTimestamp of this node's object is set. */
+  nodeDeleting(node: NodeName): boolean;
+}
+
+const TRIGGER_ANNOTATION = 'endpoints.kubernetes.io/last-change-trigger-time';
+
+/** Joins the parts; holds what was touched between two compiles. */
+export function createPipeline({ controlPlane, world, compiler }: PipelineParts): Pipeline {
+  let touched: Touched | 'everything' = 'everything';
+  let sourceProblems: readonly Problem[] = [];
+  let clusterProblems: readonly Problem[] = [];
+  let compileProblems: readonly Problem[] = [];
+  let triggeredAtMs: number[] = [];
+  const counts = { services: 0, endpoints: 0 };
+
+  return {
+    accept(batch) {
+      sourceProblems = batch.problems;
+      const completed = controlPlane.apply(batch.changes);
+      clusterProblems = completed.problems;
+      touched = mergeTouched(touched, world.apply(completed.changes));
+      for (const change of completed.changes) {
+        const kind = change.type === 'set' ? change.object.kind : change.kind;
+        if (kind === 'Service') counts.services += 1;
+        if (kind === 'EndpointSlice') counts.endpoints += 1;
+        triggeredAtMs.push(...triggerTime(change));
+      }
+    },
+    compile() {
+      const work = touched;
+      touched = 'everything';
+      const result = compiler.update(world.view, work);
+      touched = nothingTouched();
+      compileProblems = result.problems;
+      const times = triggeredAtMs;
+      triggeredAtMs = [];
+      return { change: result.change, healthChecks: result.healthChecks, triggeredAtMs: times };
+    },
+    rows: () => compiler.rows(),
+    problems: () => [...sourceProblems, ...clusterProblems, ...compileProblems].sort(compareProblems),
+    changeCounts: () => ({ ...counts }),
+    nodeDeleting: (node) => world.view.nodes.get(node)?.deleting ?? false,
+  };
+}
+
+function nothingTouched(): Touched {
+  return { services: new Set(), pods: new Set(), nodes: new Set(), namespaces: new Set() };
+}
+
+function mergeTouched(earlier: Touched | 'everything', later: Touched): Touched | 'everything' {
+  if (earlier === 'everything') return earlier;
+  return {
+    services: new Set([...earlier.services, ...later.services]),
+    pods: new Set([...earlier.pods, ...later.pods]),
+    nodes: new Set([...earlier.nodes, ...later.nodes]),
+    namespaces: new Set([...earlier.namespaces, ...later.namespaces]),
+  };
+}
+
+function triggerTime(change: ObjectChange): readonly number[] {
+  if (change.type !== 'set' || change.object.kind !== 'EndpointSlice') return [];
+  const time = Date.parse(change.object.annotations[TRIGGER_ANNOTATION] ?? '');
+  return Number.isNaN(time) ? [] : [time];
+}
+
+function compareProblems(a: Problem, b: Problem): number {
+  return compareText(
+    `${a.object.kind}/${a.object.namespace}/${a.object.name}`,
+    `${b.object.kind}/${b.object.namespace}/${b.object.name}`,
+  );
+}

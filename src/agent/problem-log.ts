@@ -1,0 +1,42 @@
+/** Tells each problem once, when it comes up: to the log today, as a Kubernetes Event where there is an API server. */
+import type { Problem } from '../model/objects.ts';
+
+export interface ProblemLog {
+  /** All problems there are now; reports those that were not there at the last call. */
+  update(problems: readonly Problem[]): void;
+}
+
+export interface ProblemLogOptions {
+  /** Called once per new problem: the seam for Events. */
+  readonly report: (problem: Problem) => void;
+  /** Called once when a reported problem is gone. */
+  readonly resolved: (problem: Problem) => void;
+}
+
+/** Remembers what was reported; a problem that comes back is reported again. */
+export function createProblemLog(options: ProblemLogOptions): ProblemLog {
+  let known = new Map<string, Problem>();
+  return {
+    update(problems) {
+      const current = new Map(problems.map((problem) => [identityOf(problem), problem]));
+      for (const [identity, problem] of current) if (!known.has(identity)) options.report(problem);
+      for (const [identity, problem] of known) if (!current.has(identity)) options.resolved(problem);
+      known = current;
+    },
+  };
+}
+
+/** One line for a person: object, field, what is wrong, what to do, where it came from. */
+export function problemLine(problem: Problem): string {
+  const { kind, namespace, name } = problem.object;
+  const object = `${kind} ${namespace === '' ? name : `${namespace}/${name}`}`;
+  const field = problem.field === '' ? '' : ` ${problem.field}`;
+  const file = problem.file === null ? '' : ` (${problem.file})`;
+  const remedy = problem.remedy === '' ? '' : `; ${problem.remedy}`;
+  return `${object}${field}: ${problem.message}${remedy}${file}`;
+}
+
+function identityOf(problem: Problem): string {
+  const { kind, namespace, name } = problem.object;
+  return JSON.stringify([kind, namespace, name, problem.field, problem.reason, problem.message]);
+}

@@ -1,0 +1,96 @@
+/** What `GET /status` answers and `weir status` shows: the whole truth about an agent, as plain JSON. */
+import type { ApplyReport, DataplaneStatus } from '../dataplane/dataplane.ts';
+import type { Problem } from '../model/objects.ts';
+import type { Rows } from '../model/rows.ts';
+import type { SourceState } from '../model/source.ts';
+
+export interface BackendChoice {
+  /** `none`: nothing does this. */
+  readonly backend: 'nft' | 'bpf' | 'none';
+  /** Why this one, for a person. */
+  readonly why: string;
+}
+
+export interface RowCounts {
+  /** Objects of kind Service that have rows here. */
+  readonly services: number;
+  readonly frontends: number;
+  readonly slots: number;
+  /** Different addresses and ports behind all slots. */
+  readonly backends: number;
+  readonly hostPorts: number;
+  /** Addresses that belong to Services. */
+  readonly addresses: number;
+  /** Service ports whose policy Local finds no endpoint on this node. */
+  readonly noLocalEndpoints: { readonly internal: number; readonly external: number };
+}
+
+export interface SyncStatus {
+  /** `waiting`: nothing heard from the source yet, nothing written; `pending`: changes wait or are being applied. */
+  readonly state: 'waiting' | 'synced' | 'pending' | 'failing';
+  /** ISO 8601; null: never. */
+  readonly lastSuccessAt: string | null;
+  readonly lastDurationMs: number | null;
+  /** What the last successful sync wrote. */
+  readonly lastReport: ApplyReport | null;
+  /** How long the oldest unapplied change waits; null: none does. */
+  readonly pendingForMs: number | null;
+  readonly syncs: number;
+  readonly failures: number;
+  readonly consecutiveFailures: number;
+  /** null once a sync succeeded again. */
+  readonly lastError: string | null;
+}
+
+export interface AgentStatus {
+  readonly version: string;
+  readonly instance: string;
+  readonly node: string;
+  readonly pid: number;
+  readonly startedAt: string;
+  /** What /healthz says. */
+  readonly healthy: boolean;
+  readonly unhealthyBecause: string | null;
+  readonly backends: { readonly services: BackendChoice; readonly policy: BackendChoice };
+  readonly features: {
+    readonly found: readonly string[];
+    readonly missing: readonly { readonly feature: string; readonly why: string }[];
+  };
+  readonly source: SourceState;
+  readonly counts: RowCounts;
+  readonly dataplane: DataplaneStatus | null;
+  readonly sync: SyncStatus;
+  readonly problems: readonly Problem[];
+  /** Times a third party's change was found and undone. */
+  readonly repairs: number;
+  readonly conntrackDeleted: number;
+}
+
+/** Counts rows; cost is that of looking at each once. */
+export function countRows(rows: Rows): RowCounts {
+  const owners = new Set<string>();
+  const backends = new Set<string>();
+  const counts = { frontends: 0, slots: 0, hostPorts: 0, internal: 0, external: 0 };
+  for (const row of rows.services.values()) {
+    const isHostPort = row.id.startsWith('hostport:');
+    if (isHostPort) counts.hostPorts += 1;
+    else owners.add(row.owner);
+    counts.frontends += row.frontends.length;
+    counts.slots += row.cluster.length + row.local.length;
+    for (const { address, port } of [...row.cluster, ...row.local])
+      backends.add(`${row.protocol} ${address} ${port}`);
+    if (row.frontends.some((frontend) => frontend.kind === 'clusterIP' && frontend.inside === 'drop'))
+      counts.internal += 1;
+    if (row.frontends.some((frontend) => frontend.kind !== 'clusterIP' && frontend.outside === 'drop'))
+      counts.external += 1;
+  }
+  return {
+    services: owners.size,
+    frontends: counts.frontends,
+    slots: counts.slots,
+    backends: backends.size,
+    hostPorts: counts.hostPorts,
+    addresses: rows.addresses.size,
+    noLocalEndpoints: { internal: counts.internal, external: counts.external },
+  };
+}
