@@ -34,8 +34,8 @@ export function createElementStore(): ElementStore {
 
   const before = new Map<SetName, Map<string, Element | undefined>>();
   const remember = (element: Element, identity: string, current: Element | undefined) => {
-    let set = before.get(element.set);
-    if (set === undefined) before.set(element.set, (set = new Map()));
+    const set = before.get(element.set) ?? new Map<string, Element | undefined>();
+    before.set(element.set, set);
     if (!set.has(identity)) set.set(identity, current);
   };
 
