@@ -15,8 +15,6 @@ namespace {
 
 using Visitor = std::function<void(ConntrackEntry&&)>;
 
-// Filters up to this number are each given to the kernel; more are compared here, in one dump per family.
-constexpr size_t kDumpsAtMost = 4;
 // Keeps a batch of deletes, and its answers, far below the socket's buffers.
 constexpr size_t kDeletesPerBatch = 128;
 const char* const kTable = "the conntrack table";
@@ -39,21 +37,31 @@ void dump(NetlinkSocket& socket, const ConntrackFilter& filter, const Visitor& v
   }
 }
 
+// What every filter of this family asks for: the most that one dump can leave to the kernel.
+std::optional<ConntrackFilter> common_part(const std::vector<ConntrackFilter>& filters, uint8_t family) {
+  std::optional<ConntrackFilter> common;
+  for (const ConntrackFilter& filter : filters) {
+    if (filter.family != family) continue;
+    if (!common.has_value()) {
+      common = filter;
+    } else {
+      const auto protocol = common->protocol == filter.protocol ? filter.protocol : std::nullopt;
+      common = ConntrackFilter();
+      common->family = family;
+      common->protocol = protocol;
+    }
+  }
+  return common;
+}
+
+// One dump per family, however many filters: the kernel walks all buckets of its table for each (10 ms for 262,144).
 std::vector<ConntrackEntry> entries_of_any(NetlinkSocket& socket, const std::vector<ConntrackFilter>& filters) {
   std::vector<ConntrackEntry> entries;
-  if (filters.size() <= kDumpsAtMost) {
-    for (const ConntrackFilter& filter : filters) {
-      dump(socket, filter, [&](ConntrackEntry&& entry) {
-        if (matches(filter, entry)) entries.push_back(std::move(entry));
-      });
-    }
-    return entries;
-  }
   const ConntrackFilterSet set(filters);
   for (const uint8_t family : {AF_INET, AF_INET6}) {
-    ConntrackFilter all;
-    all.family = family;
-    dump(socket, all, [&](ConntrackEntry&& entry) {
+    const std::optional<ConntrackFilter> common = common_part(filters, family);
+    if (!common.has_value()) continue;
+    dump(socket, *common, [&](ConntrackEntry&& entry) {
       if (set.matches(entry)) entries.push_back(std::move(entry));
     });
   }

@@ -45,7 +45,12 @@ void put_address(nlmsghdr* header, uint8_t family, bool source, const AddressByt
 }
 
 // Writes a tuple to compare with and returns the bits that say which fields count; nothing is written for none.
-uint32_t put_tuple_filter(nlmsghdr* header, uint16_t type, const ConntrackFilter& filter, const TupleFilter& tuple) {
+uint32_t put_tuple_filter(nlmsghdr* header, uint16_t type, const ConntrackFilter& filter, TupleFilter tuple) {
+  if (filter.family == AF_INET6) {
+    // Kernels up to 6.18 at least compare IPv6 addresses the wrong way round: they leave out those that are equal.
+    tuple.source.reset();
+    tuple.destination.reset();
+  }
   // The kernel reads ports only beside a protocol.
   const bool ports = filter.protocol.has_value();
   uint32_t flags = ports ? kFilterProtocol : 0;
