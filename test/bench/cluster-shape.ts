@@ -16,10 +16,14 @@ export const NODE = 'bench-node';
 export const NODE_ADDRESS = '172.31.0.1';
 export const POD_CIDR = '10.244.1.0/24';
 export const CLUSTER_CIDR = '10.244.0.0/16';
-export const SERVICE_CIDR = '10.96.0.0/12';
+export const SERVICE_CIDR = '10.96.0.0/16';
 export const SERVICE_PORT = 80;
 export const ENDPOINT_PORT = 8080;
-const REMOTE_NODES = 100;
+/** The nodes that filler endpoints are on. */
+export const REMOTE_NODES = Array.from({ length: 100 }, (_, index) => ({
+  name: `remote-${index}`,
+  address: numbered((172 << 24) | (31 << 16) | (1 << 8), index + 1),
+}));
 
 /** The target stands in the middle: what a ruleset that is walked from its start costs on average. */
 export function targetIndex(shape: ClusterShape): number {
@@ -52,7 +56,7 @@ export function endpointsOf(shape: ClusterShape, service: number): { address: st
 
 /** The node that a filler endpoint is on; never the one under test. */
 export function remoteNode(endpoint: number): string {
-  return `remote-${endpoint % REMOTE_NODES}`;
+  return `remote-${endpoint % REMOTE_NODES.length}`;
 }
 
 function numbered(base: number, offset: number): string {

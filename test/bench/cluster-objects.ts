@@ -1,0 +1,180 @@
+/** A cluster shape as the objects that Weir is given: model objects, or manifests of the same content. */
+import { type Address, type Prefix, parseAddress, parsePrefix } from '../../src/model/address.ts';
+import type { CompileOptions } from '../../src/model/compile-options.ts';
+import { type NodeName, objectName, type Port } from '../../src/model/names.ts';
+import type {
+  EndpointSliceObject,
+  Meta,
+  NodeObject,
+  ObjectChange,
+  PodObject,
+  ServiceObject,
+  SliceEndpoint,
+  WeirObject,
+} from '../../src/model/objects.ts';
+import {
+  CLUSTER_CIDR,
+  type ClusterShape,
+  endpointsOf,
+  NODE,
+  NODE_ADDRESS,
+  POD_CIDR,
+  REMOTE_NODES,
+  remoteNode,
+  SERVICE_CIDR,
+  SERVICE_PORT,
+  serviceAddress,
+  targetIndex,
+} from './cluster-shape.ts';
+
+const NAMESPACE = 'bench';
+
+/** kube-proxy's usual settings for the node under test. */
+export const COMPILE_OPTIONS: CompileOptions = {
+  node: NODE as NodeName,
+  nodePortAddresses: [],
+  clusterCidrs: [prefix(CLUSTER_CIDR)],
+  detectLocalMode: 'ClusterCIDR',
+  serviceCidrs: [prefix(SERVICE_CIDR)],
+  nodePortRange: [30000 as Port, 32767 as Port],
+  masqueradeAll: false,
+  masqueradePods: false,
+  nonMasqueradeCidrs: [],
+  allowExternalClusterIp: false,
+  externalIpCidrs: [],
+  serviceProxyName: null,
+  sourceRangesAllTypes: false,
+};
+
+/** Everything there is, as a source's first batch. `localPods` live on the node under test. */
+export function clusterChanges(shape: ClusterShape, localPods: readonly string[]): ObjectChange[] {
+  const indexes = Array.from({ length: shape.services }, (_, index) => index);
+  const objects: WeirObject[] = [
+    { ...meta('', NAMESPACE), kind: 'Namespace' },
+    nodeObject(NODE, NODE_ADDRESS, [prefix(POD_CIDR)]),
+    ...REMOTE_NODES.map((node) => nodeObject(node.name, node.address, [])),
+    ...localPods.map(podObject),
+    ...indexes.map(serviceObject),
+    ...indexes.map((index) => sliceObject(shape, index)),
+  ];
+  return objects.map((object) => ({ type: 'set', object }));
+}
+
+/**
+ * The slice of Service `index`; `absent` endpoints from its start are missing, as when a pod has just gone. With none
+ * absent it is the slice that `clusterChanges` holds.
+ */
+export function sliceObject(shape: ClusterShape, index: number, absent = 0): EndpointSliceObject {
+  return {
+    ...meta(NAMESPACE, `service-${index}-slice`),
+    labels: { 'kubernetes.io/service-name': `service-${index}` },
+    kind: 'EndpointSlice',
+    service: objectName(NAMESPACE, `service-${index}`),
+    addressType: 'IPv4',
+    ports: [{ name: '', protocol: 'TCP', port: (endpointsOf(shape, index)[0]?.port ?? 1) as Port }],
+    endpoints: endpointsOf(shape, index)
+      .map(({ address }, endpoint) => sliceEndpoint(address, nodeOfEndpoint(shape, index, endpoint)))
+      .slice(absent),
+  };
+}
+
+/** The node that an endpoint is on: the target's pod is local, all others are elsewhere. */
+export function nodeOfEndpoint(shape: ClusterShape, index: number, endpoint: number): string {
+  return shape.target !== null && index === targetIndex(shape) ? NODE : remoteNode(endpoint);
+}
+
+function serviceObject(index: number): ServiceObject {
+  return {
+    ...meta(NAMESPACE, `service-${index}`),
+    kind: 'Service',
+    type: 'ClusterIP',
+    selector: null,
+    clusterIps: [address(serviceAddress(index))],
+    ipFamilies: ['IPv4'],
+    ipFamilyPolicy: 'SingleStack',
+    ports: [
+      {
+        name: '',
+        protocol: 'TCP',
+        port: SERVICE_PORT as Port,
+        targetPort: SERVICE_PORT as Port,
+        nodePort: null,
+      },
+    ],
+    externalIps: [],
+    loadBalancerIngress: [],
+    loadBalancerSourceRanges: [],
+    loadBalancerIp: null,
+    loadBalancerClass: null,
+    allocateLoadBalancerNodePorts: true,
+    externalTrafficPolicy: 'Cluster',
+    internalTrafficPolicy: 'Cluster',
+    healthCheckNodePort: null,
+    publishNotReadyAddresses: false,
+    affinitySeconds: null,
+    trafficDistribution: null,
+  };
+}
+
+function sliceEndpoint(text: string, node: string): SliceEndpoint {
+  return {
+    addresses: [address(text)],
+    ready: true,
+    serving: true,
+    terminating: false,
+    nodeName: node as NodeName,
+    zone: null,
+    hintZones: [],
+    hintNodes: [],
+    targetPod: null,
+    hostname: null,
+  };
+}
+
+function nodeObject(name: string, text: string, podCidrs: readonly Prefix[]): NodeObject {
+  return {
+    ...meta('', name),
+    kind: 'Node',
+    podCidrs,
+    addresses: [{ type: 'InternalIP', address: address(text) }],
+  };
+}
+
+function podObject(text: string, index: number): PodObject {
+  return {
+    ...meta(NAMESPACE, `pod-${index}`),
+    kind: 'Pod',
+    nodeName: NODE as NodeName,
+    hostNetwork: false,
+    hostname: '',
+    subdomain: '',
+    phase: 'Running',
+    ready: true,
+    addresses: [address(text)],
+    ports: [],
+  };
+}
+
+function meta(namespace: string, name: string): Meta {
+  return {
+    namespace,
+    name,
+    uid: `${namespace}/${name}`,
+    labels: {},
+    annotations: {},
+    createdAtMs: 0,
+    deleting: false,
+  };
+}
+
+function address(text: string): Address {
+  const parsed = parseAddress(text);
+  if (parsed === undefined) throw new Error(`the benchmark made up an address that is none: ${text}`);
+  return parsed;
+}
+
+function prefix(text: string): Prefix {
+  const parsed = parsePrefix(text);
+  if (parsed === undefined) throw new Error(`the benchmark made up a prefix that is none: ${text}`);
+  return parsed;
+}

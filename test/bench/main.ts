@@ -1,0 +1,87 @@
+/**
+ * `npm run bench`: measures Weir beside its peers on this machine and reports medians and ratios.
+ *
+ *   npm run bench -- [--quick] [--only NAME] [--json]
+ *
+ * Needs root. Works in network namespaces of its own and in a temporary folder; both are gone when it ends.
+ */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { removeAbandonedNamespaces, removeNamespaces } from './namespaces.ts';
+import { formatTable, reportOf, type Series } from './report.ts';
+import type { Scenario } from './scenario.ts';
+import { CHANGE } from './scenarios/change.ts';
+import { COLD } from './scenarios/cold.ts';
+import { CONNECTIONS } from './scenarios/connections.ts';
+import { seededRandom } from './statistics.ts';
+
+const SCENARIOS: readonly Scenario[] = [COLD, CHANGE, CONNECTIONS];
+
+const USAGE = `usage: npm run bench -- [--quick] [--only NAME] [--json]
+${SCENARIOS.map(({ name, about }) => `  ${name.padEnd(12)} ${about}`).join('\n')}
+`;
+
+async function main(): Promise<number> {
+  const options = parseOptions();
+  if (options === null) return usage('');
+  const chosen = SCENARIOS.filter(({ name }) => options.only === undefined || options.only === name);
+  if (chosen.length === 0) return usage(`there is no scenario named ${options.only}`);
+  if (process.getuid?.() !== 0) return usage('namespaces and nftables need root: run as root');
+
+  removeAbandonedNamespaces();
+  const folder = mkdtempSync(join(tmpdir(), 'weir-bench-'));
+  const clean = (): void => {
+    removeNamespaces();
+    rmSync(folder, { recursive: true, force: true });
+  };
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => {
+      clean();
+      process.exit(130);
+    });
+  }
+  try {
+    const series: Series[] = [];
+    for (const scenario of chosen) {
+      const progress = (message: string): boolean => process.stderr.write(`${scenario.name}: ${message}\n`);
+      series.push(
+        ...(await scenario.run({ quick: options.quick, folder, random: seededRandom(1), progress })),
+      );
+    }
+    const report = reportOf(series);
+    process.stdout.write(options.json ? `${JSON.stringify(report, null, 2)}\n` : `${formatTable(report)}\n`);
+    return 0;
+  } finally {
+    clean();
+  }
+}
+
+interface Options {
+  readonly quick: boolean;
+  readonly json: boolean;
+  readonly only: string | undefined;
+}
+
+function parseOptions(): Options | null {
+  try {
+    const { values } = parseArgs({
+      options: {
+        quick: { type: 'boolean', default: false },
+        json: { type: 'boolean', default: false },
+        only: { type: 'string' },
+      },
+    });
+    return { quick: values.quick, json: values.json, only: values.only };
+  } catch {
+    return null;
+  }
+}
+
+function usage(problem: string): number {
+  process.stderr.write(problem === '' ? USAGE : `bench: ${problem}\n${USAGE}`);
+  return 2;
+}
+
+process.exitCode = await main();

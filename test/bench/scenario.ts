@@ -1,0 +1,19 @@
+/** What the scenarios have in common: how they are run and what they give back. */
+import type { Series } from './report.ts';
+import type { Random } from './statistics.ts';
+
+export interface ScenarioContext {
+  /** Smaller sizes and fewer rounds: a check that takes a minute or two, not figures to publish. */
+  readonly quick: boolean;
+  /** A folder of this run, removed at its end. */
+  readonly folder: string;
+  readonly random: Random;
+  /** Tells people what is going on (to stderr). */
+  readonly progress: (message: string) => void;
+}
+
+export interface Scenario {
+  readonly name: string;
+  readonly about: string;
+  run(context: ScenarioContext): Promise<Series[]>;
+}
