@@ -1,0 +1,59 @@
+/** The annotation `weir.dev/expose`: which kinds of frontend a Service has, and on which nodes (E11). */
+import type { Labels, ServiceObject } from '../../model/objects.ts';
+import type { FrontendKind } from '../../model/rows.ts';
+import { parseLabelSelector, type Requirement, selectorMatches } from './label-selector.ts';
+import type { Finding } from './problems.ts';
+
+const ANNOTATION = 'weir.dev/expose';
+
+type ServiceFrontendKind = Exclude<FrontendKind, 'hostPort'>;
+
+const KIND_OF_TYPE: Readonly<Record<string, ServiceFrontendKind>> = {
+  ClusterIP: 'clusterIP',
+  LoadBalancer: 'loadBalancerIP',
+  ExternalIP: 'externalIP',
+  NodePort: 'nodePort',
+};
+const ALL: ReadonlySet<ServiceFrontendKind> = new Set(Object.values(KIND_OF_TYPE));
+const NOWHERE: ReadonlySet<ServiceFrontendKind> = new Set();
+
+export interface Exposure {
+  readonly kinds: ReadonlySet<ServiceFrontendKind>;
+  readonly findings: readonly Finding[];
+}
+
+/** The frontends that this Service has on a node with these labels; a value that makes no sense exposes everything. */
+export function exposureOf(service: ServiceObject, nodeLabels: Labels): Exposure {
+  const text = service.annotations[ANNOTATION];
+  if (text === undefined) return { kinds: ALL, findings: [] };
+  const parsed = parseExpose(text);
+  if (parsed === undefined) return { kinds: ALL, findings: [badValue(text)] };
+  const here = selectorMatches(parsed.nodes, nodeLabels);
+  return { kinds: here ? parsed.kinds : NOWHERE, findings: [] };
+}
+
+function parseExpose(text: string): { kinds: Exposure['kinds']; nodes: readonly Requirement[] } | undefined {
+  const [, types = '', selector] = /^\s*(\S(?:.*?\S)?)(?:\s+on\s+(\S.*?))?\s*$/s.exec(text) ?? [];
+  const kinds = types === 'all' ? ALL : parseTypes(types);
+  const nodes = selector === undefined ? [] : parseLabelSelector(selector);
+  return kinds === undefined || nodes === undefined ? undefined : { kinds, nodes };
+}
+
+function parseTypes(text: string): Exposure['kinds'] | undefined {
+  const kinds = text.split(',').map((type) => {
+    const name = type.trim();
+    return Object.hasOwn(KIND_OF_TYPE, name) ? KIND_OF_TYPE[name] : undefined;
+  });
+  return kinds.every((kind) => kind !== undefined) ? new Set(kinds) : undefined;
+}
+
+function badValue(text: string): Finding {
+  return {
+    severity: 'warning',
+    field: `metadata.annotations['${ANNOTATION}']`,
+    reason: 'UnknownAnnotationValue',
+    message: `"${text}" is not a value of ${ANNOTATION}; the Service is exposed on every node by all of its types`,
+    remedy:
+      'Use `all` or a list of ClusterIP, NodePort, LoadBalancer, ExternalIP, then ` on ` and a node selector.',
+  };
+}

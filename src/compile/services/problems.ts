@@ -1,0 +1,56 @@
+/** Building and collecting the problems that compiling finds. */
+import { compareText } from '../../model/names.ts';
+import type { Meta, ObjectKind, Problem } from '../../model/objects.ts';
+
+/** What is wrong, without the object it is about. */
+export type Finding = Pick<Problem, 'severity' | 'field' | 'reason' | 'message' | 'remedy'>;
+
+/** The finding as a problem of this object; sources add the file where they know it. */
+export function problemOf(
+  object: Pick<Meta, 'namespace' | 'name'> & { readonly kind: ObjectKind },
+  finding: Finding,
+): Problem {
+  return {
+    severity: finding.severity,
+    object: { kind: object.kind, namespace: object.namespace, name: object.name },
+    field: finding.field,
+    reason: finding.reason,
+    message: finding.message,
+    remedy: finding.remedy,
+    file: null,
+  };
+}
+
+/** Current problems, by what found them. */
+export interface ProblemBook {
+  /** Replaces all problems found by `finder`. */
+  set(finder: string, problems: readonly Problem[]): void;
+  /** Every current problem once, in an order that does not depend on the order of events. */
+  list(): readonly Problem[];
+}
+
+export function createProblemBook(): ProblemBook {
+  const byFinder = new Map<string, readonly Problem[]>();
+  let listed: readonly Problem[] | null = [];
+  return {
+    set(finder, problems) {
+      if (problems.length > 0) byFinder.set(finder, problems);
+      else if (!byFinder.delete(finder)) return;
+      listed = null;
+    },
+    list() {
+      listed ??= sortedOnce([...byFinder.values()].flat());
+      return listed;
+    },
+  };
+}
+
+// Both families of a port find the same thing; people want to read it once.
+function sortedOnce(problems: readonly Problem[]): readonly Problem[] {
+  const byText = new Map(problems.map((problem) => [textOf(problem), problem]));
+  return [...byText].sort(([a], [b]) => compareText(a, b)).map(([, problem]) => problem);
+}
+
+function textOf({ object, field, reason, message }: Problem): string {
+  return [object.kind, object.namespace, object.name, field, reason, message].join('\0');
+}

@@ -1,0 +1,63 @@
+/** spec.loadBalancerSourceRanges and the annotation that turns it into a deny list or widens it (A30, E12, I25). */
+import { type Family, familyOf, mergePrefixes } from '../../model/address.ts';
+import type { ServiceObject } from '../../model/objects.ts';
+import type { FrontendKind, ServiceRows } from '../../model/rows.ts';
+import type { Finding } from './problems.ts';
+
+const ANNOTATION = 'weir.dev/source-ranges-policy';
+
+export interface SourceGuard {
+  readonly policy: 'allow' | 'deny';
+  /** Kinds of frontend behind which the ranges are checked; empty when the Service has no ranges. */
+  readonly kinds: ReadonlySet<FrontendKind>;
+  readonly findings: readonly Finding[];
+}
+
+const LOAD_BALANCER: ReadonlySet<FrontendKind> = new Set(['loadBalancerIP']);
+const EXTERNAL: ReadonlySet<FrontendKind> = new Set(['loadBalancerIP', 'externalIP', 'nodePort']);
+const NO_KINDS: ReadonlySet<FrontendKind> = new Set();
+
+/** How the Service's source ranges are to be used. `allTypes`: guard every external frontend, not just load-balancer IPs. */
+export function sourceGuardOf(service: ServiceObject, allTypes: boolean): SourceGuard {
+  const text = service.annotations[ANNOTATION];
+  const parsed = text === undefined ? { policy: 'allow' as const, allTypes: false } : parsePolicy(text);
+  const findings = parsed === undefined && text !== undefined ? [badValue(text)] : [];
+  const { policy, allTypes: wide } = parsed ?? { policy: 'allow', allTypes: false };
+  const external = allTypes || wide ? EXTERNAL : LOAD_BALANCER;
+  return { policy, kinds: service.loadBalancerSourceRanges.length > 0 ? external : NO_KINDS, findings };
+}
+
+/**
+ * The ranges of one family. An allow list without a range of this family lets nobody in (a list of IPv4 ranges must
+ * not open IPv6 to everybody); a deny list without one is no list.
+ */
+export function sourceRangesOf(
+  service: ServiceObject,
+  guard: SourceGuard,
+  family: Family,
+): ServiceRows['sourceRanges'] {
+  if (guard.kinds.size === 0) return null;
+  const prefixes = mergePrefixes(
+    service.loadBalancerSourceRanges.filter((prefix) => familyOf(prefix) === family),
+  );
+  return guard.policy === 'deny' && prefixes.length === 0 ? null : { policy: guard.policy, prefixes };
+}
+
+function parsePolicy(
+  text: string,
+): { readonly policy: 'allow' | 'deny'; readonly allTypes: boolean } | undefined {
+  const [policy, scope, ...rest] = text.split(',').map((part) => part.trim());
+  if (policy !== 'allow' && policy !== 'deny') return undefined;
+  if ((scope !== undefined && scope !== 'all-types') || rest.length > 0) return undefined;
+  return { policy, allTypes: scope === 'all-types' };
+}
+
+function badValue(text: string): Finding {
+  return {
+    severity: 'warning',
+    field: `metadata.annotations['${ANNOTATION}']`,
+    reason: 'UnknownAnnotationValue',
+    message: `"${text}" is not a value of ${ANNOTATION}; the source ranges are an allow list for load-balancer IPs`,
+    remedy: 'Use `allow` or `deny`, with `,all-types` to guard node ports and external IPs as well.',
+  };
+}
