@@ -31,12 +31,12 @@ export async function measureAgentStart(
     '--log-level',
     'error',
   ];
-  const main = join(import.meta.dirname, '../../src/cli/main.ts');
+  const weir = join(import.meta.dirname, '../../weir');
   const start = performance.now();
   const agent = spawnInNamespace(
     namespace,
-    process.execPath,
-    [main, ...parameters, ...settings],
+    weir,
+    [...parameters, ...settings],
     ['ignore', 'ignore', 'inherit'],
   );
   const killWithUs = (): boolean => agent.kill('SIGKILL');
