@@ -138,6 +138,7 @@ function describe(options: AgentOptions, { core, verdict, startedAtMs, heard }: 
     node: configuration.compile.node,
     pid: process.pid,
     startedAt: new Date(startedAtMs).toISOString(),
+    options: configuration.compile,
     healthy: verdict.ready,
     unhealthyBecause: verdict.why,
     backends: {

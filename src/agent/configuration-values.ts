@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { addressBits, type Prefix, parseAddress, parsePrefix, prefixOf } from '../model/address.ts';
 import { type Port, parsePort } from '../model/names.ts';
 import { parseDuration } from './duration.ts';
+import { isInstanceName } from './instance-name.ts';
 
 export interface BindAddress {
   readonly host: string;
@@ -76,17 +77,12 @@ export const bindAddress = textOf<BindAddress | null>((text) => {
   return { value: { host, port } };
 });
 
-/** Part of file names and of a socket's path, which the kernel limits to 107 bytes. */
+/** See instance-name.ts. */
 export const instanceName = textOf<string>((text) =>
   isInstanceName(text)
     ? { value: text }
     : { error: 'write 1 to 80 letters, digits, dots, dashes or underscores, the first a letter or digit' },
 );
-
-/** Whether the text may name an instance. */
-export function isInstanceName(text: string): boolean {
-  return /^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$/.test(text);
-}
 
 /** A node's name as Kubernetes has it; empty text: the host's own, which is null here. */
 export const nodeNameValue = textOf<string | null>((text) => {

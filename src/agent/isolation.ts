@@ -1,7 +1,8 @@
 /** Keeps one Service that the kernel refuses from holding up all others (H7). */
 import type { ApplyReport } from '../dataplane/dataplane.ts';
 import type { RowsChange } from '../model/rows.ts';
-import { isEmptyChange, mergeChanges, NO_CHANGE, splitChange } from './rows-change.ts';
+import { isEmptyChange } from '../plan/rows-diff.ts';
+import { mergeChanges, NO_CHANGE, splitChange } from './rows-change.ts';
 
 export interface IsolatedApply {
   readonly reports: readonly ApplyReport[];

@@ -1,6 +1,7 @@
-/** Changes of rows as values: put one after another, look whether anything is in them, take them apart. */
+/** Changes of rows as values: put one after another, or take them apart. */
 import type { Address } from '../model/address.ts';
 import type { RowsChange, ServiceAddressRow, ServiceId, ServiceRows } from '../model/rows.ts';
+import { isEmptyChange } from '../plan/rows-diff.ts';
 
 export const NO_CHANGE: RowsChange = { services: new Map(), addresses: new Map(), node: null };
 
@@ -12,11 +13,6 @@ export function mergeChanges(earlier: RowsChange, later: RowsChange): RowsChange
     addresses: new Map([...earlier.addresses, ...later.addresses]),
     node: later.node ?? earlier.node,
   };
-}
-
-/** Nothing to write. */
-export function isEmptyChange(change: RowsChange): boolean {
-  return change.services.size === 0 && change.addresses.size === 0 && change.node === null;
 }
 
 /**

@@ -1,5 +1,6 @@
 /** What `GET /status` answers and `weir status` shows: the whole truth about an agent, as plain JSON. */
 import type { ApplyReport, DataplaneStatus } from '../dataplane/dataplane.ts';
+import type { CompileOptions } from '../model/compile-options.ts';
 import type { Problem } from '../model/objects.ts';
 import type { Rows } from '../model/rows.ts';
 import type { SourceState } from '../model/source.ts';
@@ -48,6 +49,8 @@ export interface AgentStatus {
   readonly node: string;
   readonly pid: number;
   readonly startedAt: string;
+  /** What this agent compiles with: its flags, as values. */
+  readonly options: CompileOptions;
   /** What /healthz says. */
   readonly healthy: boolean;
   readonly unhealthyBecause: string | null;

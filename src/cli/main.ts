@@ -105,9 +105,13 @@ function tell(error: unknown): number {
   return error instanceof CommandFailure ? error.exitCode : 1;
 }
 
+/** Errors of ours say everything themselves; of others the causes are worth knowing too. */
+const COMPLETE = ['CommandFailure', 'ControlError'];
+
 function lines(error: unknown): readonly string[] {
   if (!(error instanceof Error)) return [String(error)];
-  const cause = error.cause instanceof Error ? `: ${error.cause.message}` : '';
+  const cause =
+    error.cause instanceof Error && !COMPLETE.includes(error.name) ? `: ${error.cause.message}` : '';
   return `${error.message}${cause}`.split('\n');
 }
 

@@ -1,0 +1,62 @@
+/** `weir cleanup`: removes every trace of an instance from this node, with or without an agent's help (A71). */
+import { existsSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { askAgent, ControlError } from '../agent/control-client.ts';
+import { controlSocketPath, pinDirectory, runDirectory } from '../agent/instance-paths.ts';
+import type { AgentStatus } from '../agent/status.ts';
+import { TABLE } from '../dataplane/nft/layout.ts';
+import { NftError, openNftables } from '../kernel/native.ts';
+import { CommandFailure, requireRoot } from './exit.ts';
+import { checkInstance } from './instance.ts';
+import { print, printJson } from './output.ts';
+
+interface Trace {
+  readonly what: string;
+  /** false: it was not there. */
+  readonly removed: boolean;
+}
+
+/** Removes the table of this network namespace, the pins and the run directory; says what was there. */
+export async function cleanup(options: { readonly instance: string; readonly json?: true }): Promise<void> {
+  const instance = checkInstance(options.instance);
+  requireRoot('cleanup changes nftables of this network namespace');
+  await refuseWhileRunning(instance);
+  const traces: Trace[] = [
+    { what: `nft table inet ${TABLE}`, removed: await removeTable() },
+    { what: pinDirectory(instance), removed: removeDirectory(pinDirectory(instance)) },
+    { what: runDirectory(instance), removed: removeDirectory(runDirectory(instance)) },
+  ];
+  if (options.json) printJson({ instance, traces });
+  else for (const { what, removed } of traces) print(`${removed ? 'removed' : 'was not there:'} ${what}`);
+}
+
+async function refuseWhileRunning(instance: string): Promise<void> {
+  try {
+    const status = (await askAgent(controlSocketPath(instance), 'GET', '/status')) as AgentStatus;
+    const message = `the agent of instance ${instance} is running (pid ${status.pid}) and would repair what is removed`;
+    throw new CommandFailure(`${message}; stop it first`, { exitCode: 1 });
+  } catch (error) {
+    if (!(error instanceof ControlError) || error.code !== 'not-running') throw error;
+  }
+}
+
+async function removeTable(): Promise<boolean> {
+  const nft = await openNftables();
+  try {
+    await nft.commit([{ verb: 'delete', object: 'table', family: 'inet', table: TABLE }]);
+    return true;
+  } catch (error) {
+    if (error instanceof NftError && error.code === 'ENOENT') return false;
+    throw error;
+  } finally {
+    await nft.close();
+  }
+}
+
+function removeDirectory(path: string): boolean {
+  const existed = existsSync(path);
+  rmSync(path, { recursive: true, force: true });
+  const parent = dirname(path);
+  if (existed && readdirSync(parent).length === 0) rmdirSync(parent);
+  return existed;
+}

@@ -1,0 +1,85 @@
+/** `weir plan`: what would change in the kernel if these manifests were all there is. */
+import { defaultCompileOptions } from '../agent/configuration.ts';
+import { askAgent, ControlError } from '../agent/control-client.ts';
+import { controlSocketPath } from '../agent/instance-paths.ts';
+import { type RowsJson, rowsFromJson } from '../agent/rows-json.ts';
+import type { AgentStatus } from '../agent/status.ts';
+import { createServiceCompiler } from '../compile/services/compiler.ts';
+import type { CompileOptions } from '../model/compile-options.ts';
+import { compareText, type NodeName } from '../model/names.ts';
+import type { WeirObject } from '../model/objects.ts';
+import type { Rows } from '../model/rows.ts';
+import { planReport, planText } from '../plan/plan-report.ts';
+import { diffRows } from '../plan/rows-diff.ts';
+import { createWorld } from '../world/world.ts';
+import { CommandFailure } from './exit.ts';
+import { checkInstance } from './instance.ts';
+import { readCluster, tellProblems } from './offline-cluster.ts';
+import { printJson } from './output.ts';
+
+export interface PlanFlags {
+  readonly manifests: readonly string[];
+  readonly node?: string;
+  readonly instance: string;
+  readonly json?: true;
+}
+
+interface Installed {
+  readonly options: CompileOptions;
+  /** null: no agent to compare with. */
+  readonly rows: Rows | null;
+}
+
+/** Compares with the running agent's rows, by its options; without an agent with an empty kernel, by the defaults. */
+export async function plan(flags: PlanFlags): Promise<void> {
+  const socket = controlSocketPath(checkInstance(flags.instance));
+  const { objects, problems } = await readCluster(flags.manifests);
+  const installed = await askInstalled(socket, flags, objects);
+  const compiler = createServiceCompiler(installed.options);
+  const observed = installed.rows ?? compiler.rows();
+  const world = createWorld();
+  world.apply(objects.map((object) => ({ type: 'set', object })));
+  const found = compiler.update(world.view, 'everything').problems;
+  const change = diffRows(observed, compiler.rows());
+  const against = installed.rows === null ? 'nothing' : 'agent';
+  const node = installed.options.node;
+  if (flags.json) {
+    printJson({
+      planned: node,
+      against,
+      ...planReport(change, { observed }),
+      problems: [...problems, ...found],
+    });
+    return;
+  }
+  tellProblems([...problems, ...found]);
+  const compared =
+    against === 'agent' ? 'the rows of the running agent' : 'an empty kernel (no agent answers)';
+  process.stdout.write(`Plan for node ${node}, against ${compared}:\n${planText(change, { observed })}`);
+}
+
+async function askInstalled(
+  socket: string,
+  flags: PlanFlags,
+  objects: readonly WeirObject[],
+): Promise<Installed> {
+  const node = chooseNode(flags.node, objects);
+  try {
+    const status = (await askAgent(socket, 'GET', '/status')) as AgentStatus;
+    if (flags.node === undefined || status.node === flags.node) {
+      const rows = rowsFromJson((await askAgent(socket, 'GET', '/rows')) as RowsJson);
+      return { options: status.options, rows };
+    }
+  } catch (error) {
+    if (!(error instanceof ControlError) || error.code !== 'not-running') throw error;
+  }
+  return { options: defaultCompileOptions(node), rows: null };
+}
+
+function chooseNode(wanted: string | undefined, objects: readonly WeirObject[]): NodeName {
+  const nodes = objects.flatMap((object) => (object.kind === 'Node' ? [object.name] : [])).sort(compareText);
+  if (wanted === undefined) return (nodes[0] ?? '') as NodeName;
+  if (nodes.includes(wanted)) return wanted as NodeName;
+  const message = `--node ${wanted}: no such node; the manifests have ${nodes.join(', ') || 'none'}`;
+  throw new CommandFailure(message, { exitCode: 1 });
+}

@@ -1,0 +1,37 @@
+/** Services as people look for them: where they are reached, who serves, who does not and why. */
+import { formatEndpoint } from '../model/address.ts';
+import { compareText } from '../model/names.ts';
+import type { FrontendRow, ServiceRows } from '../model/rows.ts';
+import { table } from './output.ts';
+
+/** One line per Service port and family, ordered by name. */
+export function servicesTable(services: readonly ServiceRows[]): string {
+  if (services.length === 0) return 'no Services';
+  const sorted = [...services].sort((a, b) => compareText(a.id, b.id));
+  const lines = sorted.map((row) => [
+    row.id.startsWith('hostport:') ? `${row.displayName} (host port)` : row.displayName,
+    row.protocol,
+    row.frontends.map(frontendText).join(' ') || 'none on this node',
+    endpointsText(row),
+    row.excluded
+      .map(({ endpoint, why, list }) => `${endpoint} ${why}${list === 'both' ? '' : ` (${list})`}`)
+      .join(', '),
+  ]);
+  return table(['service', 'protocol', 'frontends', 'endpoints (* here)', 'not used'], lines);
+}
+
+function frontendText(frontend: FrontendRow): string {
+  const where =
+    frontend.address === null ? `*:${frontend.port}` : formatEndpoint(frontend.address, frontend.port);
+  const notes = [frontend.inside, frontend.outside].includes('drop') ? '(drop)' : '';
+  return frontend.kind === 'clusterIP' ? `${where}${notes}` : `${frontend.kind}=${where}${notes}`;
+}
+
+function endpointsText(row: ServiceRows): string {
+  if (row.cluster.length === 0) return 'none: refused';
+  const local = new Set(row.local.map(({ address, port }) => formatEndpoint(address, port)));
+  return row.cluster
+    .map(({ address, port }) => formatEndpoint(address, port))
+    .map((endpoint) => (local.has(endpoint) ? `${endpoint}*` : endpoint))
+    .join(' ');
+}

@@ -1,0 +1,54 @@
+/** An agent's status for people. */
+import { problemLine } from '../agent/problem-log.ts';
+import type { AgentStatus, SyncStatus } from '../agent/status.ts';
+
+/** A few lines, the most important first; `nowMs` is the time of asking, milliseconds since the epoch. */
+export function statusText(status: AgentStatus, nowMs: number): string {
+  const { backends, counts, source, features, dataplane } = status;
+  const elements = dataplane?.sets.reduce((sum, set) => sum + set.elements, 0) ?? 0;
+  const lines: [string, string][] = [
+    ['agent', `weir ${status.version}, instance ${status.instance}, node ${status.node}, pid ${status.pid}`],
+    ['health', status.healthy ? 'ok' : `not healthy: ${status.unhealthyBecause}`],
+    ['services', `${backends.services.backend} (${backends.services.why})`],
+    ['policy', `${backends.policy.backend} (${backends.policy.why})`],
+    ['found', features.found.join(', ') || 'nothing'],
+    ['missing', features.missing.map(({ feature, why }) => `${feature} (${why})`).join(', ') || 'nothing'],
+    [
+      'source',
+      `${source.origin}, ${source.synced ? 'synced' : `not synced: ${source.reason}`}${skipped(status)}`,
+    ],
+    ['sync', syncText(status.sync, nowMs)],
+    [
+      'rows',
+      `${counts.services} Services, ${counts.frontends} frontends, ${counts.slots} slots, ${counts.backends} backends, ${counts.hostPorts} host ports, ${counts.addresses} addresses`,
+    ],
+    ['kernel', dataplane === null ? 'nothing yet' : `${elements} elements, ${dataplane.chains} chains`],
+    [
+      'repairs',
+      `${status.repairs}, and ${status.conntrackDeleted} stale connection-tracking entries deleted`,
+    ],
+    ['problems', String(status.problems.length)],
+  ];
+  const width = Math.max(...lines.map(([name]) => name.length));
+  return [
+    ...lines.map(([name, text]) => `${name.padEnd(width)}  ${text}`),
+    ...status.problems.map((problem) => `  ${problem.severity}: ${problemLine(problem)}`),
+  ].join('\n');
+}
+
+function skipped({ source }: AgentStatus): string {
+  const kinds = Object.entries(source.skippedKinds).map(([kind, count]) => `${count} ${kind}`);
+  return kinds.length === 0 ? '' : `; not used: ${kinds.join(', ')}`;
+}
+
+function syncText(sync: SyncStatus, nowMs: number): string {
+  const parts: string[] = [sync.state];
+  if (sync.lastSuccessAt !== null) {
+    const seconds = Math.max(0, (nowMs - Date.parse(sync.lastSuccessAt)) / 1000).toFixed(1);
+    parts.push(`last ${seconds} s ago in ${(sync.lastDurationMs ?? 0).toFixed(1)} ms`);
+  }
+  if (sync.pendingForMs !== null) parts.push(`waiting for ${(sync.pendingForMs / 1000).toFixed(1)} s`);
+  parts.push(`${sync.syncs} syncs, ${sync.failures} failures`);
+  if (sync.lastError !== null) parts.push(`last error: ${sync.lastError}`);
+  return parts.join(', ');
+}
