@@ -23,7 +23,7 @@ const PARTS = [
     directory: join(ROOT, 'native'),
     skip: new Set([...NOT_SOURCES, 'nft-js']),
     outputs: ['build/Release/weir.node', 'build/Release/weir-pod'],
-    make: (node) => cmake('build-weir', node, []),
+    make: (node) => cmake('build-weir', node, join(ROOT, 'native'), []),
   },
 ];
 
@@ -39,10 +39,21 @@ export function buildAll(node) {
   }
 }
 
-/** Compiles Weir's own addon and programs by `native/CMakeLists.txt`; `options` are more arguments for cmake-js. */
-export function cmake(name, node, options) {
+/** Builds both addons with the address and undefined-behaviour sanitizers, beside the ordinary builds; returns their paths. */
+export function buildSanitized(node) {
+  const [nftJs, weir] = PARTS.map(({ directory }) => join(directory, 'build', 'sanitized'));
+  step('building the addons with sanitizers', () => {
+    for (const { name, directory } of PARTS) {
+      cmake(`build-sanitized-${name}`, node, directory, ['--out', 'build/sanitized', '--CDWEIR_SANITIZE=ON']);
+    }
+  });
+  return { addon: join(weir, 'Release', 'weir.node'), nftJsAddon: join(nftJs, 'Release', 'nft_js.node') };
+}
+
+/** Compiles by the CMakeLists.txt in `directory`; `options` are more arguments for cmake-js. */
+function cmake(name, node, directory, options) {
   const program = join(ROOT, 'node_modules', 'cmake-js', 'bin', 'cmake-js');
-  run(name, node, [program, 'compile', ...options], { remedy: REMEDY, cwd: join(ROOT, 'native') });
+  run(name, node, [program, 'compile', ...options], { remedy: REMEDY, cwd: directory });
 }
 
 function isFresh(part, stamp, wanted) {

@@ -1,0 +1,86 @@
+/**
+ * What .ci/run does, from a clean clone: bootstrap, lint, types, the addons' tests under sanitizers, all tests. The last
+ * line on stdout is `N passed, N failed`; a step that is not a test counts as one failure when it fails.
+ */
+import { execFileSync, spawnSync } from 'node:child_process';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { buildAll, buildSanitized } from './bootstrap/build.mjs';
+import { installModules } from './bootstrap/modules.mjs';
+import { installSystemPackages } from './bootstrap/packages.mjs';
+import { BootstrapError, explain, ROOT, say, step } from './bootstrap/progress.mjs';
+
+const SANITIZED_REPORT = join(ROOT, 'test', '.rows', 'sanitized.json');
+const REPORT = join(ROOT, 'test', '.rows', 'report.json');
+const CLUSTER_REPORT = join(ROOT, 'test', '.rows', 'cluster.json');
+
+const totals = { passed: 0, failed: 0 };
+
+/** Runs a command with its output shown; false, after a line that says so, when it fails. */
+function succeeds(title, command, args, env = {}) {
+  const { status } = step(title, () =>
+    spawnSync(command, args, {
+      cwd: ROOT,
+      env: { ...process.env, CI: 'true', ...env },
+      stdio: ['ignore', 'inherit', 'inherit'],
+    }),
+  );
+  if (status !== 0) say(`${title}: FAILED`);
+  return status === 0;
+}
+
+function check(title, command, args) {
+  if (!succeeds(title, command, args)) totals.failed += 1;
+}
+
+/** Runs tests and adds what their report says; a run that fails without a failed test counts as one failure. */
+function test(title, report, command, args, env = {}) {
+  rmSync(report, { force: true });
+  const succeeded = succeeds(title, command, args, { ...env, WEIR_TEST_REPORT: report });
+  const result = existsSync(report) ? JSON.parse(readFileSync(report, 'utf8')) : {};
+  const failed = result.numFailedTests ?? 0;
+  totals.passed += result.numPassedTests ?? 0;
+  totals.failed += failed === 0 && !succeeded ? 1 : failed;
+}
+
+function testSanitized(node) {
+  const { addon, nftJsAddon } = buildSanitized(node);
+  const library = execFileSync('g++', ['-print-file-name=libasan.so'], { encoding: 'utf8' }).trim();
+  test(
+    "the addons' tests under the address and undefined-behaviour sanitizers",
+    SANITIZED_REPORT,
+    node,
+    ['node_modules/vitest/vitest.mjs', 'run', 'native/nft-js/test', 'test/native'],
+    {
+      WEIR_ADDON: addon,
+      NFT_JS_ADDON: nftJsAddon,
+      LD_PRELOAD: library,
+      // Node itself frees little at its end, so leaks can't be told apart here.
+      ASAN_OPTIONS: 'detect_leaks=0',
+      UBSAN_OPTIONS: 'halt_on_error=1:print_stacktrace=1',
+    },
+  );
+}
+
+function main() {
+  installSystemPackages('test');
+  const node = installModules();
+  buildAll(node);
+  check('lint', 'npm', ['run', '--silent', 'lint']);
+  check('types', 'npm', ['run', '--silent', 'types']);
+  testSanitized(node);
+  test('all tests (npm test)', REPORT, 'npm', ['test']);
+  const { scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
+  if (scripts['test:cluster'] !== undefined) {
+    test('tests with an API server (npm run test:cluster)', CLUSTER_REPORT, 'npm', ['run', 'test:cluster']);
+  }
+}
+
+try {
+  main();
+} catch (error) {
+  totals.failed += 1;
+  process.stderr.write(error instanceof BootstrapError ? explain(error) : `${error.stack}\n`);
+}
+process.exitCode = totals.failed > 0 || totals.passed === 0 ? 1 : 0;
+process.stdout.write(`${totals.passed} passed, ${totals.failed} failed\n`);
