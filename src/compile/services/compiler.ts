@@ -48,7 +48,11 @@ export function createServiceCompiler(options: CompileOptions): ServiceCompiler 
       // Half-updated indexes of a call that throws are of no use to the next one.
       state = null;
       store.begin(known === null);
-      compileTouched(current, view, known === null || touched === 'everything' ? everythingIn(view) : touched);
+      compileTouched(
+        current,
+        view,
+        known === null || touched === 'everything' ? everythingIn(view) : touched,
+      );
       state = current;
       return {
         change: store.commit(),

@@ -22,8 +22,10 @@ export function createOwnerIndex(): OwnerIndex {
   }
 
   function add(key: string, owner: ObjectName): void {
-    const current = owners(key);
-    entries.set(key, current.length === 0 ? owner : [...current, owner]);
+    const entry = entries.get(key);
+    if (entry === undefined) entries.set(key, owner);
+    else if (typeof entry === 'string') entries.set(key, [entry, owner]);
+    else entries.set(key, [...entry, owner]);
   }
 
   function remove(key: string, owner: ObjectName): void {
@@ -38,9 +40,8 @@ export function createOwnerIndex(): OwnerIndex {
     has: (key) => entries.has(key),
     replace(owner, before, after) {
       if (sameTexts(before, after)) return [];
-      const [old, next] = [new Set(before), new Set(after)];
-      const lost = [...old].filter((key) => !next.has(key));
-      const gained = [...next].filter((key) => !old.has(key));
+      const lost = missingFrom(after, before);
+      const gained = missingFrom(before, after);
       for (const key of lost) remove(key, owner);
       for (const key of gained) add(key, owner);
       return [...lost, ...gained];
@@ -50,4 +51,12 @@ export function createOwnerIndex(): OwnerIndex {
 
 function sameTexts(a: readonly string[], b: readonly string[]): boolean {
   return a.length === b.length && a.every((text, index) => text === b[index]);
+}
+
+// Each key of `keys` that is not in `others`, once.
+function missingFrom(others: readonly string[], keys: readonly string[]): readonly string[] {
+  if (keys.length === 0) return keys;
+  const left = new Set(keys);
+  for (const key of others) left.delete(key);
+  return [...left];
 }

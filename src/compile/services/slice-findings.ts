@@ -20,12 +20,15 @@ export function refusedAddresses(
     for (const { addresses } of slice.endpoints) {
       const address = addresses[0];
       if (address === undefined || refused.has(address)) continue;
-      const [owner] = sortedOwners(clusterIps.owners(address));
-      const why = owner === undefined ? unroutableReason(address) : `the cluster IP of Service ${owner}`;
+      const why = clusterIps.has(address) ? clusterIpOf(address, clusterIps) : unroutableReason(address);
       if (why !== null) refused.set(address, why);
     }
   }
   return refused;
+}
+
+function clusterIpOf(address: Address, clusterIps: OwnerIndex): string {
+  return `the cluster IP of Service ${sortedOwners(clusterIps.owners(address))[0]}`;
 }
 
 /** Problems of the Service's slices, on the slices themselves. */

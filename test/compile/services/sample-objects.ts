@@ -1,0 +1,195 @@
+/** Objects for compile tests: valid ones with the API's defaults, of which a test says only what matters to it. */
+import {
+  type Address,
+  type Family,
+  type Prefix,
+  parseAddress,
+  parsePrefix,
+} from '../../../src/model/address.ts';
+import type { CompileOptions } from '../../../src/model/compile-options.ts';
+import { type NodeName, type ObjectName, objectName, type Port } from '../../../src/model/names.ts';
+import type {
+  ContainerPort,
+  EndpointSliceObject,
+  Meta,
+  NodeObject,
+  PodObject,
+  ServiceObject,
+  ServicePort,
+  SliceEndpoint,
+} from '../../../src/model/objects.ts';
+
+export function ip(text: string): Address {
+  const address = parseAddress(text);
+  if (address === undefined) throw new Error(`not an address: ${text}`);
+  return address;
+}
+
+export function cidr(text: string): Prefix {
+  const prefix = parsePrefix(text);
+  if (prefix === undefined) throw new Error(`not a prefix: ${text}`);
+  return prefix;
+}
+
+export const HERE = 'here' as NodeName;
+export const ELSEWHERE = 'elsewhere' as NodeName;
+
+export function defaultOptions(changes: Partial<CompileOptions> = {}): CompileOptions {
+  return {
+    node: HERE,
+    nodePortAddresses: [],
+    clusterCidrs: [],
+    detectLocalMode: 'NodeCIDR',
+    serviceCidrs: [cidr('10.96.0.0/16'), cidr('fd96::/112')],
+    nodePortRange: [30000 as Port, 32767 as Port],
+    masqueradeAll: false,
+    masqueradePods: false,
+    nonMasqueradeCidrs: [],
+    allowExternalClusterIp: false,
+    externalIpCidrs: [],
+    serviceProxyName: null,
+    sourceRangesAllTypes: false,
+    ...changes,
+  };
+}
+
+function meta(name: string, namespace = 'shop'): Meta {
+  return {
+    namespace,
+    name,
+    uid: `uid-${name}`,
+    labels: {},
+    annotations: {},
+    createdAtMs: null,
+    deleting: false,
+  };
+}
+
+export function node(name: NodeName, changes: Partial<NodeObject> = {}): NodeObject {
+  return { ...meta(name, ''), kind: 'Node', podCidrs: [], addresses: [], ...changes };
+}
+
+export function internal(...texts: readonly string[]): NodeObject['addresses'] {
+  return texts.map((text) => ({ type: 'InternalIP' as const, address: ip(text) }));
+}
+
+export function zoneLabel(zone: string): NodeObject['labels'] {
+  return { 'topology.kubernetes.io/zone': zone };
+}
+
+export function pod(name: string, addresses: readonly string[], changes: Partial<PodObject> = {}): PodObject {
+  return {
+    ...meta(name),
+    kind: 'Pod',
+    nodeName: HERE,
+    hostNetwork: false,
+    hostname: name,
+    subdomain: '',
+    phase: 'Running',
+    ready: true,
+    addresses: addresses.map(ip),
+    ports: [],
+    ...changes,
+  };
+}
+
+export function containerPort(
+  port: number,
+  hostPort: number,
+  changes: Partial<ContainerPort> = {},
+): ContainerPort {
+  return {
+    name: '',
+    port: port as Port,
+    protocol: 'TCP',
+    hostPort: hostPort as Port,
+    hostIp: null,
+    ...changes,
+  };
+}
+
+export function servicePort(port: number, changes: Partial<ServicePort> = {}): ServicePort {
+  return {
+    name: '',
+    protocol: 'TCP',
+    port: port as Port,
+    targetPort: port as Port,
+    nodePort: null,
+    ...changes,
+  };
+}
+
+export function service(
+  name: string,
+  clusterIps: readonly string[],
+  changes: Partial<ServiceObject> = {},
+): ServiceObject {
+  const addresses = clusterIps.map(ip);
+  return {
+    ...meta(name),
+    kind: 'Service',
+    type: 'ClusterIP',
+    selector: { app: name },
+    clusterIps: addresses,
+    ipFamilies: addresses.map((address): Family => (address.includes(':') ? 'IPv6' : 'IPv4')),
+    ipFamilyPolicy: null,
+    ports: [servicePort(80)],
+    externalIps: [],
+    loadBalancerIngress: [],
+    loadBalancerSourceRanges: [],
+    loadBalancerIp: null,
+    loadBalancerClass: null,
+    allocateLoadBalancerNodePorts: true,
+    externalTrafficPolicy: 'Cluster',
+    internalTrafficPolicy: 'Cluster',
+    healthCheckNodePort: null,
+    publishNotReadyAddresses: false,
+    affinitySeconds: null,
+    trafficDistribution: null,
+    ...changes,
+  };
+}
+
+export function vip(text: string): ServiceObject['loadBalancerIngress'][number] {
+  return { address: ip(text), ipMode: 'VIP' };
+}
+
+/** A ready endpoint on this node, unless told otherwise. */
+export function endpoint(address: string, changes: Partial<SliceEndpoint> = {}): SliceEndpoint {
+  return {
+    addresses: [ip(address)],
+    ready: true,
+    serving: true,
+    terminating: false,
+    nodeName: HERE,
+    zone: null,
+    hintZones: [],
+    hintNodes: [],
+    targetPod: null,
+    hostname: null,
+    ...changes,
+  };
+}
+
+export const NOT_READY: Partial<SliceEndpoint> = { ready: false, serving: false };
+/** Still serves while it terminates. */
+export const DRAINING: Partial<SliceEndpoint> = { ready: false, serving: true, terminating: true };
+export const REMOTE: Partial<SliceEndpoint> = { nodeName: ELSEWHERE };
+
+/** A slice of Service `shop/NAME` whose unnamed TCP port is 8080; its family is that of the first endpoint. */
+export function slice(
+  serviceName: string,
+  endpoints: readonly SliceEndpoint[],
+  changes: Partial<EndpointSliceObject> = {},
+): EndpointSliceObject {
+  const addressType: Family = endpoints[0]?.addresses[0]?.includes(':') ? 'IPv6' : 'IPv4';
+  return {
+    ...meta(`${serviceName}-${addressType}`),
+    kind: 'EndpointSlice',
+    service: objectName('shop', serviceName) as ObjectName,
+    addressType,
+    ports: [{ name: '', protocol: 'TCP', port: 8080 as Port }],
+    endpoints,
+    ...changes,
+  };
+}
