@@ -1,7 +1,7 @@
 /** npm packages, and among them the Node that Weir runs on. */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { BootstrapError, ROOT, run, step } from './progress.mjs';
 
@@ -46,6 +46,10 @@ function installNode() {
     cwd: join(MODULES, 'node'),
     env: machineEnvironment(),
   });
+  // npm made no link, since there was no binary yet; with it, npm's scripts run this Node.
+  const link = join(MODULES, '.bin', 'node');
+  rmSync(link, { force: true });
+  symlinkSync(join('..', 'node', 'bin', 'node'), link);
   const check = spawnSync(PROJECT_NODE, ['--version'], {
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'pipe'],
