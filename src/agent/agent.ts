@@ -11,6 +11,7 @@ import type { AgentConfiguration } from './configuration.ts';
 import { type ControlledAgent, openControlSocket } from './control-socket.ts';
 import { type Core, createCore } from './core.ts';
 import { type HealthState, type HealthVerdict, judgeHealth, startHealthServer } from './health.ts';
+import { readListeningSockets } from './listening-sockets.ts';
 import { createMetrics, startMetricsServer } from './metrics.ts';
 import { keepServing } from './persistent-server.ts';
 import type { Pipeline } from './pipeline.ts';
@@ -94,6 +95,7 @@ function assemble(options: AgentOptions) {
     minSyncPeriodMs: configuration.minSyncPeriodMs,
     syncPeriodMs,
     healthy: () => verdict().ready,
+    listeningSockets: () => readListeningSockets(),
     onSynced(report, durationMs) {
       // Changes from before the start were not delayed by this agent.
       const mine = report.triggeredAtMs.filter((time) => time >= startedAtMs);

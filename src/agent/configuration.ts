@@ -10,6 +10,7 @@ import type { CompileOptions } from '../model/compile-options.ts';
 import type { NodeName } from '../model/names.ts';
 import { CONFIGURATION_KEYS, environmentName } from './configuration-keys.ts';
 import * as values from './configuration-values.ts';
+import { nearestKey } from './nearest-key.ts';
 
 export interface AgentConfiguration {
   /** A folder, or `kubernetes`. */
@@ -121,8 +122,13 @@ function readFile(path: string, problems: string[]): Record<string, Given> {
   for (const [name, value] of Object.entries(content)) {
     const text = textOfFileValue(value);
     if (!CONFIGURATION_KEYS.some((key) => key.name === name)) {
-      const remedy = `remove it or use one of ${CONFIGURATION_KEYS.map((key) => key.name).join(', ')}`;
-      problems.push(`${path}: ${name}: unknown key; ${remedy}`);
+      const near = nearestKey(
+        name,
+        CONFIGURATION_KEYS.map((key) => key.name),
+      );
+      problems.push(
+        `${path}: ${name}: unknown key; ${near === undefined ? 'remove it' : `did you mean ${near}?`}`,
+      );
     } else if (text === undefined) {
       problems.push(
         `${path}: ${name}: ${JSON.stringify(value)}: write a text, number, true, false or a list of texts`,

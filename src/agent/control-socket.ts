@@ -9,6 +9,7 @@ import { askAgent, ControlError } from './control-client.ts';
 import { answerJson, closeServer, listen } from './http-server.ts';
 import type { RowsJson } from './rows-json.ts';
 import type { AgentStatus } from './status.ts';
+import { errorLine } from './sync-record.ts';
 
 /** What the socket gives access to. */
 export interface ControlledAgent {
@@ -77,6 +78,6 @@ async function answer(
       answerJson(response, 200, { synced: true, durationMs: performance.now() - started, problems });
     } else answerJson(response, 404, { error: `${what}: ask for GET /status, GET /rows or POST /sync` });
   } catch (error) {
-    answerJson(response, 500, { error: error instanceof Error ? error.message : String(error) });
+    answerJson(response, 500, { error: errorLine(error) });
   }
 }

@@ -5,7 +5,7 @@ import type { Problem } from '../model/objects.ts';
 import type { SourceBatch } from '../model/source.ts';
 import type { Clock } from './clock.ts';
 import { createInstallation, type Installation, type InstallReport } from './installation.ts';
-import { readListeningSockets } from './listening-sockets.ts';
+import type { ListeningSocket } from './listening-sockets.ts';
 import { createNodePortIndex } from './node-ports.ts';
 import type { Compiled, Pipeline } from './pipeline.ts';
 import { createProblemLog, problemLine } from './problem-log.ts';
@@ -23,6 +23,8 @@ export interface CoreOptions {
   /** This proxy's health, for the answers about Services. */
   readonly healthy: () => boolean;
   readonly onSynced: (report: InstallReport, durationMs: number) => void;
+  /** Who listens on this node. */
+  readonly listeningSockets: () => Promise<readonly ListeningSocket[]>;
 }
 
 export interface Core {
@@ -39,7 +41,7 @@ export interface Core {
 export function createCore(options: CoreOptions): Core {
   const { pipeline, clock, log } = options;
   const record = createSyncRecord();
-  const nodePorts = createNodePortWatch();
+  const nodePorts = createNodePortWatch(options.listeningSockets);
   const serviceHealth: ServiceHealthServers = createServiceHealthServers({
     clock,
     healthy: options.healthy,
@@ -99,7 +101,7 @@ export function createCore(options: CoreOptions): Core {
 }
 
 /** Node ports and who else listens on them, looked at when node ports changed or everything is read back. */
-function createNodePortWatch() {
+function createNodePortWatch(listeningSockets: CoreOptions['listeningSockets']) {
   const index = createNodePortIndex();
   let due = false;
   let found: readonly Problem[] = [];
@@ -110,7 +112,7 @@ function createNodePortWatch() {
     async look(always: boolean): Promise<void> {
       if (!due && !always) return;
       due = false;
-      found = index.conflicts(await readListeningSockets());
+      found = index.conflicts(await listeningSockets());
     },
     problems: () => found,
   };

@@ -1,0 +1,223 @@
+import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pino } from 'pino';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type AgentOptions, type RunningAgent, startAgent } from '../../src/agent/agent.ts';
+import { systemClock } from '../../src/agent/clock.ts';
+import { readConfiguration } from '../../src/agent/configuration.ts';
+import { askAgent } from '../../src/agent/control-client.ts';
+import type { Pipeline } from '../../src/agent/pipeline.ts';
+import { type RowsJson, rowsFromJson } from '../../src/agent/rows-json.ts';
+import type { AgentStatus } from '../../src/agent/status.ts';
+import type { Source, SourceBatch } from '../../src/model/source.ts';
+import { type Call, createRecordingDataplane } from './recording-dataplane.ts';
+import { changeOf, frontend, rowsOf, serviceRows } from './rows-samples.ts';
+
+const WEB = serviceRows('shop/web', {
+  frontends: [frontend(), frontend({ kind: 'nodePort', outside: 'drop' })],
+});
+
+let directory: string;
+let running: RunningAgent[] = [];
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'weir-agent-'));
+});
+afterEach(async () => {
+  for (const agent of running) await agent.stop();
+  running = [];
+  rmSync(directory, { recursive: true });
+});
+
+function manualSource() {
+  const state = { rescans: 0, stopped: false };
+  const source: Source = {
+    async start(listener: (batch: SourceBatch) => void) {
+      listener({ changes: [], problems: [] });
+    },
+    async rescan() {
+      state.rescans += 1;
+    },
+    state: () => ({
+      origin: '/manifests',
+      synced: true,
+      lastEventAtMs: null,
+      retries: 0,
+      reason: null,
+      skippedKinds: { NetworkPolicy: 2 },
+    }),
+    async stop() {
+      state.stopped = true;
+    },
+  };
+  return { source, state };
+}
+
+const pipeline: Pipeline = {
+  accept: () => {},
+  compile: () => ({ change: changeOf(), healthChecks: [], triggeredAtMs: [Date.now()] }),
+  rows: () => rowsOf(WEB),
+  problems: () => [],
+  changeCounts: () => ({ services: 3, endpoints: 4 }),
+  nodeDeleting: () => false,
+};
+
+async function start(refuse?: (call: Call) => Error | null, overrides: Partial<AgentOptions> = {}) {
+  const { source, state } = manualSource();
+  const recorded = createRecordingDataplane(refuse);
+  const configuration = readConfiguration({
+    flags: {
+      source: '/manifests',
+      'hostname-override': 'n1',
+      'healthz-bind-address': '127.0.0.1:0',
+      'metrics-bind-address': '127.0.0.1:0',
+    },
+    environment: {},
+    file: null,
+  });
+  const agent = await startAgent({
+    configuration,
+    source,
+    pipeline,
+    openDataplane: async () => recorded.dataplane,
+    clock: systemClock,
+    log: pino({ level: 'silent' }),
+    socketPath: join(directory, 'run', 'agent.sock'),
+    ...overrides,
+  });
+  running.push(agent);
+  return { agent, state, ...recorded };
+}
+
+const socketPath = () => join(directory, 'run', 'agent.sock');
+const ask = (method: 'GET' | 'POST', resource: string) => askAgent(socketPath(), method, resource);
+
+describe('control socket', () => {
+  it('answers POST /sync when everything is in the kernel', async () => {
+    const { calls, state } = await start();
+    expect(await ask('POST', '/sync')).toMatchObject({ synced: true, problems: 0 });
+    expect(state.rescans).toBe(1);
+    expect(calls[0]?.call).toBe('sync');
+  });
+
+  it('answers POST /sync with the error where it is not', async () => {
+    await start(() => new Error('EPERM'));
+    await expect(ask('POST', '/sync')).rejects.toMatchObject({
+      code: 'refused',
+      message: 'the first sync failed',
+    });
+  });
+
+  it('answers GET /status with all there is to know', async () => {
+    await start();
+    await ask('POST', '/sync');
+    const status = (await ask('GET', '/status')) as AgentStatus;
+    expect(status).toMatchObject({
+      version: expect.stringMatching(/^\d+\.\d+\.\d+/),
+      instance: 'weir',
+      node: 'n1',
+      pid: process.pid,
+      healthy: true,
+      unhealthyBecause: null,
+      backends: { services: { backend: 'nft' }, policy: { backend: 'none' } },
+      source: { origin: '/manifests', synced: true, skippedKinds: { NetworkPolicy: 2 } },
+      counts: {
+        services: 1,
+        frontends: 2,
+        slots: 1,
+        backends: 1,
+        hostPorts: 0,
+        noLocalEndpoints: { internal: 0, external: 1 },
+      },
+      dataplane: { backend: 'nft', sets: [{ name: 'slots4', elements: 3 }] },
+      sync: { state: 'synced', pendingForMs: null, failures: 0, lastError: null },
+      problems: [],
+      repairs: 5,
+    });
+    expect(status.sync.syncs).toBeGreaterThan(0);
+  });
+
+  it('answers GET /rows so that the rows can be read back', async () => {
+    await start();
+    expect(rowsFromJson((await ask('GET', '/rows')) as RowsJson)).toEqual(rowsOf(WEB));
+  });
+
+  it('names what it can be asked', async () => {
+    await start();
+    await expect(ask('GET', '/else')).rejects.toThrow('ask for GET /status, GET /rows or POST /sync');
+  });
+
+  it('is for its owner only, replaces a stale socket and goes away with the agent', async () => {
+    const { agent } = await start();
+    expect(statSync(socketPath()).mode & 0o777).toBe(0o600);
+    await agent.stop();
+    running = [];
+    await expect(ask('GET', '/status')).rejects.toMatchObject({ code: 'not-running' });
+    writeFileSync(socketPath(), '');
+    await start();
+    expect(await ask('GET', '/status')).toMatchObject({ node: 'n1' });
+  });
+
+  it('refuses a second agent of the same instance and leaves the first alone', async () => {
+    await start();
+    await expect(start()).rejects.toMatchObject({
+      code: 'second-agent',
+      message: expect.stringMatching(/instance weir \(pid \d+\) runs already; stop it first/),
+    });
+    expect(await ask('GET', '/status')).toMatchObject({ node: 'n1' });
+  });
+});
+
+describe('metrics', () => {
+  it('[E37] has kube-proxy’s names where they mean the same, and ours beside them', async () => {
+    const { agent } = await start();
+    await ask('POST', '/sync');
+    await fetch(`http://127.0.0.1:${agent.ports().healthz}/healthz`);
+    const response = await fetch(`http://127.0.0.1:${agent.ports().metrics}/metrics`);
+    expect(response.headers.get('content-type')).toMatch(/^text\/plain/);
+    const lines = (await response.text()).split('\n');
+    for (const line of [
+      /^kubeproxy_sync_proxy_rules_duration_seconds_count [1-9]/,
+      /^kubeproxy_sync_full_proxy_rules_duration_seconds_count 1$/,
+      /^kubeproxy_sync_partial_proxy_rules_duration_seconds_count \d/,
+      /^kubeproxy_network_programming_duration_seconds_count [1-9]/,
+      /^kubeproxy_sync_proxy_rules_last_timestamp_seconds 1\.\d+e\+?9|^kubeproxy_sync_proxy_rules_last_timestamp_seconds \d{10}/,
+      /^kubeproxy_sync_proxy_rules_last_queued_timestamp_seconds \d{10}/,
+      /^kubeproxy_sync_proxy_rules_service_changes_total 3$/,
+      /^kubeproxy_sync_proxy_rules_endpoint_changes_total 4$/,
+      /^kubeproxy_sync_proxy_rules_no_local_endpoints_total\{traffic_policy="external"\} 1$/,
+      /^kubeproxy_proxy_healthz_total\{code="200"\} 1$/,
+      /^weir_rows\{table="frontend"\} 2$/,
+      /^weir_set_elements\{set="slots4"\} 3$/,
+      /^weir_problems\{severity="error"\} 0$/,
+      /^weir_source_synced 1$/,
+      /^weir_apply_failures_total 0$/,
+      /^weir_repairs_total 5$/,
+      /^weir_conntrack_deleted_total [2-9]/,
+    ]) {
+      expect(lines).toContainEqual(expect.stringMatching(line));
+    }
+  });
+
+  it('[E37] [H7] counts failures, and health says so after two sync periods only', async () => {
+    const { agent } = await start(() => new Error('EPERM'));
+    await expect(ask('POST', '/sync')).rejects.toThrow();
+    const text = await (await fetch(`http://127.0.0.1:${agent.ports().metrics}/metrics`)).text();
+    expect(text).toMatch(/^weir_apply_failures_total [1-9]/m);
+    expect((await fetch(`http://127.0.0.1:${agent.ports().healthz}/healthz`)).status).toBe(200);
+    expect(((await ask('GET', '/status')) as AgentStatus).sync).toMatchObject({
+      state: 'failing',
+      lastError: 'the first sync failed: EPERM',
+    });
+  });
+});
+
+describe('agent', () => {
+  it('leaves nothing running when the source can’t start', async () => {
+    const { source, state } = manualSource();
+    const broken: Source = { ...source, start: () => Promise.reject(new Error('no such folder')) };
+    await expect(start(undefined, { source: broken })).rejects.toThrow('no such folder');
+    expect(state.stopped).toBe(true);
+    await expect(ask('GET', '/status')).rejects.toMatchObject({ code: 'not-running' });
+  });
+});
