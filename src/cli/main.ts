@@ -76,7 +76,10 @@ function addQuestions(program: Command): void {
     .option('--family <4|6>', 'only this family')
     .option('--node <name>', 'where the packet enters (default: the node of the source, else the first)')
     .option('--batch <file>', 'a JSON line per probe; - is stdin')
-    .option('--masquerade-pods', 'as in the lab: pods that leave the cluster are masqueraded')
+    .option(
+      '--no-masquerade-pods',
+      'pods that leave the cluster keep their address (the lab masquerades them)',
+    )
     .option(...JSON_FLAG)
     .action(async (options) => (await import('./trace.ts')).trace(options));
   program

@@ -104,7 +104,7 @@ describe('control socket', () => {
     await start(() => new Error('EPERM'));
     await expect(ask('POST', '/sync')).rejects.toMatchObject({
       code: 'refused',
-      message: 'the first sync failed',
+      message: 'the first sync failed: EPERM',
     });
   });
 
