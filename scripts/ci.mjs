@@ -44,7 +44,7 @@ function test(title, report, command, args, env = {}) {
 }
 
 function testSanitized(node) {
-  const { addon, nftJsAddon } = buildSanitized(node);
+  buildSanitized(node);
   const library = execFileSync('g++', ['-print-file-name=libasan.so'], { encoding: 'utf8' }).trim();
   test(
     "the addons' tests under the address and undefined-behaviour sanitizers",
@@ -52,8 +52,7 @@ function testSanitized(node) {
     node,
     ['node_modules/vitest/vitest.mjs', 'run', 'native/nft-js/test', 'test/native'],
     {
-      WEIR_ADDON: addon,
-      NFT_JS_ADDON: nftJsAddon,
+      NODE_OPTIONS: `--import ${join(ROOT, 'scripts', 'sanitized-addons.mjs')}`,
       LD_PRELOAD: library,
       // Node itself frees little at its end, so leaks can't be told apart here.
       ASAN_OPTIONS: 'detect_leaks=0',

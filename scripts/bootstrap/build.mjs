@@ -39,15 +39,18 @@ export function buildAll(node) {
   }
 }
 
-/** Builds both addons with the address and undefined-behaviour sanitizers, beside the ordinary builds; returns their paths. */
+/** Builds both addons with the address and undefined-behaviour sanitizers, in `build/sanitized` beside the ordinary builds. */
 export function buildSanitized(node) {
-  const [nftJs, weir] = PARTS.map(({ directory }) => join(directory, 'build', 'sanitized'));
   step('building the addons with sanitizers', () => {
     for (const { name, directory } of PARTS) {
-      cmake(`build-sanitized-${name}`, node, directory, ['--out', 'build/sanitized', '--CDWEIR_SANITIZE=ON']);
+      cmake(`build-sanitized-${name}`, node, directory, [
+        '--out',
+        'build/sanitized',
+        '--CDWEIR_SANITIZE=ON',
+        '--CDWEIR_POD=OFF',
+      ]);
     }
   });
-  return { addon: join(weir, 'Release', 'weir.node'), nftJsAddon: join(nftJs, 'Release', 'nft_js.node') };
 }
 
 /** Compiles by the CMakeLists.txt in `directory`; `options` are more arguments for cmake-js. */

@@ -59,15 +59,14 @@ export interface NativeAddon {
 
 let loaded: NativeAddon | undefined;
 
-/** Weir's addon, loaded at the first call. WEIR_ADDON names another build of it. Throws when it is not built. */
+/** Weir's addon, loaded at the first call. Throws an Error that says how to build it when it is not there. */
 export function nativeAddon(): NativeAddon {
   loaded ??= loadAddon();
   return loaded;
 }
 
 function loadAddon(): NativeAddon {
-  const path =
-    process.env.WEIR_ADDON ?? fileURLToPath(new URL('../../native/build/Release/weir.node', import.meta.url));
+  const path = fileURLToPath(new URL('../../native/build/Release/weir.node', import.meta.url));
   try {
     return createRequire(import.meta.url)(path) as NativeAddon;
   } catch (cause) {
