@@ -1,0 +1,70 @@
+/** EndpointSlices mirrored from a hand-made Endpoints object of a Service without selector. */
+import { FAMILIES, type Family, familyOf } from '../model/address.ts';
+import { compareText } from '../model/names.ts';
+import type {
+  EndpointSliceObject,
+  EndpointsAddress,
+  EndpointsObject,
+  ServiceObject,
+  SliceEndpoint,
+} from '../model/objects.ts';
+import { LEADER_ANNOTATION, SKIP_MIRROR_LABEL } from './labels.ts';
+import { type EndpointGroup, packSlices } from './slice-packing.ts';
+
+/** Whether these Endpoints say where a Service leads: not if they opt out, or only hold a leader-election record. */
+export function isMirrored({ labels, annotations }: EndpointsObject): boolean {
+  return labels[SKIP_MIRROR_LABEL] !== 'true' && annotations[LEADER_ANNOTATION] === undefined;
+}
+
+/** The slices that say the same as the Endpoints; `isTaken` tells names of slices made by hand. */
+export function slicesFromEndpoints(
+  service: ServiceObject,
+  endpoints: EndpointsObject,
+  isTaken: (name: string) => boolean,
+): readonly EndpointSliceObject[] {
+  return packSlices(
+    service,
+    FAMILIES.flatMap((family) => groupsOf(endpoints, family)),
+    isTaken,
+  );
+}
+
+function groupsOf({ subsets }: EndpointsObject, family: Family): readonly EndpointGroup[] {
+  const groups = new Map<string, Map<string, SliceEndpoint>>();
+  for (const { addresses, notReadyAddresses, ports } of subsets) {
+    const key = JSON.stringify(ports);
+    const group = groups.get(key) ?? new Map<string, SliceEndpoint>();
+    groups.set(key, group);
+    for (const address of notReadyAddresses) addEndpoint(group, address, family, false);
+    // Ready last: an address in both lists is ready.
+    for (const address of addresses) addEndpoint(group, address, family, true);
+  }
+  return [...groups]
+    .sort(([a], [b]) => compareText(a, b))
+    .map(([key, group]) => ({
+      family,
+      ports: JSON.parse(key) as EndpointSliceObject['ports'],
+      endpoints: [...group].sort(([a], [b]) => compareText(a, b)).map(([, endpoint]) => endpoint),
+    }));
+}
+
+function addEndpoint(
+  group: Map<string, SliceEndpoint>,
+  { address, nodeName, targetPod, hostname }: EndpointsAddress,
+  family: Family,
+  ready: boolean,
+): void {
+  if (familyOf(address) !== family) return;
+  group.set(address, {
+    addresses: [address],
+    ready,
+    serving: ready,
+    terminating: false,
+    nodeName,
+    zone: null,
+    hintZones: [],
+    hintNodes: [],
+    targetPod,
+    hostname,
+  });
+}

@@ -1,0 +1,176 @@
+/** Services: families, cluster IPs and load-balancer addresses, as the API server fills them in. */
+import { type Address, FAMILIES, type Family, familyOf, prefixContains } from '../model/address.ts';
+import type { ObjectName } from '../model/names.ts';
+import type { ServiceObject } from '../model/objects.ts';
+import { addressCandidates } from './address-range.ts';
+import type { ClaimBook } from './claims.ts';
+import { completeNodePorts } from './node-ports.ts';
+import type { ClusterOptions } from './options.ts';
+import type { ProblemText } from './problems.ts';
+
+/** Cluster IPs begin at number 1 of the CIDR: 0 is the network's own address. */
+const FIRST_CLUSTER_IP = 1;
+/** The API server's own limit for a service CIDR. */
+const WIDEST_CIDR_BITS = 20;
+
+export interface ServiceBooks {
+  readonly clusterIps: ClaimBook;
+  readonly nodePorts: ClaimBook;
+}
+
+export interface CompletedService {
+  /** null: the Service is not in effect, the problems say why. */
+  readonly object: ServiceObject | null;
+  readonly problems: readonly ProblemText[];
+}
+
+/** The Service's explicit cluster IPs. */
+export function claimedClusterIps(service: ServiceObject): readonly Address[] {
+  return service.clusterIps === 'headless' ? [] : service.clusterIps;
+}
+
+/** Completes a Service whose explicit cluster IPs and node ports are already claimed in the books. */
+export function completeService(
+  owner: ObjectName,
+  service: ServiceObject,
+  books: ServiceBooks,
+  options: ClusterOptions,
+): CompletedService {
+  const problems: ProblemText[] = [];
+  const addressed = withClusterIps(owner, service, books.clusterIps, options, problems);
+  const ported =
+    addressed === null ? null : completeNodePorts(owner, addressed, books.nodePorts, options, problems);
+  if (ported !== null) return { object: withIngress(ported), problems };
+  books.clusterIps.retain(owner, new Set());
+  books.nodePorts.retain(owner, new Set());
+  return { object: null, problems };
+}
+
+/** A load balancer without a status serves the address it asks for. */
+function withIngress(service: ServiceObject): ServiceObject {
+  const { type, loadBalancerIp, loadBalancerIngress } = service;
+  if (type !== 'LoadBalancer' || loadBalancerIp === null || loadBalancerIngress.length > 0) return service;
+  return { ...service, loadBalancerIngress: [{ address: loadBalancerIp, ipMode: 'VIP' }] };
+}
+
+function withClusterIps(
+  owner: ObjectName,
+  service: ServiceObject,
+  book: ClaimBook,
+  options: ClusterOptions,
+  problems: ProblemText[],
+): ServiceObject | null {
+  if (service.type === 'ExternalName') {
+    book.retain(owner, new Set());
+    return service;
+  }
+  const ipFamilyPolicy = service.ipFamilyPolicy ?? inferredPolicy(service);
+  const ipFamilies = familiesOf(service, ipFamilyPolicy, options, problems);
+  if (ipFamilies === null) return null;
+  if (service.clusterIps === 'headless') {
+    book.retain(owner, new Set());
+    return { ...service, ipFamilyPolicy, ipFamilies };
+  }
+  const explicit = service.clusterIps;
+  if (!explicitIpsCount(owner, explicit, book, options, problems)) return null;
+  book.retain(owner, new Set(ipFamilies.filter((family) => !explicit.some((ip) => familyOf(ip) === family))));
+  const clusterIps: Address[] = [];
+  for (const family of ipFamilies) {
+    const clusterIp =
+      explicit.find((ip) => familyOf(ip) === family) ?? allocate(owner, family, book, options);
+    if (clusterIp !== undefined) clusterIps.push(clusterIp as Address);
+    else problems.push(noClusterIp(family, options));
+  }
+  if (clusterIps.length < ipFamilies.length) return null;
+  return { ...service, ipFamilyPolicy, ipFamilies, clusterIps };
+}
+
+type Policy = NonNullable<ServiceObject['ipFamilyPolicy']>;
+
+/** Two families that are given outright need no policy; a headless Service without selector may hold both. */
+function inferredPolicy({ clusterIps, ipFamilies, selector }: ServiceObject): Policy {
+  if (ipFamilies.length > 1 || (clusterIps !== 'headless' && clusterIps.length > 1))
+    return 'RequireDualStack';
+  if (clusterIps === 'headless' && selector === null && ipFamilies.length === 0) return 'PreferDualStack';
+  return 'SingleStack';
+}
+
+/** The Service's families in order; null, with a problem, where the cluster lacks one that it needs. */
+function familiesOf(
+  { ipFamilies: given, clusterIps }: ServiceObject,
+  policy: Policy,
+  options: ClusterOptions,
+  problems: ProblemText[],
+): readonly Family[] | null {
+  const available = options.serviceCidrs.map(familyOf);
+  const first = given[0] ?? available[0] ?? 'IPv4';
+  const second = given[1] ?? FAMILIES.find((family) => family !== first) ?? 'IPv6';
+  const explicit = clusterIps === 'headless' ? [] : clusterIps.map(familyOf);
+  const exists = (family: Family): boolean => available.includes(family) || explicit.includes(family);
+  const wanted = policy === 'SingleStack' ? [first] : [first, second];
+  const missing = wanted.find((family) => !exists(family));
+  const required = policy === 'RequireDualStack' || missing === first || missing === given[1];
+  if (missing === undefined) return wanted;
+  if (!required) return wanted.filter(exists);
+  problems.push({
+    severity: 'error',
+    field: given.includes(missing) ? 'spec.ipFamilies' : 'spec.ipFamilyPolicy',
+    reason: 'FamilyNotAvailable',
+    message: `the cluster has no service CIDR of family ${missing}`,
+    remedy: `use ${available.join(', ') || 'no'} addresses, or add a service CIDR of family ${missing}`,
+  });
+  return null;
+}
+
+function explicitIpsCount(
+  owner: ObjectName,
+  explicit: readonly Address[],
+  book: ClaimBook,
+  options: ClusterOptions,
+  problems: ProblemText[],
+): boolean {
+  const taken = explicit.find((address) => book.winner(address) !== owner);
+  if (taken !== undefined) {
+    problems.push({
+      severity: 'error',
+      field: explicit.length > 1 ? `spec.clusterIPs[${explicit.indexOf(taken)}]` : 'spec.clusterIP',
+      reason: 'DuplicateClusterIP',
+      message: `${taken} is the cluster IP of Service ${book.winner(taken)} already`,
+      remedy: 'choose another address, or leave it out to be given one',
+    });
+    return false;
+  }
+  for (const address of explicit) {
+    if (options.serviceCidrs.some((cidr) => prefixContains(cidr, address))) continue;
+    problems.push({
+      severity: 'warning',
+      field: 'spec.clusterIP',
+      reason: 'ClusterIPOutsideRange',
+      message: `${address} is outside the service CIDRs ${options.serviceCidrs.join(', ')}`,
+      remedy: 'use an address inside, or run with --service-cluster-ip-range set to where it is',
+    });
+  }
+  return true;
+}
+
+function allocate(
+  owner: ObjectName,
+  family: Family,
+  book: ClaimBook,
+  options: ClusterOptions,
+): string | undefined {
+  const cidr = options.serviceCidrs.find((prefix) => familyOf(prefix) === family);
+  if (cidr === undefined) return undefined;
+  return book.assign(owner, family, addressCandidates(cidr, owner, FIRST_CLUSTER_IP, WIDEST_CIDR_BITS));
+}
+
+function noClusterIp(family: Family, options: ClusterOptions): ProblemText {
+  const cidr = options.serviceCidrs.find((prefix) => familyOf(prefix) === family);
+  return {
+    severity: 'error',
+    field: 'spec.clusterIPs',
+    reason: 'AddressesExhausted',
+    message: `no ${family} cluster IP is free${cidr === undefined ? '' : ` in ${cidr}`}`,
+    remedy: 'remove unused Services or use a wider --service-cluster-ip-range',
+  };
+}

@@ -1,0 +1,49 @@
+/** Makes the slices of the Services that a batch concerns. */
+import { type ObjectName, objectKey, objectName } from '../model/names.ts';
+import type { EndpointSliceObject } from '../model/objects.ts';
+import { isMirrored, slicesFromEndpoints } from './mirror.ts';
+import type { ProblemText } from './problems.ts';
+import { slicesFromPods } from './slices.ts';
+import type { Dirty, State } from './state.ts';
+
+export function settleSlices(state: State, dirty: Dirty): void {
+  for (const owner of dirty.sliceOwners) {
+    const slash = owner.indexOf('/');
+    const [namespace, name] = [owner.slice(0, slash), owner.slice(slash + 1)];
+    const { slices, problems } = makeSlices(state, owner, namespace, name);
+    state.problems.record(
+      'slices',
+      objectKey('Service', namespace, name),
+      { kind: 'Service', namespace, name },
+      problems,
+    );
+    const names = new Set(slices.map((slice) => slice.name));
+    for (const former of state.madeSlices.get(owner) ?? []) {
+      // A slice made by hand in this batch may have taken the name: that one stays.
+      const takenOver = state.input.slices.has(objectName(namespace, former));
+      if (!names.has(former) && !takenOver) state.output.remove('EndpointSlice', namespace, former);
+    }
+    for (const slice of slices) state.output.put(slice);
+    if (names.size === 0) state.madeSlices.delete(owner);
+    else state.madeSlices.set(owner, names);
+  }
+}
+
+function makeSlices(
+  state: State,
+  owner: ObjectName,
+  namespace: string,
+  name: string,
+): { readonly slices: readonly EndpointSliceObject[]; readonly problems: readonly ProblemText[] } {
+  const none = { slices: [], problems: [] };
+  const service = state.output.get(objectKey('Service', namespace, name));
+  if (service?.kind !== 'Service' || service.type === 'ExternalName') return none;
+  if (state.foreignSlices.has(owner)) return none;
+  const isTaken = (slice: string): boolean => state.input.slices.has(objectName(namespace, slice));
+  if (service.selector !== null) {
+    return slicesFromPods(service, state.selectors.podsMatching(service), state.zones, isTaken);
+  }
+  const endpoints = state.input.endpoints.get(owner);
+  if (endpoints === undefined || !isMirrored(endpoints)) return none;
+  return { slices: slicesFromEndpoints(service, endpoints, isTaken), problems: [] };
+}

@@ -1,0 +1,133 @@
+/** What the control plane remembers between batches: the input, who has what, and the completed objects. */
+import type { NodeName, ObjectName } from '../model/names.ts';
+import type {
+  EndpointSliceObject,
+  EndpointsObject,
+  NamespaceObject,
+  NodeObject,
+  PodObject,
+  ServiceObject,
+} from '../model/objects.ts';
+import { type Assignments, type ClaimBook, createClaimBook } from './claims.ts';
+import { type ClusterZones, zonesOf } from './hints.ts';
+import type { ClusterOptions } from './options.ts';
+import { createOutput, type Output } from './output.ts';
+import { createProblemLedger, type ProblemLedger } from './problems.ts';
+import { createSelectorIndex, type SelectorIndex } from './selector-index.ts';
+
+/** Everything that was chosen rather than given: a control plane that starts with it chooses the same again. */
+export interface AllocationHistory {
+  readonly nodeNumbers: Assignments;
+  readonly podAddresses: Assignments;
+  readonly clusterIps: Assignments;
+  readonly nodePorts: Assignments;
+  readonly placements: ReadonlyMap<ObjectName, NodeName>;
+}
+
+export interface State {
+  readonly options: ClusterOptions;
+  readonly input: {
+    readonly namespaces: Map<ObjectName, NamespaceObject>;
+    readonly nodes: Map<ObjectName, NodeObject>;
+    readonly pods: Map<ObjectName, PodObject>;
+    readonly services: Map<ObjectName, ServiceObject>;
+    readonly endpoints: Map<ObjectName, EndpointsObject>;
+    /** Those made by hand or by a real cluster's controllers. */
+    readonly slices: Map<ObjectName, EndpointSliceObject>;
+  };
+  readonly books: {
+    readonly nodeNumbers: ClaimBook;
+    readonly podAddresses: ClaimBook;
+    readonly clusterIps: ClaimBook;
+    readonly nodePorts: ClaimBook;
+  };
+  /** Completed nodes and what follows from all of them. */
+  readonly nodes: Map<NodeName, NodeObject>;
+  schedulable: readonly NodeName[];
+  zones: ClusterZones;
+  /** Where pods without spec.nodeName were put. */
+  readonly placements: Map<ObjectName, NodeName>;
+  /** By the node they are on or ask for; `''`: pods that wait for any node. */
+  readonly podsByNode: Map<NodeName | '', Set<ObjectName>>;
+  readonly nodeOfPod: Map<ObjectName, NodeName | ''>;
+  readonly selectors: SelectorIndex;
+  readonly foreignSlices: Map<ObjectName, Set<ObjectName>>;
+  /** Names of the slices made here, by Service. */
+  readonly madeSlices: Map<ObjectName, ReadonlySet<string>>;
+  /** Services whose hints depend on all nodes. */
+  readonly topologyServices: Set<ObjectName>;
+  readonly output: Output;
+  readonly problems: ProblemLedger;
+}
+
+/** What has to be looked at again in this batch. */
+export interface Dirty {
+  readonly namespaces: Set<string>;
+  readonly nodes: Set<ObjectName>;
+  readonly pods: Set<ObjectName>;
+  readonly services: Set<ObjectName>;
+  /** Services whose slices may be others now. */
+  readonly sliceOwners: Set<ObjectName>;
+}
+
+export function createState(options: ClusterOptions, history: AllocationHistory | undefined): State {
+  const nodes = new Map<NodeName, NodeObject>();
+  return {
+    options,
+    input: {
+      namespaces: new Map(),
+      nodes: new Map(),
+      pods: new Map(),
+      services: new Map(),
+      endpoints: new Map(),
+      slices: new Map(),
+    },
+    books: {
+      nodeNumbers: createClaimBook(history?.nodeNumbers),
+      podAddresses: createClaimBook(history?.podAddresses),
+      clusterIps: createClaimBook(history?.clusterIps),
+      nodePorts: createClaimBook(history?.nodePorts),
+    },
+    nodes,
+    schedulable: [],
+    zones: zonesOf(nodes),
+    placements: new Map(history?.placements),
+    podsByNode: new Map(),
+    nodeOfPod: new Map(),
+    selectors: createSelectorIndex(),
+    foreignSlices: new Map(),
+    madeSlices: new Map(),
+    topologyServices: new Set(),
+    output: createOutput(),
+    problems: createProblemLedger(),
+  };
+}
+
+export function createDirty(): Dirty {
+  return {
+    namespaces: new Set(),
+    nodes: new Set(),
+    pods: new Set(),
+    services: new Set(),
+    sliceOwners: new Set(),
+  };
+}
+
+/**
+ * Looks at dirty objects, and at those that this affects through the books, until none is left. Sorted by name, so
+ * that what is assigned depends on the set of objects and not on the order in which they came.
+ */
+export function settle(
+  dirty: Set<ObjectName>,
+  books: readonly ClaimBook[],
+  resolve: (owner: ObjectName) => void,
+): void {
+  const drain = (): void => {
+    for (const book of books) for (const owner of book.takeAffected()) dirty.add(owner);
+  };
+  for (drain(); dirty.size > 0; drain()) {
+    const round = [...dirty].sort();
+    dirty.clear();
+    for (const owner of round) resolve(owner);
+  }
+}
