@@ -88,14 +88,14 @@ function kindOfAddress(
   }
   if (!service.externalIps.includes(address) || isForeign(cluster, options, address)) return null;
   const isLoadBalancers = cluster.services.some(
-    (other) => other !== service && other.loadBalancerIngress.some((ingress) => ingress.address === address),
+    (other) => other !== service && has(other.loadBalancerIngress, address),
   );
   return isLoadBalancers ? null : 'externalIP';
 }
 
 /** Somebody else's address, or one that can't be a Service's: serving it would steal traffic (A31, I2). */
 function isForeign(cluster: Cluster, options: CompileOptions, address: Address): boolean {
-  const isNodes = cluster.nodes.some((node) => node.addresses.some((each) => each.address === address));
+  const isNodes = cluster.nodes.some(({ addresses }) => has(addresses, address));
   const isPods = cluster.pods.some((pod) => pod.addresses.includes(address));
   const isClusterIp = cluster.services.some(
     (service) => service.clusterIps !== 'headless' && service.clusterIps.includes(address),
@@ -105,23 +105,74 @@ function isForeign(cluster: Cluster, options: CompileOptions, address: Address):
   return isNodes || isPods || isClusterIp || isUnroutable(address) || !isAllowed;
 }
 
-/** A pod of this node that has the host port at this address of the node, and its container port; the oldest pod wins (A32–A34). */
+/** The pod of this node that has the host port at this address of the node, and its container port (A32, A33). */
 export function hostPortOwner(
   cluster: Cluster,
   node: NodeName,
-  destination: { readonly address: Address; readonly port: Port; readonly protocol: Protocol },
-): { readonly pod: PodObject; readonly port: ContainerPort } | null {
-  const claims: { readonly pod: PodObject; readonly port: ContainerPort }[] = [];
+  destination: HostPortDestination,
+): HostPortClaim | null {
+  const { address } = destination;
+  const isNodes = cluster.nodes.some(({ name, addresses }) => name === node && has(addresses, address));
+  const claims = grantedHostPorts(cluster, node, { ...destination, family: familyOf(address) });
+  return claims.find(({ port }) => (port.hostIp === null ? isNodes : port.hostIp === address)) ?? null;
+}
+
+interface HostPortDestination {
+  readonly address: Address;
+  readonly port: Port;
+  readonly protocol: Protocol;
+}
+interface HostPortClaim {
+  readonly pod: PodObject;
+  readonly port: ContainerPort;
+}
+
+/** Host ports of this number in order of seniority; one that overlaps an older one is refused as a whole (A34). */
+function grantedHostPorts(
+  cluster: Cluster,
+  node: NodeName,
+  destination: { readonly family: Family; readonly port: Port; readonly protocol: Protocol },
+): readonly HostPortClaim[] {
+  const claims: HostPortClaim[] = [];
   for (const pod of cluster.pods) {
     if (pod.nodeName !== node || pod.hostNetwork || pod.phase === 'Succeeded' || pod.phase === 'Failed')
       continue;
-    if (!pod.addresses.some((address) => familyOf(address) === familyOf(destination.address))) continue;
+    if (!pod.addresses.some((address) => familyOf(address) === destination.family)) continue;
     for (const port of pod.ports) {
       if (port.hostPort !== destination.port || port.protocol !== destination.protocol) continue;
-      if (port.hostIp === null || port.hostIp === destination.address) claims.push({ pod, port });
+      if (port.hostIp === null) claims.push({ pod, port });
+      else if (familyOf(port.hostIp) !== destination.family) continue;
+      else if (mayBind(cluster, node, port.hostIp)) claims.push({ pod, port });
     }
   }
-  return claims.sort((a, b) => bySeniority(a.pod, b.pod))[0] ?? null;
+  const granted: HostPortClaim[] = [];
+  for (const claim of claims.sort((a, b) => bySeniority(a.pod, b.pod))) {
+    if (!granted.some((older) => overlaps(older.port, claim.port))) granted.push(claim);
+  }
+  return granted;
+}
+
+/** A host IP is the node's own or nobody's we know of (another interface); never another node's, a pod's, a Service's (I8). */
+function mayBind(cluster: Cluster, node: NodeName, hostIp: Address): boolean {
+  if (cluster.nodes.some(({ name, addresses }) => name === node && has(addresses, hostIp))) return true;
+  return !(
+    cluster.nodes.some(({ addresses }) => has(addresses, hostIp)) ||
+    cluster.pods.some(({ addresses }) => addresses.includes(hostIp)) ||
+    cluster.services.some(
+      ({ clusterIps, externalIps, loadBalancerIngress }) =>
+        (clusterIps !== 'headless' && clusterIps.includes(hostIp)) ||
+        externalIps.includes(hostIp) ||
+        has(loadBalancerIngress, hostIp),
+    )
+  );
+}
+
+function has(listed: readonly { readonly address: Address }[], address: Address): boolean {
+  return listed.some((each) => each.address === address);
+}
+
+function overlaps(a: ContainerPort, b: ContainerPort): boolean {
+  return a.hostIp === null || b.hostIp === null || a.hostIp === b.hostIp;
 }
 
 /** Whether any pod here claims the host port on every address of the family: then the node port of that number is not ours to give. */
@@ -130,20 +181,7 @@ export function isNodePortShadowed(
   node: NodeName,
   destination: { readonly family: Family; readonly port: Port; readonly protocol: Protocol },
 ): boolean {
-  return cluster.pods.some(
-    (pod) =>
-      pod.nodeName === node &&
-      !pod.hostNetwork &&
-      pod.phase !== 'Succeeded' &&
-      pod.phase !== 'Failed' &&
-      pod.addresses.some((address) => familyOf(address) === destination.family) &&
-      pod.ports.some(
-        (port) =>
-          port.hostPort === destination.port &&
-          port.hostIp === null &&
-          port.protocol === destination.protocol,
-      ),
-  );
+  return grantedHostPorts(cluster, node, destination).some(({ port }) => port.hostIp === null);
 }
 
 /** The addresses of a node that serve node ports: those inside the given ranges, else the main one of each family (A23). */

@@ -25,7 +25,7 @@ export function nodeExternalAddress(family: Family, node: number): Address {
 }
 
 export function podAddress(family: Family, node: number, pod: number): Address {
-  return either(family, `10.244.${node}.${pod + 10}`, `fd44:${node}::${pod + 10}`);
+  return either(family, `10.244.${node}.${pod + 10}`, `fd44:${node + 1}::${pod + 10}`);
 }
 
 /** A pod address outside its node's pod CIDR, as some CNIs give. */
@@ -75,7 +75,7 @@ export function nodeOf(
   return {
     ...metaOf('', nodeName(index), { labels }),
     kind: 'Node',
-    podCidrs: [`10.244.${index}.0/24`, `fd44:${index}::/64`] as unknown as NodeObject['podCidrs'],
+    podCidrs: [`10.244.${index}.0/24`, `fd44:${index + 1}::/64`] as unknown as NodeObject['podCidrs'],
     addresses: [
       ...families.map((family) => ({ type: 'InternalIP' as const, address: nodeAddress(family, index) })),
       ...families

@@ -58,8 +58,8 @@ export function serviceSeeds(): fc.Arbitrary<(index: number) => ServiceObject> {
       ports: servicePorts(),
       external: policy,
       internal: policy,
-      ingress: fc.array(vip, { maxLength: 2 }),
-      externalIps: fc.array(vip, { maxLength: 1 }),
+      ingress: fc.array(vip, { maxLength: 2, size: 'max' }),
+      externalIps: fc.array(vip, { maxLength: 1, size: 'max' }),
       ranges: mostly<readonly Prefix[]>([], prefixes('192.0.2.40/32', 'fd44::/16'), prefixes('192.0.2.0/24')),
       rangesPolicy: fc.constantFrom(null, null, 'allow', 'deny', 'deny,all-types'),
       expose: mostly<string | null>(
@@ -162,10 +162,10 @@ export function sliceLists(
       addressType: fc.constant<Family | 'FQDN'>(family),
       names: mostly<readonly string[]>(['http', 'other'], ['http'], ['wrong']),
       port: fc.constantFrom(8080, 8081),
-      endpoints: fc.array(endpoints(family, pods, nodes), { maxLength: 4 }),
+      endpoints: fc.array(endpoints(family, pods, nodes), { minLength: 1, maxLength: 4, size: 'max' }),
     }),
   );
-  return fc.array(slice, { maxLength: 3 }).map((seeds) =>
+  return fc.array(slice, { maxLength: 3, size: 'max' }).map((seeds) =>
     seeds.map(({ addressType, names, port, endpoints: listed }, index) =>
       sliceOf(service, index, {
         addressType,

@@ -1,6 +1,6 @@
 /** Random completed clusters, options and questions: small, full of coincidences, shrinkable. */
 import fc from 'fast-check';
-import { type Address, FAMILIES, type Family, type Prefix } from '../../src/model/address.ts';
+import { FAMILIES, type Family, familyOf, type Prefix } from '../../src/model/address.ts';
 import type { CompileOptions } from '../../src/model/compile-options.ts';
 import { type NodeName, type Port, PROTOCOLS } from '../../src/model/names.ts';
 import type { NodeObject, WeirObject } from '../../src/model/objects.ts';
@@ -29,7 +29,7 @@ export const clusters: fc.Arbitrary<readonly WeirObject[]> = fc
   .record({
     nodes: nodeLists(),
     pods: podLists(),
-    services: fc.array(serviceSeeds(), { maxLength: SERVICES }),
+    services: fc.array(serviceSeeds(), { minLength: 1, maxLength: SERVICES, size: 'max' }),
   })
   .chain(({ nodes, pods: podSeeds, services: seeds }) => {
     const pods = podSeeds.map((seed, index) => podOf(index, { ...seed, node: seed.node % nodes.length }));
@@ -62,23 +62,70 @@ export const compileOptions: fc.Arbitrary<CompileOptions> = fc.record({
 /** Questions about these objects: mostly at addresses and ports that something serves, sometimes beside them. */
 export function questions(objects: readonly WeirObject[]): fc.Arbitrary<Question> {
   const nodes = objects.filter((object) => object.kind === 'Node');
-  const services = objects.filter((object) => object.kind === 'Service');
-  const pods = objects.filter((object) => object.kind === 'Pod');
-  return fc.constantFrom(...FAMILIES).chain((family) => {
-    const ports = services.flatMap(({ ports: each }) =>
-      each.flatMap(({ port, nodePort }) => [port, nodePort ?? port]),
-    );
-    const hostPorts = pods.flatMap(({ ports: each }) => each.flatMap(({ hostPort }) => hostPort ?? []));
-    const node = fc.constantFrom(...nodes.map(({ name }) => name as NodeName));
-    return node.chain((entered) =>
-      fc.record({
-        node: fc.constant(entered),
-        source: sources(objects, entered, family),
-        destination: destinations(objects, family),
-        port: fc.constantFrom(...ports, ...hostPorts, 81 as Port),
-        protocol: fc.constantFrom(...PROTOCOLS, 'TCP' as const, 'TCP' as const),
-      }),
-    );
+  const targets = targetsOf(objects);
+  const asked = FAMILIES.flatMap((family) =>
+    nodes.map(({ name }) => {
+      const node = name as NodeName;
+      const reachable = targets.filter(({ destination }) => familyOf(destination) === family);
+      const beside = besideTargets(objects, family);
+      const target =
+        reachable.length === 0
+          ? beside
+          : fc.oneof(
+              { weight: 4, arbitrary: fc.constantFrom(...reachable) },
+              { weight: 1, arbitrary: beside },
+            );
+      const source = sources(objects, node, family);
+      return fc
+        .record({ source, target })
+        .map(({ source: from, target: to }) => ({ node, source: from, ...to }));
+    }),
+  );
+  return fc.oneof(...asked);
+}
+
+type Target = Pick<Question, 'destination' | 'port' | 'protocol'>;
+
+/** Every address, port and protocol at which an object may be served on some node. */
+function targetsOf(objects: readonly WeirObject[]): readonly Target[] {
+  const nodeAddresses = objects
+    .filter((object) => object.kind === 'Node')
+    .flatMap(({ addresses }) => addresses.map(({ address }) => address));
+  return objects.flatMap((object): readonly Target[] => {
+    if (object.kind === 'Pod') {
+      return object.ports.flatMap(({ hostPort, protocol }) =>
+        hostPort === null
+          ? []
+          : nodeAddresses.map((destination) => ({ destination, port: hostPort, protocol })),
+      );
+    }
+    if (object.kind !== 'Service') return [];
+    const virtual = [
+      ...(object.clusterIps === 'headless' ? [] : object.clusterIps),
+      ...object.loadBalancerIngress.map(({ address }) => address),
+      ...object.externalIps,
+    ];
+    return object.ports.flatMap(({ port, nodePort, protocol }) => [
+      ...virtual.map((destination) => ({ destination, port, protocol })),
+      ...(nodePort === null
+        ? []
+        : nodeAddresses.map((destination) => ({ destination, port: nodePort, protocol }))),
+    ]);
+  });
+}
+
+/** Addresses and ports that need not go together: undefined ports, unallocated addresses, pods. */
+function besideTargets(objects: readonly WeirObject[], family: Family): fc.Arbitrary<Target> {
+  const known = targetsOf(objects);
+  return fc.record({
+    destination: fc.oneof(
+      fc.nat(SERVICES - 1).map((index) => clusterIp(family, index)),
+      fc.nat(2).map((index) => publicAddress(family, index)),
+      fc.nat(NODES - 1).map((index) => nodeAddress(family, index)),
+      fc.constantFrom(clusterIp(family, 90), podAddress(family, 0, 0), strangerAddress(family, 0)),
+    ),
+    port: fc.constantFrom(81 as Port, ...known.map(({ port }) => port)),
+    protocol: fc.constantFrom(...PROTOCOLS),
   });
 }
 
@@ -87,36 +134,24 @@ function sources(
   node: NodeName,
   family: Family,
 ): fc.Arbitrary<Question['source']> {
-  const address = (of: { readonly addresses: readonly Address[] }) =>
-    of.addresses.filter((each) => each.includes(':') === (family === 'IPv6'));
   const pods = objects.filter((object) => object.kind === 'Pod').filter(({ hostNetwork }) => !hostNetwork);
-  const local = pods.filter((pod) => pod.nodeName === node).flatMap(address);
-  const remote = pods.filter((pod) => pod.nodeName !== node).flatMap(address);
-  const index = Number(node.slice(1));
-  const isolated = either(family, '127.0.0.1', '::1');
-  return fc.oneof(
-    ...local.map((each) => fc.constant({ address: each, origin: 'pod' as const })),
-    ...remote.map((each) => fc.constant({ address: each, origin: 'outside' as const })),
-    fc
-      .constantFrom(nodeAddress(family, index), isolated)
-      .map((each) => ({ address: each, origin: 'node' as const })),
-    fc
-      .constantFrom(0, 1, 2)
-      .map((each) => ({ address: strangerAddress(family, each), origin: 'outside' as const })),
-    fc.constant({ address: nodeAddress(family, NODES), origin: 'outside' as const }),
+  const podSources = pods.flatMap((pod) =>
+    pod.addresses
+      .filter((address) => familyOf(address) === family)
+      .map((address) => ({
+        address,
+        origin: pod.nodeName === node ? ('pod' as const) : ('outside' as const),
+      })),
   );
-}
-
-function destinations(objects: readonly WeirObject[], family: Family): fc.Arbitrary<Address> {
-  const nodes = objects.filter((object) => object.kind === 'Node');
-  const all = nodes.flatMap(({ addresses }) => addresses.map(({ address }) => address));
-  const mine = all.filter((each) => each.includes(':') === (family === 'IPv6'));
+  const index = Number(node.slice(1));
+  const loopback = either(family, '127.0.0.1', '::1');
   return fc.oneof(
-    { weight: 4, arbitrary: fc.nat(SERVICES - 1).map((index) => clusterIp(family, index)) },
-    { weight: 4, arbitrary: fc.nat(2).map((index) => publicAddress(family, index)) },
-    { weight: 4, arbitrary: fc.constantFrom(...mine) },
-    { weight: 1, arbitrary: fc.constant(clusterIp(family, 90)) },
-    { weight: 1, arbitrary: fc.nat(PODS).map((index) => podAddress(family, 0, index)) },
+    ...podSources.map((each) => fc.constant(each)),
+    fc
+      .constantFrom(nodeAddress(family, index), loopback)
+      .map((address) => ({ address, origin: 'node' as const })),
+    fc.nat(2).map((at) => ({ address: strangerAddress(family, at), origin: 'outside' as const })),
+    fc.constant({ address: nodeAddress(family, NODES), origin: 'outside' as const }),
   );
 }
 
@@ -127,14 +162,20 @@ function nodeLists(): fc.Arbitrary<readonly NodeObject[]> {
     hasExternal: fc.boolean(),
   });
   return fc
-    .array(seed, { minLength: 1, maxLength: NODES })
+    .array(seed, { minLength: 1, maxLength: NODES, size: 'max' })
     .map((seeds) => seeds.map((each, index) => nodeOf(index, each)));
 }
 
 function podLists(): fc.Arbitrary<readonly PodSeed[]> {
   const hostPort = fc.record({
     port: fc.constantFrom(30001, 8080),
-    hostIp: fc.constantFrom(null, null, nodeAddress('IPv4', 0), nodeAddress('IPv6', 1)),
+    hostIp: fc.constantFrom(
+      null,
+      null,
+      nodeAddress('IPv4', 0),
+      nodeAddress('IPv6', 1),
+      publicAddress('IPv4', 0),
+    ),
     protocol: fc.constantFrom('TCP' as const, 'UDP' as const),
   });
   const seed = fc.record({
@@ -145,6 +186,6 @@ function podLists(): fc.Arbitrary<readonly PodSeed[]> {
     hostPorts: fc.array(hostPort, { maxLength: 2 }),
   });
   return fc
-    .array(seed, { maxLength: PODS })
+    .array(seed, { maxLength: PODS, size: 'max' })
     .map((seeds) => seeds.map((each) => ({ ...each, hostPorts: oncePerKey(each.hostPorts) })));
 }

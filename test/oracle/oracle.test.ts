@@ -132,7 +132,11 @@ it('[A32] [A33] a host port beats the node port of its number', () => {
     { destination: '172.31.0.1', port: 30001 },
     [pod],
   );
-  expect(answer).toMatchObject({ frontend: 'hostPort', service: 'a/p7', candidates: ['10.244.0.17:9000'] });
+  expect(answer).toMatchObject({
+    frontend: 'hostPort',
+    service: 'a/p7:c0',
+    candidates: ['10.244.0.17:9000'],
+  });
 });
 
 it('[A52] [A53] [A56] hints count only when every ready endpoint has one and one is for us', () => {

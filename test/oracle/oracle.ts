@@ -2,11 +2,12 @@
  * A naive evaluator: what Kubernetes' documentation (and the few choices of Weir that it leaves open) says about one
  * packet, found by looping over all objects. Slow and plain on purpose; it shares nothing with the compiler.
  */
-import { type Address, familyOf, type Prefix, prefixContains } from '../../src/model/address.ts';
+import { familyOf, type Prefix, prefixContains } from '../../src/model/address.ts';
 import type { CompileOptions } from '../../src/model/compile-options.ts';
 import { objectName } from '../../src/model/names.ts';
-import type { NodeObject, PodObject, ServiceObject, WeirObject } from '../../src/model/objects.ts';
+import type { ContainerPort, PodObject, ServiceObject, WeirObject } from '../../src/model/objects.ts';
 import { clusterPlaces, localPlaces, type Place, placeNames } from './endpoints.ts';
+import { isExposed } from './expose.ts';
 import {
   hostPortOwner,
   isNodePortShadowed,
@@ -55,11 +56,10 @@ function atVirtualAddress(cluster: Cluster, question: Question, options: Compile
 
 function atThisNode(cluster: Cluster, question: Question, options: CompileOptions): Expectation | null {
   const { destination: address, port, protocol } = question;
-  const node = cluster.nodes.find(({ name }) => name === question.node);
-  if (node === undefined || !hasAddress(node, address)) return null;
   const owner = hostPortOwner(cluster, question.node, { address, port, protocol });
-  if (owner !== null) return toPod(cluster, question, options, owner.pod, owner.port.port);
-  if (!nodePortAddresses(node, options).includes(address)) return null;
+  if (owner !== null) return toPod(cluster, question, options, owner.pod, owner.port);
+  const node = cluster.nodes.find(({ name }) => name === question.node);
+  if (node === undefined || !nodePortAddresses(node, options).includes(address)) return null;
   const frontend = nodePortFrontend(cluster, options, { family: familyOf(address), port, protocol });
   return frontend === null ? null : served(cluster, question, options, frontend);
 }
@@ -77,12 +77,15 @@ function atAnotherNode(cluster: Cluster, question: Question, options: CompileOpt
   return served(cluster, question, options, frontend);
 }
 
-/** A18, E27: known cluster IPs refuse what they don't have; nobody else lives in the service ranges. */
+/** A18, E27 (E11: what is not exposed here is not known here): known cluster IPs refuse what they don't have; nobody else lives in the service ranges. */
 function atUnservedAddress(cluster: Cluster, question: Question, options: CompileOptions): Expectation {
   const { destination } = question;
   const isKnown = cluster.services.some(
     (each) =>
-      isOurs(each, options) && each.clusterIps !== 'headless' && each.clusterIps.includes(destination),
+      isOurs(each, options) &&
+      each.clusterIps !== 'headless' &&
+      each.clusterIps.includes(destination) &&
+      isExposed(cluster, each, 'clusterIP', question.node),
   );
   if (isKnown && (!isOutside(question) || options.allowExternalClusterIp)) {
     return { ...UNTOUCHED, verdict: 'rejected' };
@@ -144,12 +147,14 @@ function toPod(
   question: Question,
   options: CompileOptions,
   pod: PodObject,
-  port: Place['port'],
+  port: ContainerPort,
 ): Expectation {
   const address = pod.addresses.find((each) => familyOf(each) === familyOf(question.destination));
   if (address === undefined) return UNTOUCHED;
-  const met = { ...UNTOUCHED, service: objectName(pod.namespace, pod.name), frontend: 'hostPort' as const };
-  return translated(cluster, question, options, met, [{ address, port, nodeName: question.node }]);
+  const name = objectName(pod.namespace, pod.name);
+  const service = port.name === '' ? name : `${name}:${port.name}`;
+  const met = { ...UNTOUCHED, service, frontend: 'hostPort' as const };
+  return translated(cluster, question, options, met, [{ address, port: port.port, nodeName: question.node }]);
 }
 
 function translated(
@@ -165,8 +170,4 @@ function translated(
 
 function isOutside(question: Question): boolean {
   return question.source.origin === 'outside';
-}
-
-function hasAddress(node: NodeObject, address: Address): boolean {
-  return node.addresses.some((each) => each.address === address);
 }

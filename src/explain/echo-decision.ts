@@ -1,0 +1,28 @@
+/** An ICMP echo request against the rows of one node: Service addresses answer it while something is behind them (A68). */
+import type { Address } from '../model/address.ts';
+import type { ServiceAddressRow } from '../model/rows.ts';
+import type { LookupTables } from './lookup-tables.ts';
+import { prefixSetHas } from './prefix-set.ts';
+
+/** `answered` by this node itself; `unreachable`: the node answers that nothing is there. */
+export interface EchoDecision {
+  readonly verdict: 'answered' | 'unreachable' | 'dropped' | 'untouched';
+  readonly row: ServiceAddressRow | null;
+}
+
+/** Walks the address tables for one echo request. */
+export function decideEcho(
+  tables: LookupTables,
+  packet: { readonly source: Address; readonly sourceIsThisNode: boolean; readonly destination: Address },
+): EchoDecision {
+  const row = tables.addresses.get(packet.destination) ?? null;
+  const inside = packet.sourceIsThisNode || prefixSetHas(tables.inside, packet.source);
+  if (row === null) {
+    const verdict = prefixSetHas(tables.serviceCidrs, packet.destination) ? 'dropped' : 'untouched';
+    return { verdict, row };
+  }
+  if (row.kind === 'clusterIP' && !inside && tables.rows.node.externalClusterIp === 'drop') {
+    return { verdict: 'dropped', row };
+  }
+  return { verdict: row.pingable ? 'answered' : 'unreachable', row };
+}

@@ -1,0 +1,175 @@
+/** One probe answered from the rows: follow it, then say in the lab's words what its client would see. */
+import type { Address } from '../model/address.ts';
+import { type NodeName, type ObjectName, objectName, type Port, type Protocol } from '../model/names.ts';
+import type { PodObject } from '../model/objects.ts';
+import type { Probe } from '../model/probe-expansion.ts';
+import { type ProbeVerdict, transportOf } from '../model/probe-request.ts';
+import { type CandidateList, candidateList, type ListName } from './candidate-list.ts';
+import { type Decision, decide, type Packet } from './decide.ts';
+import { decideEcho, type EchoDecision } from './echo-decision.ts';
+import { type AddressOwner, type FlowPath, followPacket, masqueradeAddress } from './flow-path.ts';
+import type { TraceAnswer, TraceScene } from './trace.ts';
+import { decisionText } from './why-text.ts';
+
+type Path = FlowPath<Packet, Decision>;
+
+const VERDICTS: Readonly<Record<Decision['verdict'], ProbeVerdict>> = {
+  translated: 'allowed',
+  rejected: 'refused',
+  dropped: 'blocked',
+  untouched: 'allowed',
+};
+const ECHO_VERDICTS: Readonly<Record<EchoDecision['verdict'], ProbeVerdict>> = {
+  answered: 'allowed',
+  unreachable: 'unreachable',
+  dropped: 'blocked',
+  untouched: 'allowed',
+};
+const NO_CANDIDATES: CandidateList = { candidates: [], excluded: [] };
+
+/** Answers a TCP, UDP or SCTP probe that enters at `node`. */
+export function answerProbe(scene: TraceScene, probe: Probe, node: NodeName): TraceAnswer {
+  const protocol = transportOf(probe.protocol);
+  if (protocol === null || probe.port === null)
+    throw new TypeError(`${probe.protocol} has no ports to decide by`);
+  const packet: Packet = { ...packetOf(scene, probe, node), port: probe.port, protocol };
+  const path = followPacket(scene, { node, packet }, decide);
+  return path.decision.verdict === 'untouched'
+    ? untouchedAnswer(scene, probe, path)
+    : serviceAnswer(scene, probe, path);
+}
+
+/** Answers an echo request that enters at `node`. */
+export function answerEcho(scene: TraceScene, probe: Probe, node: NodeName): TraceAnswer {
+  const path = followPacket(scene, { node, packet: packetOf(scene, probe, node) }, decideEcho);
+  const { verdict, row } = path.decision;
+  if (verdict === 'untouched') {
+    const answeredBy = path.owner?.pod ? nameOf(path.owner.pod) : null;
+    return { ...arrival(probe, path.owner, answeredBy, path.packet.source), why: passedText(path) };
+  }
+  const owner = row === null ? 'no Service has the address' : `${row.owner} ${row.kind}`;
+  return {
+    ...withoutService(probe, ECHO_VERDICTS[verdict]),
+    service: row?.owner ?? null,
+    frontend: row?.kind ?? null,
+    why: `echo request to a Service address: ${owner}, ${verdict} by ${path.node}`,
+  };
+}
+
+function packetOf(scene: TraceScene, probe: Probe, node: NodeName) {
+  const owner = scene.ownerOf(probe.sourceAddress);
+  // hostNetwork pods send with the node's own address and through its own stack.
+  const sourceIsThisNode = probe.source.kind !== 'external' && owner?.pod === null && owner.node === node;
+  return { source: probe.sourceAddress, sourceIsThisNode, destination: probe.address };
+}
+
+function serviceAnswer(scene: TraceScene, probe: Probe, path: Path): TraceAnswer {
+  const { decision, node, packet } = path;
+  const { service, frontend, candidates, verdict } = decision;
+  const row = scene.tablesOf(node).addresses.get(packet.destination);
+  const policy = policyOf(scene, decision);
+  const list = service === null ? NO_CANDIDATES : candidateList(service, listName(decision));
+  const isUnknownPort = frontend === null && row !== undefined;
+  const [only, ...others] = candidates;
+  const owned = isUnknownPort ? `${row.owner} ${row.kind}: ` : '';
+  return {
+    ...withoutService(probe, VERDICTS[verdict]),
+    answeredBy: only !== undefined && others.length === 0 ? only.backend.pod : null,
+    clientSeen: clientSeen(scene, path),
+    why: `${passedPrefix(path)}${owned}${decisionText(node, decision, list, policy)}`,
+    service: service?.displayName ?? row?.owner ?? null,
+    frontend: frontend?.kind ?? row?.kind ?? null,
+    policy,
+    candidates: verdict === 'translated' ? list.candidates : [],
+    excluded: decision.step === 'source-range' ? [] : list.excluded,
+    masquerade: candidates.some((each) => each.masquerade && each.backend.address !== packet.source),
+  };
+}
+
+/** What is left out of the list chosen from; without a list, of both. */
+function listName({ list, verdict }: Decision): ListName {
+  return list ?? (verdict === 'dropped' ? 'local' : 'none');
+}
+
+/**
+ * The policy in effect. A row that refuses does not say under which policy; only then the Service is asked, for the
+ * name of it.
+ */
+function policyOf(scene: TraceScene, { list, verdict, service, frontend, inside, step }: Decision) {
+  if (service === null || frontend === null || step === 'source-range') return null;
+  if (list !== null) return list === 'local' ? 'Local' : 'Cluster';
+  if (verdict === 'dropped') return 'Local';
+  const object = scene.services.get(service.owner);
+  if (object === undefined) return null;
+  if (frontend.kind === 'clusterIP') return object.internalTrafficPolicy;
+  return inside ? 'Cluster' : object.externalTrafficPolicy;
+}
+
+/** The address that every possible server would see; null where they would differ or nobody answers. */
+function clientSeen(scene: TraceScene, { node, packet, decision }: Path): Address | null {
+  const seen = new Set(
+    decision.candidates.map(({ masquerade }) =>
+      masquerade ? masqueradeAddress(scene.tablesOf(node), packet.source) : packet.source,
+    ),
+  );
+  const [only] = seen;
+  return seen.size === 1 ? (only ?? null) : null;
+}
+
+function untouchedAnswer(scene: TraceScene, probe: Probe, path: Path): TraceAnswer {
+  const { owner, packet } = path;
+  const server =
+    owner?.pod ?? (owner === null ? undefined : hostPod(scene, owner.node, packet.port, packet.protocol));
+  const answeredBy = server === undefined ? null : nameOf(server);
+  return { ...arrival(probe, owner, answeredBy, packet.source), why: passedText(path) };
+}
+
+function hostPod(scene: TraceScene, node: NodeName, port: Port, protocol: Protocol): PodObject | undefined {
+  return scene.hostPods
+    .get(node)
+    ?.find((pod) => pod.ports.some((each) => each.port === port && each.protocol === protocol));
+}
+
+function arrival(probe: Probe, owner: AddressOwner | null, answeredBy: ObjectName | null, source: Address) {
+  if (owner === null) return withoutService(probe, 'blocked');
+  return { ...withoutService(probe, 'allowed'), answeredBy, clientSeen: answeredBy === null ? null : source };
+}
+
+function passedText(path: FlowPath<{ readonly destination: Address }, unknown>): string {
+  const { owner, packet, node } = path;
+  if (owner === null)
+    return `${passedPrefix(path)}no row of ${node} concerns it, and nobody has ${packet.destination}`;
+  const place = owner.pod === null ? `node ${owner.node}` : `${nameOf(owner.pod)} on ${owner.node}`;
+  return `${passedPrefix(path)}no Service is concerned: ${packet.destination} is ${place}`;
+}
+
+function passedPrefix({ passed }: FlowPath<unknown, unknown>): string {
+  return passed.length === 0 ? '' : `untouched at ${passed.join(', ')}; `;
+}
+
+function nameOf(pod: PodObject): ObjectName {
+  return objectName(pod.namespace, pod.name);
+}
+
+function withoutService(probe: Probe, verdict: ProbeVerdict): TraceAnswer {
+  const { index, from, to, address, port, protocol } = probe;
+  return {
+    index,
+    from,
+    to,
+    address,
+    port,
+    protocol,
+    verdict,
+    answeredBy: null,
+    clientSeen: null,
+    ms: 0,
+    why: '',
+    service: null,
+    frontend: null,
+    policy: null,
+    candidates: [],
+    excluded: [],
+    masquerade: false,
+  };
+}
