@@ -1,4 +1,4 @@
-/** Objects for compile tests: valid ones with the API's defaults, of which a test says only what matters to it. */
+/** The objects of one small shop on node `here`: a test says only what matters to it. */
 import {
   type Address,
   type Family,
@@ -7,17 +7,24 @@ import {
   parsePrefix,
 } from '../../../src/model/address.ts';
 import type { CompileOptions } from '../../../src/model/compile-options.ts';
-import { type NodeName, type ObjectName, objectName, type Port } from '../../../src/model/names.ts';
+import { type NodeName, objectName, type Port } from '../../../src/model/names.ts';
 import type {
   ContainerPort,
   EndpointSliceObject,
-  Meta,
   NodeObject,
   PodObject,
   ServiceObject,
   ServicePort,
   SliceEndpoint,
 } from '../../../src/model/objects.ts';
+import {
+  servicePort as anyServicePort,
+  nodeObject,
+  podObject,
+  serviceObject,
+  sliceEndpoint,
+  sliceObject,
+} from '../../objects.ts';
 
 export function ip(text: string): Address {
   const address = parseAddress(text);
@@ -53,20 +60,8 @@ export function defaultOptions(changes: Partial<CompileOptions> = {}): CompileOp
   };
 }
 
-function meta(name: string, namespace = 'shop'): Meta {
-  return {
-    namespace,
-    name,
-    uid: `uid-${name}`,
-    labels: {},
-    annotations: {},
-    createdAtMs: null,
-    deleting: false,
-  };
-}
-
 export function node(name: NodeName, changes: Partial<NodeObject> = {}): NodeObject {
-  return { ...meta(name, ''), kind: 'Node', podCidrs: [], addresses: [], ...changes };
+  return nodeObject({ name, ...changes });
 }
 
 export function internal(...texts: readonly string[]): NodeObject['addresses'] {
@@ -78,19 +73,7 @@ export function zoneLabel(zone: string): NodeObject['labels'] {
 }
 
 export function pod(name: string, addresses: readonly string[], changes: Partial<PodObject> = {}): PodObject {
-  return {
-    ...meta(name),
-    kind: 'Pod',
-    nodeName: HERE,
-    hostNetwork: false,
-    hostname: name,
-    subdomain: '',
-    phase: 'Running',
-    ready: true,
-    addresses: addresses.map(ip),
-    ports: [],
-    ...changes,
-  };
+  return podObject({ name, namespace: 'shop', nodeName: HERE, addresses: addresses.map(ip), ...changes });
 }
 
 export function containerPort(
@@ -109,14 +92,7 @@ export function containerPort(
 }
 
 export function servicePort(port: number, changes: Partial<ServicePort> = {}): ServicePort {
-  return {
-    name: '',
-    protocol: 'TCP',
-    port: port as Port,
-    targetPort: port as Port,
-    nodePort: null,
-    ...changes,
-  };
+  return anyServicePort({ port: port as Port, ...changes });
 }
 
 export function service(
@@ -125,29 +101,8 @@ export function service(
   changes: Partial<ServiceObject> = {},
 ): ServiceObject {
   const addresses = clusterIps.map(ip);
-  return {
-    ...meta(name),
-    kind: 'Service',
-    type: 'ClusterIP',
-    selector: { app: name },
-    clusterIps: addresses,
-    ipFamilies: addresses.map((address): Family => (address.includes(':') ? 'IPv6' : 'IPv4')),
-    ipFamilyPolicy: null,
-    ports: [servicePort(80)],
-    externalIps: [],
-    loadBalancerIngress: [],
-    loadBalancerSourceRanges: [],
-    loadBalancerIp: null,
-    loadBalancerClass: null,
-    allocateLoadBalancerNodePorts: true,
-    externalTrafficPolicy: 'Cluster',
-    internalTrafficPolicy: 'Cluster',
-    healthCheckNodePort: null,
-    publishNotReadyAddresses: false,
-    affinitySeconds: null,
-    trafficDistribution: null,
-    ...changes,
-  };
+  const ipFamilies = addresses.map((address): Family => (address.includes(':') ? 'IPv6' : 'IPv4'));
+  return serviceObject({ name, namespace: 'shop', clusterIps: addresses, ipFamilies, ...changes });
 }
 
 export function vip(text: string): ServiceObject['loadBalancerIngress'][number] {
@@ -156,19 +111,7 @@ export function vip(text: string): ServiceObject['loadBalancerIngress'][number] 
 
 /** A ready endpoint on this node, unless told otherwise. */
 export function endpoint(address: string, changes: Partial<SliceEndpoint> = {}): SliceEndpoint {
-  return {
-    addresses: [ip(address)],
-    ready: true,
-    serving: true,
-    terminating: false,
-    nodeName: HERE,
-    zone: null,
-    hintZones: [],
-    hintNodes: [],
-    targetPod: null,
-    hostname: null,
-    ...changes,
-  };
+  return sliceEndpoint({ address: ip(address), nodeName: HERE, ...changes });
 }
 
 export const NOT_READY: Partial<SliceEndpoint> = { ready: false, serving: false };
@@ -183,13 +126,13 @@ export function slice(
   changes: Partial<EndpointSliceObject> = {},
 ): EndpointSliceObject {
   const addressType: Family = endpoints[0]?.addresses[0]?.includes(':') ? 'IPv6' : 'IPv4';
-  return {
-    ...meta(`${serviceName}-${addressType}`),
-    kind: 'EndpointSlice',
-    service: objectName('shop', serviceName) as ObjectName,
+  return sliceObject({
+    name: `${serviceName}-${addressType}`,
+    namespace: 'shop',
+    service: objectName('shop', serviceName),
     addressType,
     ports: [{ name: '', protocol: 'TCP', port: 8080 as Port }],
     endpoints,
     ...changes,
-  };
+  });
 }
