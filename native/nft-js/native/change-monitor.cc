@@ -20,9 +20,9 @@ constexpr std::size_t kPiece = 256 << 10;
 }  // namespace
 
 ChangeMonitor::ChangeMonitor(const std::string& netns_path)
-    : socket_(netns_path), wakeup_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+    : socket_(std::make_unique<NetlinkSocket>(netns_path)), wakeup_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
   if (!wakeup_.valid()) throw system_failure("eventfd");
-  socket_.join(NFNLGRP_NFTABLES);
+  socket_->join(NFNLGRP_NFTABLES);
 }
 
 ChangeMonitor::~ChangeMonitor() {
@@ -33,6 +33,8 @@ ChangeMonitor::~ChangeMonitor() {
 void ChangeMonitor::start(Deliver deliver, Ended ended) {
   thread_ = std::thread([this, deliver = std::move(deliver), ended = std::move(ended)] {
     run(deliver);
+    // Closing can take the kernel a while, so it is not left to the thread that destroys the monitor.
+    socket_.reset();
     ended();
   });
 }
@@ -44,7 +46,7 @@ void ChangeMonitor::stop() {
 }
 
 bool ChangeMonitor::wait() {
-  std::array<pollfd, 2> watched{pollfd{socket_.descriptor(), POLLIN, 0}, pollfd{wakeup_.get(), POLLIN, 0}};
+  std::array<pollfd, 2> watched{pollfd{socket_->descriptor(), POLLIN, 0}, pollfd{wakeup_.get(), POLLIN, 0}};
   while (::poll(watched.data(), watched.size(), -1) < 0) {
     if (errno != EINTR) return false;
   }
@@ -58,7 +60,7 @@ bool ChangeMonitor::read_available(const Deliver& deliver) {
   while (more && piece.size() < kPiece) {
     const std::size_t used = piece.size();
     piece.resize(used + kDatagram);
-    const ssize_t size = ::recv(socket_.descriptor(), piece.data() + used, kDatagram, MSG_DONTWAIT);
+    const ssize_t size = ::recv(socket_->descriptor(), piece.data() + used, kDatagram, MSG_DONTWAIT);
     piece.resize(used + static_cast<std::size_t>(size > 0 ? size : 0));
     if (size >= 0 || errno == EINTR) continue;
     more = false;

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <thread>
 #include <vector>
@@ -36,7 +37,7 @@ class ChangeMonitor {
   bool wait();
   bool read_available(const Deliver& deliver);
 
-  NetlinkSocket socket_;
+  std::unique_ptr<NetlinkSocket> socket_;
   FileDescriptor wakeup_;
   std::thread thread_;
 };

@@ -9,6 +9,8 @@
 #include <cstdlib>
 #include <memory>
 #include <mutex>
+#include <set>
+#include <utility>
 #include <vector>
 
 #include "file-descriptor.h"
@@ -22,35 +24,65 @@ namespace {
 using Context = std::unique_ptr<nft_ctx, decltype(&nft_ctx_free)>;
 using Directory = std::unique_ptr<DIR, int (*)(DIR*)>;
 
-/// libnftables does not tell its socket; all netfilter sockets of this process are ours by definition.
-std::vector<std::uint32_t> netfilter_ports() {
-  std::vector<std::uint32_t> ports;
+/// The netlink sockets of the netfilter protocol this process has open.
+std::set<int> netfilter_sockets() {
+  std::set<int> sockets;
   const Directory directory(::opendir("/proc/self/fd"), &::closedir);
-  if (!directory) return ports;
+  if (!directory) return sockets;
   while (const dirent* entry = ::readdir(directory.get())) {
     const int descriptor = std::atoi(entry->d_name);
+    int domain = 0;
     int protocol = 0;
-    socklen_t length = sizeof protocol;
-    sockaddr_nl address{};
+    socklen_t length = sizeof domain;
+    if (::getsockopt(descriptor, SOL_SOCKET, SO_DOMAIN, &domain, &length) != 0 || domain != AF_NETLINK) continue;
+    length = sizeof protocol;
     if (::getsockopt(descriptor, SOL_SOCKET, SO_PROTOCOL, &protocol, &length) != 0) continue;
-    length = sizeof address;
-    if (protocol != NETLINK_NETFILTER) continue;
-    if (::getsockname(descriptor, reinterpret_cast<sockaddr*>(&address), &length) != 0) continue;
-    if (address.nl_family == AF_NETLINK && address.nl_pid != 0) ports.push_back(address.nl_pid);
+    if (protocol == NETLINK_NETFILTER) sockets.insert(descriptor);
   }
-  return ports;
+  return sockets;
 }
 
+/// The port id of a socket that may not be bound yet: libnftables leaves that to the first request.
+std::uint32_t port_of(int descriptor) {
+  sockaddr_nl address{};
+  address.nl_family = AF_NETLINK;
+  // A socket that is bound already refuses, and keeps its port id.
+  [[maybe_unused]] const int bound = ::bind(descriptor, reinterpret_cast<sockaddr*>(&address), sizeof address);
+  socklen_t length = sizeof address;
+  if (::getsockname(descriptor, reinterpret_cast<sockaddr*>(&address), &length) != 0) return 0;
+  return address.nl_pid;
+}
+
+/// Counts port ids as this process's for as long as it lives.
+class OwnedPorts {
+ public:
+  explicit OwnedPorts(std::vector<std::uint32_t> ports) : ports_(std::move(ports)) {
+    for (const std::uint32_t port : ports_) register_port(port);
+  }
+  OwnedPorts(const OwnedPorts&) = delete;
+  OwnedPorts& operator=(const OwnedPorts&) = delete;
+  ~OwnedPorts() {
+    for (const std::uint32_t port : ports_) retire_port(port);
+  }
+
+ private:
+  std::vector<std::uint32_t> ports_;
+};
+
 TextResult run_here(const std::string& text, bool json) {
+  // libnftables does not tell its socket: it is the one that appears with the context.
+  const std::set<int> before = netfilter_sockets();
   const Context context(nft_ctx_new(NFT_CTX_DEFAULT), &nft_ctx_free);
   if (!context) throw system_failure("nft_ctx_new");
+  std::vector<std::uint32_t> ports;
+  for (const int descriptor : netfilter_sockets()) {
+    if (!before.contains(descriptor)) ports.push_back(port_of(descriptor));
+  }
+  const OwnedPorts owned(std::move(ports));
   nft_ctx_buffer_output(context.get());
   nft_ctx_buffer_error(context.get());
   if (json) nft_ctx_output_set_flags(context.get(), NFT_CTX_OUTPUT_JSON);
-  const std::vector<std::uint32_t> ports = netfilter_ports();
-  for (const std::uint32_t port : ports) register_port(port);
   const int status = nft_run_cmd_from_buffer(context.get(), text.c_str());
-  for (const std::uint32_t port : ports) retire_port(port);
   return {status == 0, nft_ctx_get_output_buffer(context.get()), nft_ctx_get_error_buffer(context.get())};
 }
 

@@ -1,4 +1,5 @@
 /** Expressions to netlink attributes and back. */
+import { byteorderCodec } from './codec-byteorder.ts';
 import { masqueradeCodec, natCodec, redirectCodec } from './codec-nat.ts';
 import * as packet from './codec-packet.ts';
 import * as statement from './codec-statement.ts';
@@ -34,6 +35,7 @@ const CODECS: Codecs = {
   verdict: value.verdictCodec,
   compare: value.compareCodec,
   bitwise: value.bitwiseCodec,
+  byteorder: byteorderCodec,
   lookup: value.lookupCodec,
   dynset: value.dynsetCodec,
   nat: natCodec,

@@ -1,4 +1,5 @@
 /** nftables from Node by raw netlink batches. */
+export type { BatchMessage } from './batch.ts';
 export { type Bytes, toBinary, toUint8Array } from './bytes.ts';
 export type {
   BaseChain,
@@ -25,7 +26,6 @@ export { MalformedMessageError } from './netlink-reader.ts';
 export { type Nftables, openNftables } from './nftables.ts';
 export type { ListedChain, ListedRule, ListedSet, ListedTable } from './ruleset.ts';
 export {
-  type BatchMessage,
   type EncodedTransaction,
   type EncodingOptions,
   encodeTransaction,

@@ -1,48 +1,13 @@
 /** A connection to nftables of one network namespace. */
 import type { Family, SetElement, Transaction } from './commands.ts';
-import { type BytesEncoding, readElements } from './elements.ts';
+import { type Connection, inTurn } from './connection.ts';
+import type { BytesEncoding } from './elements.ts';
 import { NftError, toNftError } from './errors.ts';
+import { generation, listChains, listElements, listRules, listSets, listTables } from './listing.ts';
 import { createEventAssembler, LOST_EVENT, type MonitorEvent } from './monitor-events.ts';
-import { type NativeSocket, nativeAddon } from './native-addon.ts';
-import {
-  CHAIN,
-  ELEMENT_LIST,
-  FAMILY_NUMBER,
-  GENERATION,
-  MESSAGE,
-  MESSAGE_FLAG,
-  RULE,
-  SET,
-  SUBSYSTEM,
-} from './netlink-constants.ts';
-import {
-  type Attributes,
-  type Message,
-  numberOf,
-  readAttributes,
-  readMessages,
-  textOf,
-} from './netlink-reader.ts';
-import {
-  createWriter,
-  endMessage,
-  putText,
-  startMessage,
-  type Writer,
-  writtenBytes,
-} from './netlink-writer.ts';
+import { nativeAddon } from './native-addon.ts';
 import { refusalError } from './refusal.ts';
-import {
-  chainOf,
-  familyOf,
-  type ListedChain,
-  type ListedRule,
-  type ListedSet,
-  type ListedTable,
-  ruleOf,
-  setOf,
-  tableOf,
-} from './ruleset.ts';
+import type { ListedChain, ListedRule, ListedSet, ListedTable } from './ruleset.ts';
 import { encodeTransaction } from './transaction-encoding.ts';
 
 export interface Nftables {
@@ -82,14 +47,6 @@ export interface Nftables {
 
 const EINVAL = 22;
 
-interface Connection {
-  readonly socket: NativeSocket;
-  readonly netns: string | undefined;
-  sequence: number;
-  /** Settles when all requests so far are done: they go to the kernel in the order of the calls. */
-  queue: Promise<unknown>;
-}
-
 /**
  * Opens a netlink socket, in the network namespace at the path `netns` if given. Rejects with NftError if the
  * namespace or the socket cannot be opened. Changing anything needs CAP_NET_ADMIN.
@@ -117,12 +74,6 @@ export async function openNftables(options: { readonly netns?: string } = {}): P
   };
 }
 
-function inTurn<Result>(connection: Connection, work: () => Promise<Result>): Promise<Result> {
-  const result = connection.queue.then(work);
-  connection.queue = result.catch(() => undefined);
-  return result;
-}
-
 async function commit(
   connection: Connection,
   transaction: Transaction,
@@ -139,144 +90,6 @@ async function commit(
   ).catch((error: unknown) => Promise.reject(toNftError(error, 'commit', `${transaction.length} commands`)));
   if (refusal !== undefined) throw refusalError(refusal, transaction, batch);
   return { bytes: batch.bytes.length };
-}
-
-interface Request {
-  readonly operation: string;
-  readonly object: string;
-  readonly type: number;
-  readonly flags: number;
-  readonly family?: Family;
-}
-
-/** Asks the kernel and hands each answer to `read`. */
-async function ask(
-  connection: Connection,
-  request: Request,
-  write: (writer: Writer) => void,
-  read: (attributes: Attributes, message: Message) => void,
-): Promise<void> {
-  const { sequence } = connection;
-  connection.sequence = (sequence + 1) >>> 0;
-  const writer = createWriter(512);
-  const start = startMessage(writer, {
-    type: (SUBSYSTEM << 8) | request.type,
-    flags: MESSAGE_FLAG.request | MESSAGE_FLAG.acknowledge | request.flags,
-    family: request.family === undefined ? 0 : FAMILY_NUMBER[request.family],
-    sequence,
-  });
-  write(writer);
-  endMessage(writer, start);
-  const answers = await inTurn(connection, () =>
-    connection.socket.query(writtenBytes(writer), sequence),
-  ).catch((error: unknown) => Promise.reject(toNftError(error, request.operation, request.object)));
-  for (const message of readMessages(answers))
-    read(readAttributes(answers, message.start, message.end), message);
-}
-
-const DUMP = MESSAGE_FLAG.dump;
-
-async function listTables(connection: Connection): Promise<readonly ListedTable[]> {
-  const tables: ListedTable[] = [];
-  const request = { operation: 'listTables', object: 'tables', type: MESSAGE.getTable, flags: DUMP };
-  await ask(
-    connection,
-    request,
-    () => undefined,
-    (attributes, message) => {
-      const family = familyOf(message);
-      if (family !== undefined) tables.push(tableOf(attributes, family));
-    },
-  );
-  return tables;
-}
-
-async function listChains(
-  connection: Connection,
-  family: Family,
-  table: string,
-): Promise<readonly ListedChain[]> {
-  const chains: ListedChain[] = [];
-  const object = `table ${family} ${table}`;
-  await ask(
-    connection,
-    { operation: 'listChains', object, type: MESSAGE.getChain, flags: DUMP, family },
-    (writer) => putText(writer, CHAIN.table, table),
-    // Kernels filter chains by family only.
-    (attributes) => {
-      if (textOf(attributes, CHAIN.table) === table) chains.push(chainOf(attributes, family));
-    },
-  );
-  return chains;
-}
-
-async function listRules(
-  connection: Connection,
-  family: Family,
-  table: string,
-  chain: string | undefined,
-): Promise<readonly ListedRule[]> {
-  const rules: ListedRule[] = [];
-  const object = chain === undefined ? `table ${family} ${table}` : `chain ${family} ${table} ${chain}`;
-  await ask(
-    connection,
-    { operation: 'listRules', object, type: MESSAGE.getRule, flags: DUMP, family },
-    (writer) => {
-      putText(writer, RULE.table, table);
-      if (chain !== undefined) putText(writer, RULE.chain, chain);
-    },
-    (attributes) => rules.push(ruleOf(attributes, family)),
-  );
-  return rules;
-}
-
-async function listSets(
-  connection: Connection,
-  family: Family,
-  table: string,
-): Promise<readonly ListedSet[]> {
-  const sets: ListedSet[] = [];
-  await ask(
-    connection,
-    { operation: 'listSets', object: `table ${family} ${table}`, type: MESSAGE.getSet, flags: DUMP, family },
-    (writer) => putText(writer, SET.table, table),
-    (attributes) => sets.push(setOf(attributes)),
-  );
-  return sets;
-}
-
-async function listElements(
-  connection: Connection,
-  family: Family,
-  table: string,
-  set: string,
-  encoding: BytesEncoding,
-): Promise<SetElement[]> {
-  const elements: SetElement[] = [];
-  const object = `set ${family} ${table} ${set}`;
-  await ask(
-    connection,
-    { operation: 'listElements', object, type: MESSAGE.getElement, flags: DUMP, family },
-    (writer) => {
-      putText(writer, ELEMENT_LIST.table, table);
-      putText(writer, ELEMENT_LIST.set, set);
-    },
-    (attributes) => readElements(attributes, encoding, elements),
-  );
-  return elements;
-}
-
-async function generation(connection: Connection): Promise<number> {
-  let current = 0;
-  await ask(
-    connection,
-    { operation: 'generation', object: 'ruleset', type: MESSAGE.getGeneration, flags: 0 },
-    () => undefined,
-    (attributes) => {
-      current = numberOf(attributes, GENERATION.id) ?? 0;
-    },
-  );
-  return current;
 }
 
 function monitor(netns: string | undefined, listener: (event: MonitorEvent) => void): { close(): void } {

@@ -1,4 +1,6 @@
 /** From the kernel's refusal of a batch to an error that names the command and, if it can be told, the element. */
+
+import type { BatchMessage } from './batch.ts';
 import type { Command, Transaction } from './commands.ts';
 import { NftError } from './errors.ts';
 import type { Refusal } from './native-addon.ts';
@@ -9,7 +11,7 @@ import {
   NFNETLINK_HEADER_BYTES,
 } from './netlink-constants.ts';
 import { attributeEnd, attributeType, hostUint16 } from './netlink-reader.ts';
-import type { BatchMessage, EncodedTransaction } from './transaction-encoding.ts';
+import type { EncodedTransaction } from './transaction-encoding.ts';
 import { printCommand, specsIn } from './transaction-text.ts';
 
 /** Elements printed when it is not known which one was refused. */

@@ -1,4 +1,6 @@
 /** Dump answers to tables, chains, rules and sets. */
+
+import { hookNumber } from './command-encoding.ts';
 import type { BaseChain, Family, SetSpec } from './commands.ts';
 import { expressionsOf } from './expression-encoding.ts';
 import { nameOf } from './expression-names.ts';
@@ -16,7 +18,6 @@ import {
 } from './netlink-constants.ts';
 import { type Attributes, longOf, type Message, nestedOf, numberOf, textOf } from './netlink-reader.ts';
 import { setSpecOf } from './set-spec.ts';
-import { hookNumber } from './transaction-encoding.ts';
 import { commentOf } from './user-data.ts';
 
 export interface ListedTable {
