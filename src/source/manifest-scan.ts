@@ -21,8 +21,8 @@ export interface Signature {
 export interface ManifestScan {
   /** In order of path. */
   readonly files: ReadonlyMap<string, Signature>;
-  /** Every folder looked into, the first one included. */
-  readonly directories: readonly string[];
+  /** Inode of every folder looked into, the first one included. */
+  readonly directories: ReadonlyMap<string, number>;
   /** Paths that could not be looked at, with the reason. */
   readonly failures: readonly { readonly path: string; readonly cause: Error }[];
 }
@@ -32,18 +32,26 @@ export interface ManifestScan {
  * for is taken whatever its extension; below a folder only .yaml, .yml and .json files count.
  */
 export async function scanManifests(path: string): Promise<ManifestScan> {
-  const scan: OpenScan = {
-    files: new Map(),
-    directories: [],
-    failures: [],
-    seen: new Set(),
-    budget: FILES_PER_TURN,
-  };
+  const scan = createScan(path);
   const stats = statOf(scan, path);
   if (stats?.isDirectory()) await scanDirectory(scan, path);
   else if (stats !== undefined) scan.files.set(path, signatureOf(stats));
   const files = new Map([...scan.files].sort(([a], [b]) => compareText(a, b)));
   return { files, directories: scan.directories, failures: scan.failures };
+}
+
+/**
+ * Looks at single files whose folder is known. A path that turns out to be a folder makes the answer undefined: then
+ * only a full scan knows what is there.
+ */
+export function scanFiles(paths: Iterable<string>): ManifestScan | undefined {
+  const scan = createScan(null);
+  for (const path of paths) {
+    const stats = statOf(scan, path);
+    if (stats?.isDirectory()) return undefined;
+    if (stats?.isFile()) scan.files.set(path, signatureOf(stats));
+  }
+  return scan;
 }
 
 /** Whether a folder's entry of this name is a manifest, judged by the name alone. */
@@ -58,12 +66,24 @@ export function sameSignature(a: Signature, b: Signature): boolean {
 }
 
 interface OpenScan {
+  readonly root: string | null;
   readonly files: Map<string, Signature>;
-  readonly directories: string[];
+  readonly directories: Map<string, number>;
   readonly failures: { path: string; cause: Error }[];
   /** Real paths of folders: a link to a folder above must not be followed for ever. */
   readonly seen: Set<string>;
   budget: number;
+}
+
+function createScan(root: string | null): OpenScan {
+  return {
+    root,
+    files: new Map(),
+    directories: new Map(),
+    failures: [],
+    seen: new Set(),
+    budget: FILES_PER_TURN,
+  };
 }
 
 async function scanDirectory(scan: OpenScan, directory: string): Promise<void> {
@@ -71,7 +91,7 @@ async function scanDirectory(scan: OpenScan, directory: string): Promise<void> {
     const real = realpathSync(directory);
     if (scan.seen.has(real)) return [];
     scan.seen.add(real);
-    scan.directories.push(directory);
+    scan.directories.set(directory, statSync(directory).ino);
     return readdirSync(directory, { withFileTypes: true });
   });
   for (const entry of entries ?? []) {
@@ -100,7 +120,10 @@ function attempt<Result>(scan: OpenScan, path: string, look: () => Result): Resu
   try {
     return look();
   } catch (error) {
-    scan.failures.push({ path, cause: error instanceof Error ? error : new Error(String(error)) });
+    const cause = error instanceof Error ? error : new Error(String(error));
+    // Gone since its folder was read, or a link to nothing: not there, that is all. But what was asked for must exist.
+    const gone = 'code' in cause && cause.code === 'ENOENT' && path !== scan.root;
+    if (!gone) scan.failures.push({ path, cause });
     return undefined;
   }
 }
