@@ -1,0 +1,96 @@
+/** The command line: what there is, in one place; each command's code is loaded when it is called. */
+import { Command } from 'commander';
+import { CONFIGURATION_KEYS } from '../agent/configuration-keys.ts';
+import { weirVersion } from '../agent/version.ts';
+import { addLabCommands } from './lab-commands.ts';
+
+const INSTANCE = ['--instance <name>', 'the agent’s instance', 'weir'] as const;
+const JSON_FLAG = ['--json', 'answer in JSON'] as const;
+
+/** Every command with its flags; parsing throws CommanderError instead of ending the process. */
+export function createProgram(): Command {
+  const program = new Command('weir');
+  program
+    .description('A Kubernetes node dataplane: Services as rows of nft sets and maps.')
+    .version(weirVersion())
+    .showSuggestionAfterError(false)
+    // Commander would print its own lines; errors are told once, below.
+    .configureOutput({ writeErr: () => {} })
+    .exitOverride();
+  addAgent(program);
+  addQuestions(program);
+  addLabCommands(program);
+  program
+    .command('cleanup')
+    .description('remove every trace of an instance from this node')
+    .option(...INSTANCE)
+    .option(...JSON_FLAG)
+    .action(async (options) => (await import('./cleanup.ts')).cleanup(options));
+  program
+    .command('start')
+    .description('bring up the example in a lab, send live traffic and show who answered')
+    .option('--manifests <dir>', 'the folder to bring up and watch', 'examples/shop')
+    .option('--name <name>', 'name of the lab', 'start')
+    .option('--once', 'end after one full table')
+    .option(...JSON_FLAG)
+    .action(async (options) => (await import('./start.ts')).start(options));
+  return program;
+}
+
+function addAgent(program: Command): void {
+  const agent = program
+    .command('agent')
+    .description(
+      'run on this node; every flag is also WEIR_… in the environment and a key of the --config file',
+    )
+    .option('--config <file>', 'YAML file with any of the keys below');
+  for (const { name, placeholder, fallback, meaning } of CONFIGURATION_KEYS) {
+    const value = placeholder === null ? '[true|false]' : `<${placeholder}>`;
+    const byDefault = fallback === null ? 'required' : `default ${fallback === '' ? 'empty' : fallback}`;
+    agent.option(`--${name} ${value}`, `${meaning} (${byDefault})`);
+  }
+  agent.action(async (_, command: Command) => {
+    const given = CONFIGURATION_KEYS.map(({ name }) => [name, command.getOptionValue(camelCase(name))]);
+    const flags = Object.fromEntries([...given, ['config', command.getOptionValue('config')]]);
+    await (await import('./agent.ts')).runAgent(flags);
+  });
+}
+
+function addQuestions(program: Command): void {
+  program
+    .command('plan')
+    .description('what would change in the kernel if these manifests were applied')
+    .requiredOption('--manifests <path...>', 'folders or files')
+    .option('--node <name>', 'node to plan for (default: the running agent’s, else the first by name)')
+    .option(...INSTANCE)
+    .option(...JSON_FLAG)
+    .action(async (options) => (await import('./plan.ts')).plan(options));
+  program
+    .command('trace')
+    .description('where a connection goes, and why')
+    .requiredOption('--manifests <path...>', 'folders or files')
+    .option('--from <who>', 'ns/pod, node/NAME, external, external/ADDRESS or all')
+    .option('--to <what>', 'ns/pod, pods, svc:ns/name, nodeport:NODE:PORT or an address')
+    .option('--port <port>', 'number or name')
+    .option('--protocol <protocol>', 'tcp, udp, sctp or icmp')
+    .option('--family <4|6>', 'only this family')
+    .option('--node <name>', 'where the packet enters (default: the node of the source, else the first)')
+    .option('--batch <file>', 'a JSON line per probe; - is stdin')
+    .option(
+      '--no-masquerade-pods',
+      'pods that leave the cluster keep their address (the lab masquerades them)',
+    )
+    .option(...JSON_FLAG)
+    .action(async (options) => (await import('./trace.ts')).trace(options));
+  program
+    .command('status')
+    .description('what an agent does: backends, counts, sync state, problems')
+    .argument('[what]', '"services" for the table of Services with their endpoints')
+    .option(...INSTANCE)
+    .option(...JSON_FLAG)
+    .action(async (what, options) => (await import('./status.ts')).status(what, options));
+}
+
+function camelCase(name: string): string {
+  return name.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
+}
