@@ -38,8 +38,8 @@ struct ProbeResult {
   double ms;
 };
 
-// No answer after this long is `blocked`; a little less than the 500 ms that a blocked probe may cost.
-constexpr int64_t kDeadlineNs = 490'000'000;
+// No answer after this long is `blocked`; with room up to the 500 ms that a blocked probe may cost, for a busy machine.
+constexpr int64_t kDeadlineNs = 450'000'000;
 // Datagrams are sent again as a resolver would.
 constexpr int64_t kResendNs[] = {150'000'000, 300'000'000};
 

@@ -1,0 +1,106 @@
+/** The manifests of a lab: what the user wrote, and what the control plane has assigned to it. */
+import { createHash } from 'node:crypto';
+import type { WeirObject } from '../model/objects.ts';
+import { parseObject } from '../source/parse-object.ts';
+import { inherited, type RawObject, withAssigned } from './assigned-fields.ts';
+
+/** One manifest. `resolved` is what the agents read: `raw` with addresses and ports that stay. */
+export interface LabDocument {
+  /** `KIND NAMESPACE/NAME`. */
+  readonly key: string;
+  readonly raw: RawObject;
+  readonly resolved: RawObject;
+  /** What the user last wrote was refused: the agents are shown it, but `raw` and `resolved` stay in effect. */
+  readonly refused: RawObject | null;
+}
+
+const CLUSTER_SCOPED: ReadonlySet<string> = new Set(['Namespace', 'Node']);
+
+/** Kind, namespace and name as one text; documents without a name get a key of their content. */
+export function documentKey(raw: RawObject): string {
+  const kind = typeof raw.kind === 'string' ? raw.kind : '';
+  const metadata = (raw.metadata ?? {}) as { readonly name?: unknown; readonly namespace?: unknown };
+  if (kind === '' || typeof metadata.name !== 'string') {
+    return `invalid ${createHash('sha256').update(JSON.stringify(raw)).digest('hex').slice(0, 12)}`;
+  }
+  const namespace = typeof metadata.namespace === 'string' ? metadata.namespace : 'default';
+  return `${kind} ${CLUSTER_SCOPED.has(kind) ? '' : namespace}/${metadata.name}`;
+}
+
+/** The documents after these manifests were applied: same keys are replaced, the rest stays. */
+export function applyDocuments(
+  documents: readonly LabDocument[],
+  manifests: readonly RawObject[],
+): readonly LabDocument[] {
+  const result = new Map(documents.map((document) => [document.key, document]));
+  const seen = new Set<string>();
+  for (const raw of manifests) {
+    const key = documentKey(raw);
+    // As in a folder, the first of two with one name counts; readManifests has reported the second.
+    if (seen.has(key)) continue;
+    seen.add(key);
+    result.set(key, applied(key, raw, result.get(key)));
+  }
+  return [...result.values()];
+}
+
+/** The documents without those that the manifests name. */
+export function deleteDocuments(
+  documents: readonly LabDocument[],
+  manifests: readonly RawObject[],
+): readonly LabDocument[] {
+  const keys = new Set(manifests.map(documentKey));
+  return documents.filter(({ key }) => !keys.has(key));
+}
+
+/** The valid objects among the documents. */
+export function objectsOf(documents: readonly LabDocument[]): readonly WeirObject[] {
+  return documents.flatMap(({ resolved }) => objectOf(resolved) ?? []);
+}
+
+/** Writes what was assigned into the documents; objects without a document (a default Node) become one. */
+export function resolveDocuments(
+  documents: readonly LabDocument[],
+  completed: readonly WeirObject[],
+): readonly LabDocument[] {
+  const byKey = new Map(completed.map((object) => [keyOf(object), object]));
+  const resolved = documents.map((document): LabDocument => {
+    const object = byKey.get(document.key);
+    return object === undefined
+      ? document
+      : { ...document, resolved: withAssigned(document.resolved, object) };
+  });
+  const known = new Set(documents.map(({ key }) => key));
+  const made = completed.filter((object) => object.kind === 'Node' && !known.has(keyOf(object)));
+  return [
+    ...resolved,
+    ...made.map((object) => {
+      const raw = { apiVersion: 'v1', kind: 'Node', metadata: { name: object.name } };
+      return { key: keyOf(object), raw, resolved: withAssigned(raw, object), refused: null };
+    }),
+  ];
+}
+
+/** What the agents read: a List, written as one file so that a change is seen whole or not at all. */
+export function manifestText(documents: readonly LabDocument[]): string {
+  const items = documents.map(({ resolved, refused }) => refused ?? resolved);
+  return `${JSON.stringify({ apiVersion: 'v1', kind: 'List', items }, undefined, 1)}\n`;
+}
+
+function applied(key: string, raw: RawObject, previous: LabDocument | undefined): LabDocument {
+  if (parseObject(raw, null).type === 'refused') {
+    return previous === undefined ? { key, raw, resolved: raw, refused: raw } : { ...previous, refused: raw };
+  }
+  const before = previous === undefined ? undefined : objectOf(previous.resolved);
+  const resolved = before === undefined ? raw : inherited(raw, previous?.raw ?? raw, before);
+  return { key, raw, resolved, refused: null };
+}
+
+function objectOf(raw: RawObject): WeirObject | undefined {
+  const result = parseObject(raw, null);
+  return result.type === 'object' ? result.object : undefined;
+}
+
+function keyOf({ kind, namespace, name }: WeirObject): string {
+  return `${kind} ${namespace}/${name}`;
+}
