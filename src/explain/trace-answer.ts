@@ -4,6 +4,7 @@ import { type NodeName, type ObjectName, objectName, type Port, type Protocol } 
 import type { PodObject } from '../model/objects.ts';
 import type { Probe } from '../model/probe-expansion.ts';
 import { type ProbeVerdict, transportOf } from '../model/probe-request.ts';
+import type { BackendRow } from '../model/rows.ts';
 import { type CandidateList, candidateList, type ListName } from './candidate-list.ts';
 import { type Decision, decide, type Packet } from './decide.ts';
 import { decideEcho, type EchoDecision } from './echo-decision.ts';
@@ -74,7 +75,8 @@ function serviceAnswer(scene: TraceScene, probe: Probe, path: Path): TraceAnswer
   const owned = isUnknownPort ? `${row.owner} ${row.kind}: ` : '';
   return {
     ...withoutService(probe, VERDICTS[verdict]),
-    answeredBy: only !== undefined && others.length === 0 ? only.backend.pod : null,
+    answeredBy:
+      only !== undefined && others.length === 0 ? serverOf(scene, only.backend, packet.protocol) : null,
     clientSeen: clientSeen(scene, path),
     why: `${passedPrefix(path)}${owned}${decisionText(node, decision, list, policy)}`,
     service: service?.displayName ?? row?.owner ?? null,
@@ -118,16 +120,27 @@ function clientSeen(scene: TraceScene, { node, packet, decision }: Path): Addres
 
 function untouchedAnswer(scene: TraceScene, probe: Probe, path: Path): TraceAnswer {
   const { owner, packet } = path;
-  const server =
-    owner?.pod ?? (owner === null ? undefined : hostPod(scene, owner.node, packet.port, packet.protocol));
-  const answeredBy = server === undefined ? null : nameOf(server);
+  const answeredBy = serverAt(scene, packet.destination, packet.port, packet.protocol);
   return { ...arrival(probe, owner, answeredBy, packet.source), why: passedText(path) };
 }
 
-function hostPod(scene: TraceScene, node: NodeName, port: Port, protocol: Protocol): PodObject | undefined {
-  return scene.hostPods
-    .get(node)
-    ?.find((pod) => pod.ports.some((each) => each.port === port && each.protocol === protocol));
+/** Hand-made slices rarely say which pod they mean; the address does. */
+function serverOf(
+  scene: TraceScene,
+  { address, port, pod }: BackendRow,
+  protocol: Protocol,
+): ObjectName | null {
+  return pod ?? serverAt(scene, address, port, protocol);
+}
+
+/** The pod at the address; at a node's address the one in the host network that declares the port. */
+function serverAt(scene: TraceScene, address: Address, port: Port, protocol: Protocol): ObjectName | null {
+  const owner = scene.ownerOf(address);
+  if (owner === null || owner.pod !== null) return owner?.pod ? nameOf(owner.pod) : null;
+  const declares = (pod: PodObject) =>
+    pod.ports.some((each) => each.port === port && each.protocol === protocol);
+  const server = scene.hostPods.get(owner.node)?.find(declares);
+  return server === undefined ? null : nameOf(server);
 }
 
 function arrival(probe: Probe, owner: AddressOwner | null, answeredBy: ObjectName | null, source: Address) {
@@ -140,7 +153,7 @@ function passedText(path: FlowPath<{ readonly destination: Address }, unknown>):
   if (owner === null)
     return `${passedPrefix(path)}no row of ${node} concerns it, and nobody has ${packet.destination}`;
   const place = owner.pod === null ? `node ${owner.node}` : `${nameOf(owner.pod)} on ${owner.node}`;
-  return `${passedPrefix(path)}no Service is concerned: ${packet.destination} is ${place}`;
+  return `no Service is concerned: ${packet.destination} is ${place}`;
 }
 
 function passedPrefix({ passed }: FlowPath<unknown, unknown>): string {

@@ -88,7 +88,8 @@ export function prefixContains(prefix: Prefix, address: Address): boolean {
 export function mergePrefixes(prefixes: Iterable<Prefix>): readonly Prefix[] {
   const present = new Set<string>(prefixes);
   const byLength = [...present].sort((a, b) => lengthOf(b) - lengthOf(a));
-  for (const text of byLength) if (hasAncestor(text as Prefix, present)) present.delete(text);
+  const lengths = [...new Set(byLength.map(lengthOf))];
+  for (const text of byLength) if (hasAncestor(text as Prefix, present, lengths)) present.delete(text);
   joinSiblings(present);
   return [...present].map((text) => text as Prefix).sort(comparePrefixes);
 }
@@ -115,10 +116,10 @@ function lengthOf(prefix: string): number {
   return Number(prefix.slice(prefix.indexOf('/') + 1));
 }
 
-function hasAncestor(prefix: Prefix, present: ReadonlySet<string>): boolean {
+// Only lengths that occur are tried: making all 128 shorter IPv6 prefixes costs more than all the rest.
+function hasAncestor(prefix: Prefix, present: ReadonlySet<string>, lengths: readonly number[]): boolean {
   const { address, length } = splitPrefix(prefix);
-  for (let shorter = length - 1; shorter >= 0; shorter--) if (present.has(prefixOf(address, shorter))) return true;
-  return false;
+  return lengths.some((shorter) => shorter < length && present.has(prefixOf(address, shorter)));
 }
 
 function joinSiblings(present: Set<string>): void {

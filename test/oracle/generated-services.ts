@@ -159,7 +159,7 @@ export function sliceLists(
 ): fc.Arbitrary<readonly EndpointSliceObject[]> {
   const slice = fc.constantFrom(...FAMILIES).chain((family) =>
     fc.record({
-      addressType: fc.constant<Family | 'FQDN'>(family),
+      addressType: mostly<Family | 'FQDN'>(family, family, family, 'FQDN'),
       names: mostly<readonly string[]>(['http', 'other'], ['http'], ['wrong']),
       port: fc.constantFrom(8080, 8081),
       endpoints: fc.array(endpoints(family, pods, nodes), { minLength: 1, maxLength: 4, size: 'max' }),

@@ -28,7 +28,67 @@ const cases = clusters.chain((objects) =>
   }),
 );
 
-it('[A1–A23] [A25–A56] [A62–A64] [A66] [E11] [E12] [E27] [I2] [I8] rows decide as the objects demand', () => {
+/** Rows that the generated clusters and questions reach. */
+const HELD = [
+  ...[
+    'A1',
+    'A2',
+    'A5',
+    'A6',
+    'A7',
+    'A8',
+    'A9',
+    'A10',
+    'A11',
+    'A12',
+    'A14',
+    'A15',
+    'A16',
+    'A17',
+    'A18',
+    'A19',
+    'A20',
+  ],
+  ...[
+    'A21',
+    'A23',
+    'A25',
+    'A26',
+    'A27',
+    'A28',
+    'A29',
+    'A30',
+    'A31',
+    'A32',
+    'A33',
+    'A34',
+    'A35',
+    'A36',
+    'A41',
+    'A42',
+  ],
+  ...[
+    'A43',
+    'A44',
+    'A45',
+    'A46',
+    'A47',
+    'A51',
+    'A52',
+    'A53',
+    'A54',
+    'A55',
+    'A56',
+    'A62',
+    'A63',
+    'A69',
+    'E11',
+    'E12',
+  ],
+  ...['E27', 'I2', 'I5', 'I8', 'I25'],
+];
+
+it(`${HELD.map((row) => `[${row}]`).join(' ')} rows decide as the objects demand`, () => {
   const verdicts = new Map<string, number>();
   fc.assert(
     fc.property(cases, ({ objects, options, asked }) => {
