@@ -5,7 +5,7 @@ import type { ElementDelta } from '../../src/dataplane/nft/element-store.ts';
 import { installedRows } from '../../src/dataplane/nft/installed-rows.ts';
 import { SETS } from '../../src/dataplane/nft/layout.ts';
 import { createServiceNumbers } from '../../src/dataplane/nft/service-numbers.ts';
-import type { ServiceId } from '../../src/model/rows.ts';
+import type { Rows, ServiceId } from '../../src/model/rows.ts';
 import { changeBetween } from './row-changes.ts';
 import { rowsArbitrary } from './rows-arbitrary.ts';
 
@@ -62,14 +62,14 @@ describe('rows that are installed', () => {
   it('tells deltas that a strict kernel accepts and that end in the same state', () => {
     fc.assert(
       fc.property(fc.array(rowsArbitrary(6), { minLength: 2, maxLength: 6 }), (walk) => {
-        const nothing = { ...(walk[0] ?? never()), services: new Map(), addresses: new Map() };
+        const nothing: Rows = { ...(walk[0] ?? never()), services: new Map(), addresses: new Map() };
         const installed = installedRows(nothing, stableNumbers);
         const kernel = new Map<string, string>();
         const chains = new Set<string>();
         for (const set of SETS.keys())
           for (const element of installed.store.elements(set))
             kernel.set(`${element.set} ${elementIdentity(element)}`, line(element));
-        let current = nothing;
+        let current: Rows = nothing;
         for (const next of walk) {
           applyDelta(kernel, chains, installed.change(changeBetween(current, next)));
           current = next;
@@ -92,8 +92,8 @@ describe('rows that are installed', () => {
       [
         'service4' as const,
         new Map([
-          ['a', service('a', '\x05\0\0\0', 'shop/web:http/TCP/IPv4')],
-          ['b', service('b', '\x05\0\0\0', 'shop/web:http/TCP/IPv4')],
+          ['a', service('a', '\0\0\0\0\x05\0\0\0', 'shop/web:http/TCP/IPv4')],
+          ['b', service('b', '\0\0\0\0\x05\0\0\0', 'shop/web:http/TCP/IPv4')],
         ]),
       ],
       ['slot4' as const, new Map([['s', slot]])],
@@ -109,7 +109,7 @@ describe('rows that are installed', () => {
     const element = (comment: string): Element => ({
       set: 'service4',
       key: comment,
-      data: '\x05\0\0\0',
+      data: '\0\0\0\0\x05\0\0\0',
       comment,
     });
     const observed = new Map([

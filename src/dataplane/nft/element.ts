@@ -84,12 +84,12 @@ export function addressKey(address: Address): string {
 }
 
 export function protocolKey(protocol: Protocol): string {
-  return byteKey(PROTOCOL_NUMBER[protocol]);
+  return `${String.fromCharCode(PROTOCOL_NUMBER[protocol])}\0\0\0`;
 }
 
-/** A single byte in a field of its own. */
+/** A single byte that is the whole key: only fields of a concatenation are padded. */
 export function byteKey(value: number): string {
-  return `${String.fromCharCode(value)}\0\0\0`;
+  return String.fromCharCode(value);
 }
 
 export function protocolFromKey(key: string, offset: number): Protocol | undefined {

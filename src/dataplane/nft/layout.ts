@@ -84,17 +84,17 @@ function familySets(family: Family, address: DataType): [SetName, SetSpec][] {
       [`pingable-${direction}`, { key: [address], comment: 'service addresses that answer ping' }],
     ]),
     ['echo', { key: ['inet_proto'], data: [address], comment: 'who answers pings to services' }],
-    ['service', { key: frontend, data: ['mark'], comment: 'frontend: service number' }],
+    ['service', { key: frontend, data: ['mark', 'mark'], comment: 'frontend: (nothing), service number' }],
     ['slot', { key: ['mark', 'mark'], data: endpoint, comment: 'service, slot: backend' }],
     [
       'affinity',
       {
         key: [address, 'mark'],
-        data: endpoint,
+        data: ['mark', ...endpoint],
         dynamic: true,
         timeout: true,
         size: AFFINITY_SIZE,
-        comment: 'client, service: backend',
+        comment: 'client, service: service, backend',
       },
     ],
     [

@@ -5,7 +5,15 @@ import type { BackendRow, FrontendRow, ServiceId, ServiceRows, Treatment } from 
 import { scopeAddress } from './chains/frontend-key.ts';
 import { pickChainName, stickChainName, stickyChainName } from './chains/pick.ts';
 import { sourceChainName } from './chains/sources.ts';
-import { addressKey, type Element, numberKey, portKey, prefixRange, protocolKey } from './element.ts';
+import {
+  addressKey,
+  type Element,
+  numberFromKey,
+  numberKey,
+  portKey,
+  prefixRange,
+  protocolKey,
+} from './element.ts';
 import {
   DIRECTIONS,
   type Direction,
@@ -34,6 +42,16 @@ export function lowerService(rows: ServiceRows, number: number): readonly Elemen
 export function serviceTag(id: ServiceId): string {
   if (Buffer.byteLength(id) <= LONGEST_COMMENT) return id;
   return `${id.slice(0, 80)}~${createHash('sha256').update(id).digest('hex').slice(0, 32)}`;
+}
+
+/** The value of a frontend in the `service` map; why a word goes before the number, `lookUpService` tells. */
+function serviceValue(number: number): string {
+  return numberKey(0) + numberKey(number);
+}
+
+/** The number in such a value. */
+export function serviceNumberOf(value: string): number {
+  return numberFromKey(value, 4);
 }
 
 function usesList(frontend: FrontendRow, list: ListName): boolean {
@@ -67,7 +85,7 @@ function lowerFrontend(rows: ServiceRows, frontend: FrontendRow, number: number)
   const comment = serviceTag(rows.id);
   return [
     ...elements,
-    { set: familySet('service', rows.family), key: known, data: numberKey(number), comment },
+    { set: familySet('service', rows.family), key: known, data: serviceValue(number), comment },
   ];
 }
 

@@ -5,6 +5,7 @@ import type { FrontendRow, ServiceRows, Treatment } from '../../model/rows.ts';
 import { scopeAddress } from './chains/frontend-key.ts';
 import { type Element, numberFromKey, portFromKey, protocolFromKey } from './element.ts';
 import { familySet, type SetName } from './layout.ts';
+import { serviceNumberOf } from './lower-service.ts';
 
 export interface ServedFlows {
   readonly family: Family;
@@ -41,7 +42,7 @@ export function observedFlows(
   for (const family of ['IPv4', 'IPv6'] as const) {
     const backends = backendsByService(family, sets);
     for (const { key, data, comment } of sets.get(familySet('service', family))?.values() ?? []) {
-      const service = backends.get(numberFromKey(data ?? '', 0));
+      const service = backends.get(serviceNumberOf(data ?? ''));
       const frontend = parseFrontend(family, key);
       if (comment === undefined || service === undefined || frontend === undefined) continue;
       const earlier = flows.get(comment);

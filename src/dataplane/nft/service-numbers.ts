@@ -5,7 +5,7 @@
 import type { ServiceId } from '../../model/rows.ts';
 import { type Element, numberFromKey } from './element.ts';
 import type { SetName } from './layout.ts';
-import { serviceTag } from './lower-service.ts';
+import { serviceNumberOf, serviceTag } from './lower-service.ts';
 
 export interface ServiceNumbers {
   numberOf(service: ServiceId): number;
@@ -42,7 +42,7 @@ function adoptable(observed: ReadonlyMap<SetName, ReadonlyMap<string, Element>>)
   for (const set of ['service4', 'service6'] as const) {
     for (const { comment, data } of observed.get(set)?.values() ?? []) {
       if (comment === undefined || data === undefined) continue;
-      const number = numberFromKey(data, 0);
+      const number = serviceNumberOf(data);
       // A number with two owners means that somebody wrote here; neither keeps it (H19).
       if ((owner.get(number) ?? comment) !== comment) byTag.delete(owner.get(number) ?? comment);
       else if (!byTag.has(comment)) byTag.set(comment, number);
@@ -59,7 +59,7 @@ function highest(observed: ReadonlyMap<SetName, ReadonlyMap<string, Element>>): 
   };
   for (const set of ['service4', 'service6'] as const)
     for (const { data } of observed.get(set)?.values() ?? [])
-      if (data !== undefined) see(numberFromKey(data, 0));
+      if (data !== undefined) see(serviceNumberOf(data));
   for (const set of ['slot4', 'slot6', 'sticky-learn'] as const)
     for (const { key } of observed.get(set)?.values() ?? []) see(numberFromKey(key, 0));
   for (const [set, offset] of [

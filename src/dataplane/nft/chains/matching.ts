@@ -78,6 +78,16 @@ export function lookUp(set: SetName, source: number, destination: number): Expre
   return expr.lookup({ set, source, destination });
 }
 
+/**
+ * Puts the number of the service whose frontend key starts at register 0 at `register`, fit to be part of another key.
+ * nft takes what comes out of a map to have no length, and aborts when it lists a rule that looks such a value up. So
+ * the map's value has a word before the number, at `register - 1`, which nft holds for the whole value; at `register`
+ * it goes on seeing the zero that was loaded first.
+ */
+export function lookUpService(family: Family, register: number): Rule {
+  return [loadNumber(0, register), lookUp(familySet('service', family), 0, register - 1)];
+}
+
 /** Ends the rule on a miss, else follows the verdict in the map. */
 export function follow(set: SetName, source: number): Expression {
   return expr.lookup({ set, source, destination: 'verdict' });

@@ -18,6 +18,7 @@ import {
   loadDestinationPort,
   loadNumber,
   lookUp,
+  lookUpService,
   type Rule,
   setOf,
   translate,
@@ -59,7 +60,7 @@ function pickChain(list: ListName, slots: number): Chain {
     const backend = service + 2;
     return [
       ...loadKey,
-      lookUp(setOf('service', family), 0, service),
+      ...lookUpService(family, service),
       expr.numgen({ type: 'random', modulus: slots, offset, register: service + 1 }),
       lookUp(setOf('slot', family), service, backend),
       translate(family, backend, backend + addressWidth(family)),
@@ -78,9 +79,8 @@ function stickyChain(list: ListName): Chain {
     const at = stickyRegisters(family);
     return [
       ...loadKey,
-      lookUp(setOf('service', family), 0, at.service),
-      loadAddress(family, 'source', at.client),
-      lookUp(setOf('affinity', family), at.client, at.backend),
+      ...lookUpMemory(family),
+      ...lookUpService(family, at.service),
       loadNumber(LIST_NUMBER[list], at.list),
       inSet(setOf('member', family), at.list),
       translate(family, at.backend, at.backendPort),
@@ -90,17 +90,16 @@ function stickyChain(list: ListName): Chain {
     const at = stickyRegisters(family);
     return [
       ...loadKey,
-      lookUp(setOf('service', family), 0, at.service),
-      loadAddress(family, 'source', at.client),
-      lookUp(setOf('affinity', family), at.client, at.backend),
-      expr.dynset({ set: setOf('affinity', family), operation: 'delete', key: at.client, data: at.backend }),
+      ...lookUpMemory(family),
+      ...loadMemoryKey(family),
+      expr.dynset({ set: setOf('affinity', family), operation: 'delete', key: at.client, data: at.service }),
     ];
   });
   const choose = perKnownKey((family, loadKey) => {
     const service = frontendWidth(family);
     return [
       ...loadKey,
-      lookUp(setOf('service', family), 0, service),
+      ...lookUpService(family, service),
       loadNumber(LIST_NUMBER[list], service + 1),
       follow('sticky-pick', service),
     ];
@@ -114,15 +113,13 @@ function stickChain(seconds: number): Chain {
     const at = stickyRegisters(family);
     return [
       ...loadKey,
-      lookUp(setOf('service', family), 0, at.service),
-      loadAddress(family, 'source', at.client),
-      loadAddress(family, 'destination', at.backend),
-      loadDestinationPort(at.backendPort),
+      ...loadMemoryKey(family),
+      ...loadDestination(family),
       expr.dynset({
         set: setOf('affinity', family),
         operation: 'update',
         key: at.client,
-        data: at.backend,
+        data: at.service,
         timeoutMs: seconds * 1000,
       }),
       expr.verdict({ code: 'return' }),
@@ -132,14 +129,35 @@ function stickChain(seconds: number): Chain {
 }
 
 /**
- * Where things stand while affinity is looked up: [frontend key][client][service][backend][port], and, overwriting the
- * client's last register, the list: so that client and service form one key, and list, service and backend another.
+ * Where things stand while affinity is looked up: [frontend key][client][service][backend][port]. Client and service
+ * form the key of a memory; service, backend and port its value; and list (over the client's last register), service,
+ * backend and port the key of a member. The 16 registers are just enough for IPv6.
  */
 function stickyRegisters(family: Family) {
   const client = frontendWidth(family);
   const service = client + addressWidth(family);
   const backend = service + 1;
   return { client, service, list: service - 1, backend, backendPort: backend + addressWidth(family) };
+}
+
+function loadMemoryKey(family: Family): Rule {
+  const at = stickyRegisters(family);
+  return [...lookUpService(family, at.service), loadAddress(family, 'source', at.client)];
+}
+
+/** The packet's destination where a memory's backend stands; nft goes on seeing it there (see lookUpService). */
+function loadDestination(family: Family): Rule {
+  const at = stickyRegisters(family);
+  return [loadAddress(family, 'destination', at.backend), loadDestinationPort(at.backendPort)];
+}
+
+function lookUpMemory(family: Family): Rule {
+  const at = stickyRegisters(family);
+  return [
+    ...loadMemoryKey(family),
+    ...loadDestination(family),
+    lookUp(setOf('affinity', family), at.client, at.service),
+  ];
 }
 
 type BuildRule = (family: Family, loadKey: readonly Expression[]) => Rule;

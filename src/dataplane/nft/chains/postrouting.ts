@@ -13,7 +13,7 @@ import {
   jumpTo,
   loadAddress,
   loadProtocol,
-  lookUp,
+  lookUpService,
   notInSet,
   numberBytes,
   type Rule,
@@ -51,7 +51,7 @@ function matchTranslated(): Rule {
 function learn(): readonly Rule[] {
   return perOriginalKey((family, loadKey) => {
     const service = frontendWidth(family);
-    return [...loadKey, lookUp(setOf('service', family), 0, service), follow('sticky-learn', service)];
+    return [...loadKey, ...lookUpService(family, service), follow('sticky-learn', service)];
   });
 }
 
@@ -70,7 +70,7 @@ function always(): readonly Rule[] {
     loadProtocol(0),
     inSet('masquerade-all', 0),
     ...loadKey,
-    lookUp(setOf('service', family), 0, frontendWidth(family)),
+    ...lookUpService(family, frontendWidth(family)),
     goTo('masquerade'),
   ]);
 }
@@ -92,7 +92,7 @@ function stays(): readonly Rule[] {
 function ours(): readonly Rule[] {
   return perOriginalKey((family, loadKey) => [
     ...loadKey,
-    lookUp(setOf('service', family), 0, frontendWidth(family)),
+    ...lookUpService(family, frontendWidth(family)),
     goTo('masquerade'),
   ]);
 }

@@ -11,7 +11,7 @@ import {
   goTo,
   inSet,
   loadAddress,
-  lookUp,
+  lookUpService,
   type Rule,
   setOf,
 } from './matching.ts';
@@ -47,7 +47,7 @@ function perKey(ending: (family: Family) => readonly Expression[]): readonly Rul
   return (['exact', 'nodePort'] as const).flatMap((scope) =>
     forEachFamily((family) => [
       ...loadFrontend(family, scope),
-      lookUp(setOf('service', family), 0, frontendWidth(family)),
+      ...lookUpService(family, frontendWidth(family)),
       ...ending(family),
     ]),
   );
