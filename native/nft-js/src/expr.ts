@@ -61,11 +61,6 @@ export function bitwise(
   return { kind: 'bitwise', ...options, mask: toBinary(options.mask), xor: toBinary(options.xor) };
 }
 
-/** Swaps the bytes of words in registers between host and network order. */
-export function byteorder(options: Arguments<E.ByteorderExpression>): E.ByteorderExpression {
-  return { kind: 'byteorder', ...options };
-}
-
 /** Looks a register up in a set or map. */
 export function lookup(options: Arguments<E.LookupExpression>): E.LookupExpression {
   const { invert, ...rest } = options;

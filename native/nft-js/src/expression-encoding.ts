@@ -1,5 +1,4 @@
 /** Expressions to netlink attributes and back. */
-import { byteorderCodec } from './codec-byteorder.ts';
 import { masqueradeCodec, natCodec, redirectCodec } from './codec-nat.ts';
 import * as packet from './codec-packet.ts';
 import * as statement from './codec-statement.ts';
@@ -35,7 +34,6 @@ const CODECS: Codecs = {
   verdict: value.verdictCodec,
   compare: value.compareCodec,
   bitwise: value.bitwiseCodec,
-  byteorder: byteorderCodec,
   lookup: value.lookupCodec,
   dynset: value.dynsetCodec,
   nat: natCodec,

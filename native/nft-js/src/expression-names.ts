@@ -59,7 +59,6 @@ export const FIB_FLAG = { saddr: 1, daddr: 2, mark: 4, iif: 8, oif: 16, present:
 export type FibFlag = keyof typeof FIB_FLAG;
 
 export const COMPARE_OPERATOR = { '==': 0, '!=': 1, '<': 2, '<=': 3, '>': 4, '>=': 5 } as const;
-export const BYTEORDER_OPERATION = { 'to-host': 0, 'to-network': 1 } as const;
 export const NUMGEN_TYPE = { incremental: 0, random: 1 } as const;
 export const HASH_TYPE = { jenkins: 0, symmetric: 1 } as const;
 export const DYNSET_OPERATION = { add: 0, update: 1, delete: 2 } as const;

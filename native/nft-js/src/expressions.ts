@@ -59,16 +59,6 @@ export interface BitwiseExpression {
   readonly xor: string;
 }
 
-/** Swaps the bytes of each `size`-byte word among `length` bytes, between host and network order. */
-export interface ByteorderExpression {
-  readonly kind: 'byteorder';
-  readonly source: number;
-  readonly destination: number;
-  readonly operation: 'to-host' | 'to-network';
-  readonly length: number;
-  readonly size: 2 | 4 | 8;
-}
-
 /** Looks a key up; ends the rule on a miss (on a hit if inverted). Maps put their data into `destination`. */
 export interface LookupExpression {
   readonly kind: 'lookup';
@@ -221,7 +211,6 @@ export type Expression =
   | VerdictExpression
   | CompareExpression
   | BitwiseExpression
-  | ByteorderExpression
   | LookupExpression
   | CtExpression
   | FibExpression
