@@ -16,6 +16,7 @@ export function serviceFacts(service: ServiceRows): Facts {
     ...(sourceRanges === null
       ? []
       : [['source ranges', `${sourceRanges.policy} ${sourceRanges.prefixes.join(', ') || 'none'}`] as const]),
+    ...service.excluded.map(({ endpoint, list, why }) => [`excluded ${endpoint} (${list})`, why] as const),
   ]);
 }
 
@@ -58,9 +59,9 @@ function slotFacts(list: string, backends: readonly BackendRow[]): readonly (rea
   return backends.map((backend, slot) => [`slot ${list}/${slot}`, backendText(backend)] as const);
 }
 
-function backendText({ address, port, pod, nodeName, nodeLocal }: BackendRow): string {
+function backendText({ address, port, pod, nodeName, nodeLocal, zone }: BackendRow): string {
   const place = nodeLocal ? 'this node' : nodeName === null ? null : `node ${nodeName}`;
-  const known = [pod, place].filter((part) => part !== null);
+  const known = [pod, place, zone === null ? null : `zone ${zone}`].filter((part) => part !== null);
   const text = formatEndpoint(address, port);
   return known.length === 0 ? text : `${text} (${known.join(', ')})`;
 }
