@@ -140,14 +140,14 @@ export const dynsetCodec: ExpressionCodec<E.DynsetExpression> = {
     if (set === undefined || operation === undefined || key === undefined) return undefined;
     if ((numberOf(attributes, DYNSET.flags) ?? 0) !== 0) return undefined;
     const data = valueRegisterOf(attributes, DYNSET.data);
-    const timeoutMs = longOf(attributes, DYNSET.timeout);
+    const timeoutMs = longOf(attributes, DYNSET.timeout) ?? 0;
     return {
       kind: 'dynset',
       set,
       operation,
       key,
       ...(data !== undefined && { data }),
-      ...(timeoutMs !== undefined && { timeoutMs }),
+      ...(timeoutMs > 0 && { timeoutMs }),
     };
   },
 };

@@ -69,7 +69,9 @@ export function lookup(options: Arguments<E.LookupExpression>): E.LookupExpressi
 
 /** Loads a fact about the connection. */
 export function ct(options: Arguments<E.CtExpression>): E.CtExpression {
-  return { kind: 'ct', ...options };
+  const { direction, ...rest } = options;
+  // The protocol is that of both directions, and the kernel forgets which one was named.
+  return { kind: 'ct', ...rest, ...(direction !== undefined && options.key !== 'protocol' && { direction }) };
 }
 
 /** Asks the routing table. */
@@ -133,7 +135,8 @@ export function reject(options: Arguments<E.RejectExpression>): E.RejectExpressi
 
 /** Adds, renews or deletes an element from the packet path. */
 export function dynset(options: Arguments<E.DynsetExpression>): E.DynsetExpression {
-  return { kind: 'dynset', ...options };
+  const { timeoutMs = 0, ...rest } = options;
+  return { kind: 'dynset', ...rest, ...(timeoutMs > 0 && { timeoutMs }) };
 }
 
 /** Counts packets and bytes, from zero or from the values given. */
