@@ -1,0 +1,152 @@
+/** A lab for a suite: brought up once, changed and probed by its tests, and taken down whatever happens. */
+import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, expect } from 'vitest';
+import { listConntrack } from '../../src/kernel/conntrack.ts';
+import {
+  type LabChangeResult,
+  labApply,
+  labDelete,
+  labDown,
+  labProbe,
+  labStatus,
+  labUp,
+} from '../../src/lab/lab.ts';
+import { type ProbeAnswer, type ProbeLine, parseProbeRequest } from '../../src/model/probe-request.ts';
+import type { Manifest } from './manifests.ts';
+
+const run = promisify(execFile);
+
+/** Backends that every behaviour is held on. */
+export const BACKENDS = ['nft'] as const;
+
+/** What `weir lab probe --batch` takes. */
+export interface Question {
+  readonly from: string;
+  readonly to: string;
+  readonly port?: number | string;
+  readonly protocol?: 'tcp' | 'udp' | 'sctp' | 'icmp';
+  readonly node?: string;
+  readonly family?: 4 | 6;
+  readonly sourcePort?: number;
+}
+
+export interface LabCluster {
+  readonly name: string;
+  /** Applies manifests; resolves when the change is in the kernel of every node. */
+  apply(...manifests: readonly Manifest[]): Promise<LabChangeResult>;
+  /** Deletes the objects of these kinds and names. */
+  remove(...manifests: readonly Manifest[]): Promise<LabChangeResult>;
+  /** Answers with real packets; lines with `error` fail the test. */
+  probe(...questions: readonly Question[]): Promise<readonly ProbeAnswer[]>;
+  /** The same question `count` times, for distributions. */
+  repeat(count: number, question: Question): Promise<readonly ProbeAnswer[]>;
+  /** Lines as they are, errors too. */
+  ask(...questions: readonly Question[]): Promise<readonly ProbeLine[]>;
+  /** Network namespace path of `ns/pod`, `node/NAME` or `external`. */
+  netns(who: string): string;
+  /** Runs a command in that namespace and returns what it prints. */
+  inside(who: string, ...argv: readonly string[]): Promise<string>;
+  /** GET /status of the node's agent. */
+  status(node: string): Promise<AgentStatus>;
+  agentPid(node: string): Promise<number>;
+}
+
+/** The part of an agent's status that tests read. */
+export interface AgentStatus {
+  readonly problems: readonly { readonly reason: string; readonly message: string; readonly field: string }[];
+  readonly [key: string]: unknown;
+}
+
+let labs = 0;
+
+/**
+ * Declares the suite's lab. After its tests, conntrack of at least one node must hold a translated flow: proof that the
+ * nft backend answered, and not a route around it (`expectTranslation: false` where nothing should be translated).
+ */
+export function useLab(
+  manifests: readonly Manifest[],
+  {
+    agentArguments = [],
+    expectTranslation = true,
+  }: { agentArguments?: readonly string[]; expectTranslation?: boolean } = {},
+): LabCluster {
+  const name = `t${process.pid}-${++labs}`;
+  const files = mkdtempSync(join(tmpdir(), 'weir-e2e-'));
+  let written = 0;
+  const write = (list: readonly Manifest[]): string => {
+    const file = join(files, `${++written}.json`);
+    writeFileSync(file, JSON.stringify({ apiVersion: 'v1', kind: 'List', items: list }));
+    return file;
+  };
+  const ask = (questions: readonly Question[], count = 1) =>
+    labProbe({ name, requests: questions.map((question) => parseProbeRequest(question)), count });
+
+  beforeAll(async () => {
+    await labUp({ name, manifests: [write(manifests)], agentArguments });
+  }, 120_000);
+  afterAll(async () => {
+    try {
+      if (expectTranslation) expect(await translatedFlows(name)).toBeGreaterThan(0);
+    } finally {
+      await labDown({ name });
+      rmSync(files, { recursive: true, force: true });
+    }
+  }, 60_000);
+
+  return {
+    name,
+    apply: (...list) => labApply({ name, paths: [write(list)] }),
+    remove: (...list) => labDelete({ name, paths: [write(list)] }),
+    probe: async (...questions) => (await ask(questions)).map(answered),
+    repeat: async (count, question) => (await ask([question], count)).map(answered),
+    ask: (...questions) => ask(questions),
+    netns: (who) => netnsOf(name, who),
+    inside: async (who, ...argv) =>
+      (await run('nsenter', [`--net=${netnsOf(name, who)}`, ...argv], { maxBuffer: 64 << 20 })).stdout,
+    status: async (node) => (await agentOf(name, node)).status as AgentStatus,
+    agentPid: async (node) => (await agentOf(name, node)).pid,
+  };
+}
+
+function answered(line: ProbeLine): ProbeAnswer {
+  if ('error' in line) throw new Error(`probe ${line.from} → ${line.to}: ${line.error}`);
+  return line;
+}
+
+function netnsOf(lab: string, who: string): string {
+  if (who === 'external') return `/run/netns/weir-${lab}-external`;
+  const [scope = '', rest = ''] = who.split('/');
+  return scope === 'node' ? `/run/netns/weir-${lab}-n-${rest}` : `/run/netns/weir-${lab}-p-${scope}-${rest}`;
+}
+
+async function agentOf(lab: string, node: string) {
+  const { nodes } = await labStatus({ name: lab });
+  const agent = nodes.find((candidate) => candidate.name === node)?.agent;
+  if (agent === null || agent === undefined) throw new Error(`no agent on node ${node} of lab ${lab}`);
+  return agent;
+}
+
+async function translatedFlows(lab: string): Promise<number> {
+  const { nodes } = await labStatus({ name: lab });
+  let flows = 0;
+  for (const { name } of nodes)
+    for (const family of ['IPv4', 'IPv6'] as const) {
+      const entries = await listConntrack({ family }, { networkNamespace: netnsOf(lab, `node/${name}`) });
+      flows += entries.filter(({ destinationTranslated }) => destinationTranslated).length;
+    }
+  return flows;
+}
+
+/** How often each backend answered. */
+export function tally(lines: readonly ProbeAnswer[]): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>();
+  for (const { answeredBy, verdict } of lines) {
+    const key = answeredBy ?? verdict;
+    counts.set(key, (counts.get(key) ?? 0) + 1);
+  }
+  return counts;
+}
