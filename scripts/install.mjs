@@ -4,7 +4,7 @@
  */
 import { existsSync } from 'node:fs';
 import { buildAll } from './bootstrap/build.mjs';
-import { PROJECT_NODE } from './bootstrap/modules.mjs';
+import { PROJECT_NODE, recordModules } from './bootstrap/modules.mjs';
 import { missingPackages } from './bootstrap/packages.mjs';
 import { BootstrapError, explain, say } from './bootstrap/progress.mjs';
 
@@ -17,6 +17,7 @@ if (missing.length > 0) {
   say("addons not built, the package 'node' could not run its script: run 'npm run build'");
 } else {
   try {
+    recordModules();
     buildAll(PROJECT_NODE);
   } catch (error) {
     if (!(error instanceof BootstrapError)) throw error;

@@ -22,8 +22,13 @@ export function installModules() {
     npm('npm-ci', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], REGISTRY_REMEDY),
   );
   step(`installing Node ${wantedNode()} for this project`, installNode);
-  writeFileSync(STAMP, wanted);
+  recordModules();
   return PROJECT_NODE;
+}
+
+/** Remembers that node_modules matches package-lock.json. */
+export function recordModules() {
+  writeFileSync(STAMP, modulesStamp());
 }
 
 /** Runs npm, the one this was started by where there is one. Throws a BootstrapError when it fails. */

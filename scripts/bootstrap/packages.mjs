@@ -77,8 +77,10 @@ export function installSystemPackages(target) {
 
 function aptInstall(names, manual) {
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+  // A fresh machine often installs its own updates just now: wait for the lock instead of failing.
+  const wait = ['-o', 'DPkg::Lock::Timeout=300'];
   const install = (remedy) =>
-    run('apt-get-install', 'apt-get', ['install', '-y', '--no-install-recommends', ...names], {
+    run('apt-get-install', 'apt-get', [...wait, 'install', '-y', '--no-install-recommends', ...names], {
       remedy,
       env,
     });
