@@ -6,7 +6,6 @@ import { runInterleaved } from '../rounds.ts';
 import type { Scenario } from '../scenario.ts';
 import { percentile } from '../statistics.ts';
 
-const CHANGES_PER_ROUND = 1_000;
 const ENDPOINTS = 10;
 
 interface Cluster {
@@ -29,12 +28,13 @@ export const CHANGE: Scenario = {
         context.progress(`loading ${services} Services`);
         await process.load({ services, endpoints: ENDPOINTS, target: null }, []);
       }
-      context.progress(`${CHANGES_PER_ROUND} changes a round`);
-      const rounds = context.quick ? 5 : 15;
+      const rounds = context.quick ? 5 : 10;
+      const changes = context.quick ? 200 : 1_000;
+      context.progress(`${rounds} rounds of ${changes} changes each`);
       const latencies = await runInterleaved(
         clusters,
-        { rounds, warmUps: 2, random: context.random },
-        ({ process }) => process.change(CHANGES_PER_ROUND),
+        { rounds, warmUps: 1, random: context.random },
+        ({ process }) => process.change(changes),
       );
       return [...latencies].flatMap(([cluster, values]) => seriesOf(cluster.services, values));
     } finally {
@@ -44,6 +44,7 @@ export const CHANGE: Scenario = {
   },
 };
 
+/** A round's changes alternate: an endpoint goes, then the same one comes back. */
 function seriesOf(services: number, rounds: readonly (readonly number[])[]): Series[] {
   const common = {
     scenario: 'change',
@@ -51,8 +52,16 @@ function seriesOf(services: number, rounds: readonly (readonly number[])[]): Ser
     baseline: '100 Services',
     unit: 'ms',
   };
-  return [
-    { ...common, metric: 'p50', values: rounds.map((latencies) => percentile(latencies, 0.5)) },
-    { ...common, metric: 'p99', values: rounds.map((latencies) => percentile(latencies, 0.99)) },
+  const kinds = [
+    { name: 'endpoint goes', parity: 0 },
+    { name: 'endpoint comes', parity: 1 },
   ];
+  return kinds.flatMap(({ name, parity }) => {
+    const values = rounds.map((latencies) => latencies.filter((_, index) => index % 2 === parity));
+    return [0.5, 0.99].map((share) => ({
+      ...common,
+      metric: `${name}, p${share * 100}`,
+      values: values.map((latencies) => percentile(latencies, share)),
+    }));
+  });
 }
