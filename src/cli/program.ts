@@ -29,7 +29,7 @@ export function createProgram(): Command {
   program
     .command('start')
     .description('bring up the example in a lab, send live traffic and show who answered')
-    .option('--manifests <dir>', 'the folder to bring up and watch', 'examples/shop')
+    .option('--manifests <dir>', 'the folder to bring up and watch (default: examples/shop)')
     .option('--name <name>', 'name of the lab', 'start')
     .option('--once', 'end after one full table')
     .option(...JSON_FLAG)
