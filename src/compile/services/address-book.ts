@@ -4,6 +4,7 @@ import type { ObjectName } from '../../model/names.ts';
 import type { NodeObject, PodObject, ServiceObject } from '../../model/objects.ts';
 import { createOwnerIndex, type OwnerIndex } from './owner-index.ts';
 
+/** Holders of addresses, by kind; names of Nodes for nodes, of Pods for pods, of Services for the rest. */
 export interface AddressBook {
   readonly nodes: OwnerIndex;
   readonly pods: OwnerIndex;
@@ -15,6 +16,7 @@ export interface AddressBook {
   readonly externalIps: OwnerIndex;
 }
 
+/** A book in which nobody holds anything. */
 export function createAddressBook(): AddressBook {
   return {
     nodes: createOwnerIndex(),
@@ -36,10 +38,12 @@ export function isFinished(pod: PodObject): boolean {
   return pod.phase === 'Succeeded' || pod.phase === 'Failed';
 }
 
+/** Every address in the status of the node; none when there is no such node. */
 export function nodeAddresses(node: NodeObject | undefined): readonly Address[] {
   return node === undefined ? [] : node.addresses.map(({ address }) => address);
 }
 
+/** Allocated cluster IPs; none for a headless Service. */
 export function clusterIpsOf(service: ServiceObject | undefined): readonly Address[] {
   return service === undefined || service.clusterIps === 'headless' ? [] : service.clusterIps;
 }

@@ -1,8 +1,7 @@
 /** Nodes, pods and Services as last seen: what a batch changed about addresses, and nothing else of it. */
-import type { Address } from '../../model/address.ts';
 import type { CompileOptions } from '../../model/compile-options.ts';
 import type { NodeName, ObjectName } from '../../model/names.ts';
-import type { Labels, NodeObject, PodObject, ServiceObject } from '../../model/objects.ts';
+import type { NodeObject, PodObject, ServiceObject } from '../../model/objects.ts';
 import type { ClusterView } from '../../model/view.ts';
 import {
   type AddressBook,
@@ -13,9 +12,9 @@ import {
   podAddresses,
 } from './address-book.ts';
 import { sameData } from './equality.ts';
-import { type PodStrays, podPrefixes } from './node-rows.ts';
+import type { PodStrays } from './node-rows.ts';
+import { createPodStrays } from './pod-strays.ts';
 import { isServed } from './served.ts';
-import { createStrayAddresses } from './stray-addresses.ts';
 
 /** Addresses whose holders changed. */
 export interface ChangedAddresses {
@@ -24,6 +23,7 @@ export interface ChangedAddresses {
   readonly clusterIps: Set<string>;
 }
 
+/** Objects as last seen. Each method takes the new state of the named objects and adds what moved to `changed`. */
 export interface ClusterTracking {
   readonly book: AddressBook;
   /** Takes the nodes' new state; tells whether node rows, and whether the labels of this node, changed. */
@@ -45,21 +45,7 @@ export function createClusterTracking(options: CompileOptions): ClusterTracking 
   const nodes = new Map<NodeName, NodeObject>();
   const pods = new Map<ObjectName, PodObject>();
   const services = new Map<ObjectName, ServiceObject>();
-  const local = createStrayAddresses();
-  const cluster = createStrayAddresses();
-  // Who needs no list of all pods should not pay for one where nodes have no podCIDRs.
-  const tracksCluster = options.masqueradePods && options.clusterCidrs.length === 0;
-
-  function trackPod(before: PodObject | undefined, after: PodObject | undefined): void {
-    const [old, next] = [podAddresses(before), podAddresses(after)];
-    if (tracksCluster) moveHolders(cluster, old, next);
-    moveHolders(
-      local,
-      before?.nodeName === options.node ? old : [],
-      after?.nodeName === options.node ? next : [],
-    );
-  }
-
+  const strays = createPodStrays(options);
   return {
     book,
     nodes(view, names, changed) {
@@ -73,39 +59,41 @@ export function createClusterTracking(options: CompileOptions): ClusterTracking 
         const owner = name as string as ObjectName;
         addAll(changed.held, book.nodes.replace(owner, nodeAddresses(before), nodeAddresses(after)));
       }
-      if (rows) {
-        local.cover(nodes.get(options.node)?.podCidrs ?? []);
-        if (tracksCluster) cluster.cover(podPrefixes(nodes, options));
-      }
-      return { rows, labels: !sameLabels(labelsBefore, nodes.get(options.node)?.labels) };
+      if (rows) strays.cover(nodes);
+      return { rows, labels: !sameData(labelsBefore, nodes.get(options.node)?.labels) };
     },
     pods(view, names, changed) {
       for (const name of names) {
         const [before, after] = replaceSeen(pods, name, view.pods.get(name));
         addAll(changed.held, book.pods.replace(name, podAddresses(before), podAddresses(after)));
-        trackPod(before, after);
+        strays.move(before, after);
       }
     },
     services(view, names, changed) {
-      const served = (service: ServiceObject | undefined) =>
-        isServed(service, options.serviceProxyName) ? service : undefined;
       for (const name of names) {
         const [before, after] = replaceSeen(services, name, view.services.get(name));
-        addAll(changed.clusterIps, book.clusterIps.replace(name, clusterIpsOf(before), clusterIpsOf(after)));
-        const [old, next] = [served(before), served(after)];
-        addAll(
-          changed.held,
-          book.loadBalancerIps.replace(name, loadBalancerIpsOf(old), loadBalancerIpsOf(next)),
-        );
-        addAll(changed.held, book.externalIps.replace(name, old?.externalIps ?? [], next?.externalIps ?? []));
+        trackService(book, options, name, before, after, changed);
       }
     },
-    strays: () => ({ local: local.list(), cluster: cluster.list() }),
-    takeStraysChanged() {
-      const changes = [local.takeChanged(), cluster.takeChanged()];
-      return changes.includes(true);
-    },
+    strays: () => strays.lists(),
+    takeStraysChanged: () => strays.takeChanged(),
   };
+}
+
+function trackService(
+  book: AddressBook,
+  { serviceProxyName }: CompileOptions,
+  name: ObjectName,
+  before: ServiceObject | undefined,
+  after: ServiceObject | undefined,
+  changed: ChangedAddresses,
+): void {
+  addAll(changed.clusterIps, book.clusterIps.replace(name, clusterIpsOf(before), clusterIpsOf(after)));
+  const old = isServed(before, serviceProxyName) ? before : undefined;
+  const next = isServed(after, serviceProxyName) ? after : undefined;
+  const loadBalancerIps = [loadBalancerIpsOf(old), loadBalancerIpsOf(next)] as const;
+  addAll(changed.held, book.loadBalancerIps.replace(name, ...loadBalancerIps));
+  addAll(changed.held, book.externalIps.replace(name, old?.externalIps ?? [], next?.externalIps ?? []));
 }
 
 function replaceSeen<Name, Seen>(
@@ -119,20 +107,6 @@ function replaceSeen<Name, Seen>(
   return [before, after];
 }
 
-function moveHolders(
-  strays: ReturnType<typeof createStrayAddresses>,
-  old: readonly Address[],
-  next: readonly Address[],
-): void {
-  if (sameData(old, next)) return;
-  for (const address of old) strays.remove(address);
-  for (const address of next) strays.add(address);
-}
-
 function addAll(set: Set<string>, keys: Iterable<string>): void {
   for (const key of keys) set.add(key);
-}
-
-function sameLabels(a: Labels | undefined, b: Labels | undefined): boolean {
-  return sameData(a, b);
 }

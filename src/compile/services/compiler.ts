@@ -19,6 +19,7 @@ import { createRowStore, type RowStore } from './row-store.ts';
 import { isServed } from './served.ts';
 import { createServiceClaims, type ServiceClaims } from './service-claims.ts';
 
+/** What one update led to. */
 export interface CompileUpdate {
   readonly change: RowsChange;
   /** All current ones, not just new ones; sorted. */
@@ -27,6 +28,7 @@ export interface CompileUpdate {
   readonly healthChecks: readonly HealthCheck[];
 }
 
+/** Rows of one node, kept current. */
 export interface ServiceCompiler {
   /**
    * Looks again at what was touched and returns how the rows change. The first call, and the one after a call that threw,

@@ -12,27 +12,17 @@ import type {
   ServiceObject,
   ServicePort,
 } from '../../model/objects.ts';
-import type { FrontendRow, ServiceId, ServiceRows } from '../../model/rows.ts';
+import type { ServiceId, ServiceRows } from '../../model/rows.ts';
 import { type AddressBook, loadBalancerIpsOf } from './address-book.ts';
 import { mergeEndpoints } from './endpoints.ts';
 import { type Exposure, exposureOf } from './expose.ts';
-import { addressKey, nodePortKey } from './frontend-keys.ts';
+import { type WantedFrontend, wantedFrontends } from './frontends.ts';
 import { type HealthCheck, healthCheckOf } from './health-checks.ts';
 import { type Finding, problemOf } from './problems.ts';
 import { type ServiceAddress, serviceAddressesOf } from './service-addresses.ts';
 import { refusedAddresses, sliceProblems } from './slice-findings.ts';
-import { type SlotLists, slotListsOf, type Viewpoint } from './slot-lists.ts';
+import { slotListsOf, type Viewpoint } from './slot-lists.ts';
 import { type SourceGuard, sourceGuardOf, sourceRangesOf } from './source-ranges.ts';
-import { clusterIpTreatments, externalTreatments } from './treatments.ts';
-
-/** A frontend that the Service gets unless an older one has it. */
-export interface WantedFrontend {
-  /** What is competed for: see frontend-keys. */
-  readonly key: string;
-  /** Where the Service asks for it. */
-  readonly field: string;
-  readonly row: FrontendRow;
-}
 
 /** A Service port in one family. */
 export interface PortDraft {
@@ -41,6 +31,7 @@ export interface PortDraft {
   readonly wanted: readonly WantedFrontend[];
 }
 
+/** A whole Service before claims are settled. */
 export interface ServiceDraft {
   readonly name: ObjectName;
   readonly service: ServiceObject;
@@ -146,6 +137,7 @@ function draftPort(
   const usesLocal = service.internalTrafficPolicy === 'Local' || service.externalTrafficPolicy === 'Local';
   const lists = slotListsOf(mergeEndpoints(port, family, slices, refused, families), context.here, usesLocal);
   const owner = objectName(service.namespace, service.name);
+  const sourceRanges = sourceRangesOf(service, guard, family);
   return {
     rows: {
       id: `${owner}:${port.name}/${port.protocol}/${family}` as ServiceId,
@@ -158,51 +150,21 @@ function draftPort(
       local: lists.local,
       excluded: lists.excluded,
       affinitySeconds: service.affinitySeconds,
-      sourceRanges: sourceRangesOf(service, guard, family),
+      sourceRanges,
     },
-    wanted: wantedFrontends(parts, port, index, family, lists),
+    wanted: wantedFrontends({
+      service,
+      port,
+      index,
+      family,
+      lists,
+      exposure: parts.exposure,
+      addresses: parts.addresses,
+      guard,
+      sourceRanges,
+      allowExternalClusterIp: context.options.allowExternalClusterIp,
+    }),
   };
-}
-
-function wantedFrontends(
-  { service, context, exposure, guard, addresses }: Parts,
-  port: ServicePort,
-  index: number,
-  family: Family,
-  lists: SlotLists,
-): readonly WantedFrontend[] {
-  const guarded = sourceRangesOf(service, guard, family) === null ? new Set() : guard.kinds;
-  const wanted: WantedFrontend[] = [];
-  for (const { address, kind, field } of addresses) {
-    if (familyOf(address) !== family) continue;
-    const treatments =
-      kind === 'clusterIP'
-        ? clusterIpTreatments(lists, service.internalTrafficPolicy, context.options.allowExternalClusterIp)
-        : externalTreatments(lists, service.externalTrafficPolicy, kind);
-    wanted.push({
-      key: addressKey(address, port.port, port.protocol),
-      field,
-      row: { kind, address, port: port.port, ...treatments, checkSources: guarded.has(kind) },
-    });
-  }
-  if (port.nodePort !== null && hasNodePorts(service) && exposure.kinds.has('nodePort')) {
-    wanted.push({
-      key: nodePortKey(family, port.nodePort, port.protocol),
-      field: `spec.ports[${index}].nodePort`,
-      row: {
-        kind: 'nodePort',
-        address: null,
-        port: port.nodePort,
-        ...externalTreatments(lists, service.externalTrafficPolicy, 'nodePort'),
-        checkSources: guarded.has('nodePort'),
-      },
-    });
-  }
-  return wanted;
-}
-
-function hasNodePorts(service: ServiceObject): boolean {
-  return service.type === 'NodePort' || service.type === 'LoadBalancer';
 }
 
 function repeatedPort(port: ServicePort, index: number): Finding {

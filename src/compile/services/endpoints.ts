@@ -12,6 +12,7 @@ export interface MergedEndpoint {
   readonly source: SliceEndpoint;
 }
 
+/** All that the slices say about one Service port in one family. */
 export interface MergedEndpoints {
   /** One for each `address:port`, in no particular order. */
   readonly usable: readonly MergedEndpoint[];

@@ -17,6 +17,7 @@ const KIND_OF_TYPE: Readonly<Record<string, ServiceFrontendKind>> = {
 const ALL: ReadonlySet<ServiceFrontendKind> = new Set(Object.values(KIND_OF_TYPE));
 const NOWHERE: ReadonlySet<ServiceFrontendKind> = new Set();
 
+/** The kinds of frontend that a Service has on a node. */
 export interface Exposure {
   readonly kinds: ReadonlySet<ServiceFrontendKind>;
   readonly findings: readonly Finding[];

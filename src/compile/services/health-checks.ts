@@ -2,6 +2,7 @@
 import { type NodeName, type ObjectName, objectName, type Port } from '../../model/names.ts';
 import type { EndpointSliceObject, ServiceObject } from '../../model/objects.ts';
 
+/** What to answer at one healthCheckNodePort. */
 export interface HealthCheck {
   readonly service: ObjectName;
   /** spec.healthCheckNodePort. */

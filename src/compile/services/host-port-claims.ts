@@ -6,6 +6,7 @@ import type { AddressBook } from './address-book.ts';
 import { type HostPort, resolveHostPorts } from './host-ports.ts';
 import { createOwnerIndex } from './owner-index.ts';
 
+/** Host ports by pod, and the decisions between them by key (see frontend-keys). */
 export interface HostPortClaims {
   /** Replaces a pod's host ports; returns the keys to settle again. */
   replace(pod: ObjectName, hostPorts: readonly HostPort[]): readonly string[];

@@ -41,6 +41,7 @@ export function hostPortsOf(pod: PodObject | undefined, node: NodeName): readonl
   });
 }
 
+/** Who has the host ports of one key. */
 export interface HostPortOutcome {
   readonly rows: readonly ServiceRows[];
   readonly problems: readonly Problem[];

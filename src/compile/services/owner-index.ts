@@ -1,6 +1,7 @@
 /** Which objects hold, want or watch a key (an address, a frontend): the reverse index behind every incremental step. */
 import type { ObjectName } from '../../model/names.ts';
 
+/** Keys, each with its owners. An owner has a key once or not at all. */
 export interface OwnerIndex {
   /** The key's owners in the order they came; empty when it has none. */
   owners(key: string): readonly ObjectName[];

@@ -29,6 +29,7 @@ export interface ProblemBook {
   list(): readonly Problem[];
 }
 
+/** No problems yet. */
 export function createProblemBook(): ProblemBook {
   const byFinder = new Map<string, readonly Problem[]>();
   let listed: readonly Problem[] | null = [];

@@ -11,6 +11,7 @@ import type {
 } from '../../model/rows.ts';
 import { sameData } from './equality.ts';
 
+/** Rows with a change in the making: `begin`, any number of sets, `commit`. */
 export interface RowStore {
   /** Starts a change; what an earlier one staged but never committed is forgotten. `afresh`: all rows that are not set again go. */
   begin(afresh: boolean): void;

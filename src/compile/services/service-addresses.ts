@@ -8,6 +8,7 @@ import { unroutableReason } from './address-checks.ts';
 import type { Exposure } from './expose.ts';
 import type { Finding } from './problems.ts';
 
+/** An address that a Service asks for. */
 export interface ServiceAddress {
   readonly address: Address;
   readonly kind: ServiceAddressRow['kind'];

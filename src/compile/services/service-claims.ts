@@ -6,10 +6,13 @@ import { type Address, familyOf } from '../../model/address.ts';
 import { compareText, type ObjectName } from '../../model/names.ts';
 import type { Problem } from '../../model/objects.ts';
 import type { ServiceAddressRow, ServiceRows } from '../../model/rows.ts';
-import type { PortDraft, ServiceDraft, WantedFrontend } from './draft.ts';
+import type { PortDraft, ServiceDraft } from './draft.ts';
+import type { WantedFrontend } from './frontends.ts';
+import type { HealthCheck } from './health-checks.ts';
 import { createOwnerIndex } from './owner-index.ts';
 import { problemOf } from './problems.ts';
 
+/** The drafts of all Services, and the decisions between them. */
 export interface ServiceClaims {
   /**
    * Puts a draft in place of the Service's last one (null: it has none now). Returns the addresses that may have another
@@ -28,12 +31,13 @@ export interface ServiceClaims {
     shadows: ReadonlyMap<string, ObjectName>,
   ): { readonly rows: readonly ServiceRows[]; readonly problems: readonly Problem[] };
   addressRow(address: Address): ServiceAddressRow | null;
-  healthChecks(): readonly NonNullable<ServiceDraft['healthCheck']>[];
+  healthChecks(): readonly HealthCheck[];
 }
 
+/** No Service yet. */
 export function createServiceClaims(): ServiceClaims {
   const drafts = new Map<ObjectName, ServiceDraft>();
-  const checks = new Map<ObjectName, NonNullable<ServiceDraft['healthCheck']>>();
+  const checks = new Map<ObjectName, HealthCheck>();
   const frontends = createOwnerIndex();
   const addresses = createOwnerIndex();
   const endpoints = createOwnerIndex();
@@ -70,16 +74,7 @@ export function createServiceClaims(): ServiceClaims {
     settle(name, shadows) {
       const draft = drafts.get(name);
       if (draft === undefined) return { rows: [], problems: [] };
-      const problems: Problem[] = [...draft.problems];
-      const keep = (wanted: WantedFrontend): boolean => {
-        const winner = oldest(frontends.owners(wanted.key));
-        const pod = wanted.row.kind === 'nodePort' ? shadows.get(wanted.key) : undefined;
-        if (winner !== undefined && winner.name !== name) problems.push(lost(draft, wanted, winner.name));
-        else if (pod !== undefined) problems.push(shadowed(draft, wanted, pod));
-        else return true;
-        return false;
-      };
-      return { rows: draft.ports.flatMap((port) => withFrontends(port, keep)), problems };
+      return settleDraft(draft, shadows, (wanted) => oldest(frontends.owners(wanted.key)));
     },
     addressRow(address) {
       const owners = addresses.owners(address);
@@ -92,6 +87,23 @@ export function createServiceClaims(): ServiceClaims {
     },
     healthChecks: () => [...checks.values()].sort((a, b) => compareText(a.service, b.service)),
   };
+}
+
+function settleDraft(
+  draft: ServiceDraft,
+  shadows: ReadonlyMap<string, ObjectName>,
+  winnerOf: (wanted: WantedFrontend) => ServiceDraft | undefined,
+): { readonly rows: readonly ServiceRows[]; readonly problems: readonly Problem[] } {
+  const problems: Problem[] = [...draft.problems];
+  const keep = (wanted: WantedFrontend): boolean => {
+    const winner = winnerOf(wanted);
+    const pod = wanted.row.kind === 'nodePort' ? shadows.get(wanted.key) : undefined;
+    if (winner !== undefined && winner.name !== draft.name) problems.push(lost(draft, wanted, winner.name));
+    else if (pod !== undefined) problems.push(shadowed(draft, wanted, pod));
+    else return true;
+    return false;
+  };
+  return { rows: draft.ports.flatMap((port) => withFrontends(port, keep)), problems };
 }
 
 function compareAge(a: ServiceDraft, b: ServiceDraft): number {

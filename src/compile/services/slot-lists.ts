@@ -12,6 +12,7 @@ export interface Viewpoint {
   readonly zone: string | null;
 }
 
+/** The slot lists of one Service port and family, as rows have them. */
 export interface SlotLists {
   readonly cluster: readonly BackendRow[];
   readonly local: readonly BackendRow[];

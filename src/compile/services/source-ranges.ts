@@ -6,6 +6,7 @@ import type { Finding } from './problems.ts';
 
 const ANNOTATION = 'weir.dev/source-ranges-policy';
 
+/** How a Service's source ranges are meant. */
 export interface SourceGuard {
   readonly policy: 'allow' | 'deny';
   /** Kinds of frontend behind which the ranges are checked; empty when the Service has no ranges. */

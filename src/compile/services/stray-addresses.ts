@@ -4,6 +4,7 @@
  */
 import { type Address, type Prefix, prefixOf, splitPrefix } from '../../model/address.ts';
 
+/** A set of addresses with holders, of which only those outside the known prefixes are listed. */
 export interface StrayAddresses {
   /** Sets the known prefixes; looks at all addresses again if they differ from before. */
   cover(prefixes: readonly Prefix[]): void;
@@ -16,6 +17,7 @@ export interface StrayAddresses {
   takeChanged(): boolean;
 }
 
+/** No address, and no known prefix. */
 export function createStrayAddresses(): StrayAddresses {
   const holders = new Map<Address, number>();
   const strays = new Set<Address>();

@@ -3,6 +3,7 @@ import type { TrafficPolicy } from '../../model/objects.ts';
 import type { FrontendRow, Treatment } from '../../model/rows.ts';
 import type { SlotLists } from './slot-lists.ts';
 
+/** From inside, from outside, and (node ports) for packets to another node. */
 export type Treatments = Pick<FrontendRow, 'inside' | 'outside' | 'elsewhere'>;
 
 /** A cluster IP follows internalTrafficPolicy; the outside meets it only with --allow-external-cluster-ip (E27). */

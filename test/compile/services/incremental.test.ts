@@ -5,21 +5,25 @@ import { compareAddresses, formatEndpoint } from '../../../src/model/address.ts'
 import type { CompileOptions } from '../../../src/model/compile-options.ts';
 import { type NodeName, type ObjectName, objectName, type Port } from '../../../src/model/names.ts';
 import type { WeirObject } from '../../../src/model/objects.ts';
-import type { Rows, RowsChange, ServiceRows } from '../../../src/model/rows.ts';
+import type { Rows, RowsChange, ServiceId, ServiceRows } from '../../../src/model/rows.ts';
 import type { ClusterView, Touched } from '../../../src/model/view.ts';
 import { anyObject } from './random-objects.ts';
 import { compile, viewOf } from './sample-cluster.ts';
 import {
   cidr,
+  containerPort,
   defaultOptions,
   endpoint,
+  HERE,
   ip,
   NOT_READY,
+  node,
   pod,
   service,
   servicePort,
   slice,
   vip,
+  zoneLabel,
 } from './sample-objects.ts';
 
 const key = (object: WeirObject) => `${object.kind} ${object.namespace}/${object.name}`;
@@ -247,6 +251,53 @@ describe('what goes and comes', () => {
     expect([...added.services.keys()]).toEqual(['shop/web:/TCP/IPv6']);
     const removed = step([dual, backends], [single, backends]).change;
     expect([...removed.services]).toEqual([['shop/web:/TCP/IPv6', null]]);
+  });
+
+  it('[A29] the loser of a frontend gets it when the winner is made anew', () => {
+    const { change } = step([old, young], [{ ...old, createdAtMs: 3 }, young]);
+    expect(kinds(rowOf(change, 'a'))).toEqual(['clusterIP']);
+    expect(kinds(rowOf(change, 'b'))).toEqual(['clusterIP', 'loadBalancerIP']);
+  });
+
+  it('[A33] a node port makes way for a host port and comes back when the pod goes', () => {
+    const web = service('web', ['10.96.0.9'], {
+      type: 'NodePort',
+      ports: [servicePort(80, { nodePort: 31000 as Port })],
+    });
+    const rival = pod('rival', ['10.244.0.1'], { ports: [containerPort(8080, 31000)] });
+    const came = step([web], [web, rival]);
+    expect(kinds(rowOf(came.change, 'web'))).toEqual(['clusterIP']);
+    expect(kinds(rowOf(came.change, 'rival'))).toEqual(['hostPort']);
+    const went = step([web, rival], [web]);
+    expect(kinds(rowOf(went.change, 'web'))).toEqual(['clusterIP', 'nodePort']);
+    expect(went.change.services.get('hostport:shop/rival:8080/TCP/IPv4:*:31000' as ServiceId)).toBeNull();
+  });
+
+  it.each([
+    ['load-balancer', old],
+    ['external', service('a', ['10.96.0.1'], { externalIps: [ip('192.0.2.1')] })],
+  ])('[I8] a host port is withdrawn when its host IP becomes a Service’s %s IP', (_, owner) => {
+    const ports = [containerPort(8080, 80, { hostIp: ip('192.0.2.1') })];
+    const exposed = pod('exposed', ['10.244.0.1'], { ports });
+    const id = 'hostport:shop/exposed:8080/TCP/IPv4:192.0.2.1:80' as ServiceId;
+    expect(step([exposed], [exposed, owner]).change.services.get(id)).toBeNull();
+    expect(step([exposed, owner], [exposed]).change.services.get(id)?.owner).toBe('shop/exposed');
+  });
+
+  it('[A52] [E11] other labels of this node choose other endpoints and frontends', () => {
+    const [plain, zoned] = [node(HERE), node(HERE, { labels: zoneLabel('a') })];
+    const web = service('web', ['10.96.0.9'], {
+      externalIps: [ip('198.51.100.1')],
+      annotations: { 'weir.dev/expose': 'all on topology.kubernetes.io/zone=a' },
+    });
+    const hinted = slice('hinted', [
+      endpoint('10.244.1.1', { hintZones: ['a'] }),
+      endpoint('10.244.1.2', { hintZones: ['b'] }),
+    ]);
+    const others = [web, service('hinted', ['10.96.0.8']), hinted];
+    const { change } = step([plain, ...others], [zoned, ...others]);
+    expect(kinds(rowOf(change, 'web'))).toEqual(['clusterIP', 'externalIP']);
+    expect(rowOf(change, 'hinted')?.cluster).toMatchObject([{ address: '10.244.1.1' }]);
   });
 
   it('[A37] [A38] [A60] an endpoint that turns unready leaves both lists', () => {

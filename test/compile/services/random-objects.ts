@@ -50,15 +50,15 @@ const pods = fc
   .record({
     name: fc.constantFrom('p1', 'p2', 'p3'),
     createdAtMs: time,
-    nodeName: fc.constantFrom(null, ...NODES),
-    hostNetwork: fc.boolean(),
-    phase: fc.constantFrom('Running' as const, 'Succeeded' as const),
+    nodeName: fc.constantFrom(HERE, HERE, HERE, null, ...NODES),
+    hostNetwork: fc.constantFrom(false, false, false, true),
+    phase: fc.constantFrom('Running' as const, 'Running' as const, 'Succeeded' as const),
     addresses: fc.tuple(fc.subarray(POD_V4, { maxLength: 1 }), fc.subarray(POD_V6, { maxLength: 1 })),
     ports: fc.array(
       fc.record({
-        port: port(8080, 8081),
-        hostPort: port(80, 30000),
-        hostIp: fc.constantFrom(null, ip('172.31.0.1'), ip('10.96.0.1'), ip('192.0.2.1'), ip('::')),
+        port: port(8080),
+        hostPort: port(80, 30000, 30000),
+        hostIp: fc.constantFrom(null, null, ip('172.31.0.1'), ip('10.96.0.1'), ip('192.0.2.1'), ip('::')),
       }),
       { maxLength: 2 },
     ),
