@@ -27,7 +27,14 @@ function readJson(text: string, file: string): ManifestText {
   try {
     return { objects: expandList(JSON.parse(text)), problems: [] };
   } catch (error) {
-    return { objects: [], problems: [syntaxProblem(file, messageOf(error))] };
+    // JSON.parse seldom knows the line; the YAML reader, held to JSON, does.
+    const located = parseAllDocuments(text, { schema: 'json' }).map((document) =>
+      documentProblem(document, file),
+    );
+    return {
+      objects: [],
+      problems: [located.find((problem) => problem !== undefined) ?? syntaxProblem(file, messageOf(error))],
+    };
   }
 }
 

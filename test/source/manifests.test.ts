@@ -1,0 +1,111 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { readManifests } from '../../src/source/manifests.ts';
+import { serviceManifest, withFolder } from './folder.ts';
+
+describe('readManifests', () => {
+  it('reads files and folders below, several documents, YAML and JSON, hidden files not', () =>
+    withFolder(async (folder) => {
+      await mkdir(join(folder, 'below', '.git'), { recursive: true });
+      await writeFile(
+        join(folder, 'b.yaml'),
+        `# nothing\n---\n${serviceManifest('b', 80)}---\n${serviceManifest('c', 80)}`,
+      );
+      await writeFile(
+        join(folder, 'below', 'd.json'),
+        JSON.stringify({ kind: 'Node', apiVersion: 'v1', metadata: { name: 'n' } }),
+      );
+      await writeFile(join(folder, 'below', '.git', 'e.yaml'), 'kind: [');
+      await writeFile(join(folder, '.hidden.yaml'), 'kind: [');
+      await writeFile(join(folder, 'README.md'), 'kind: [');
+      await writeFile(join(folder, 'single'), serviceManifest('a', 80));
+      const { objects, documents, problems } = await readManifests([
+        join(folder, 'single'),
+        folder,
+        join(folder, 'b.yaml'),
+      ]);
+      expect(problems).toEqual([]);
+      expect(objects.map(({ name }) => name)).toEqual(['a', 'b', 'c', 'n']);
+      expect(documents.map(({ file, raw }) => [file.slice(folder.length + 1), raw.kind])).toEqual([
+        ['single', 'Service'],
+        ['b.yaml', 'Service'],
+        ['b.yaml', 'Service'],
+        [join('below', 'd.json'), 'Node'],
+      ]);
+    }));
+
+  it('takes lists apart, typed ones too, and counts what it skips', () =>
+    withFolder(async (folder) => {
+      const items = (extra: object) => [
+        { ...extra, metadata: { name: 'x' } },
+        { ...extra, metadata: { name: 'y' } },
+      ];
+      const lists = {
+        kind: 'List',
+        apiVersion: 'v1',
+        items: [
+          { kind: 'NodeList', apiVersion: 'v1', items: items({}) },
+          ...items({ kind: 'NetworkPolicy', apiVersion: 'networking.k8s.io/v1' }),
+        ],
+      };
+      await writeFile(join(folder, 'all.json'), JSON.stringify(lists));
+      const { objects, skippedKinds, documents, problems } = await readManifests([folder]);
+      expect(problems).toEqual([]);
+      expect(objects.map(({ kind, name }) => `${kind} ${name}`)).toEqual(['Node x', 'Node y']);
+      expect(skippedKinds).toEqual({ NetworkPolicy: 2 });
+      expect(documents).toHaveLength(4);
+    }));
+
+  it('names file and line of a syntax error and reads everything else', () =>
+    withFolder(async (folder) => {
+      const [bad, json] = [join(folder, 'bad.yaml'), join(folder, 'bad.json')];
+      await writeFile(bad, `${serviceManifest('a', 80)}---\nkind: Service\n  indented: wrong\n`);
+      await writeFile(json, '{"kind":\n  nope}');
+      await writeFile(join(folder, 'good.yaml'), serviceManifest('b', 80));
+      const { objects, problems } = await readManifests([folder]);
+      expect(objects.map(({ name }) => name)).toEqual(['a', 'b']);
+      expect(problems).toMatchObject([
+        { reason: 'SyntaxError', file: json, severity: 'error', message: expect.stringContaining('line 2') },
+        {
+          reason: 'SyntaxError',
+          file: bad,
+          severity: 'error',
+          message: expect.stringMatching(/^line [78], column \d+: /),
+        },
+      ]);
+    }));
+
+  it('is not harmed by a file that expands without end', () =>
+    withFolder(async (folder) => {
+      const levels = ['a: &a [x, x, x, x, x, x, x, x, x, x]'];
+      for (let level = 1; level < 9; level++) {
+        const [name, former] = ['abcdefghi'.charAt(level), 'abcdefghi'.charAt(level - 1)];
+        levels.push(`${name}: &${name} [${Array(9).fill(`*${former}`).join(', ')}]`);
+      }
+      await writeFile(join(folder, 'bomb.yaml'), levels.join('\n'));
+      const { problems } = await readManifests([folder]);
+      expect(problems).toMatchObject([{ reason: 'SyntaxError' }]);
+    }));
+
+  it('[A65] keeps the first of the same object and names both files', () =>
+    withFolder(async (folder) => {
+      const [a, b] = [join(folder, 'a.yaml'), join(folder, 'b.yaml')];
+      await writeFile(a, serviceManifest('web', 80));
+      await writeFile(b, serviceManifest('web', 81));
+      const { objects, problems } = await readManifests([folder]);
+      expect(objects).toMatchObject([{ name: 'web', ports: [{ port: 80 }] }]);
+      expect(problems).toMatchObject([
+        { reason: 'DuplicateObject', file: b, object: { kind: 'Service', name: 'web' } },
+      ]);
+      expect(problems[0]?.message).toContain(a);
+    }));
+
+  it('names a path that does not exist', async () => {
+    const { objects, problems } = await readManifests(['/does/not/exist']);
+    expect(objects).toEqual([]);
+    expect(problems).toMatchObject([
+      { reason: 'Unreadable', object: { kind: 'File', name: '/does/not/exist' } },
+    ]);
+  });
+});
