@@ -27,15 +27,14 @@ export async function takeDown(lab: string, onStep: OnStep): Promise<LabDownResu
   const names = namespacesOf(lab, state);
   const cgroup = labCgroup(lab);
   const existed = existsSync(labDirectory(lab)) || names.length > 0 || existsSync(cgroup);
-  const pids = new Set([...processesInNamespaces(names), ...processesIn(cgroup)]);
-  pids.delete(process.pid);
-  if (existed) onStep(`ending ${pids.size} processes, removing ${names.length} network namespaces`);
-  await endProcesses([...pids]);
+  const pids = processesOf(names, cgroup);
+  if (existed) onStep(`ending ${pids.length} processes, removing ${names.length} network namespaces`);
+  await endProcesses(pids);
   await removeNamespaces(names);
   await removeCgroupSoon(cgroup);
   for (const agent of state?.plan.agents ?? []) removeAgentFiles(agent);
   rmSync(labDirectory(lab), { recursive: true, force: true });
-  return { name: lab, existed, namespaces: names.length, processes: pids.size };
+  return { name: lab, existed, namespaces: names.length, processes: pids.length };
 }
 
 function readableState(lab: string): LabState | undefined {
@@ -63,10 +62,18 @@ function namespacesOf(lab: string, state: LabState | undefined): readonly string
   return existing.filter((name) => pattern.test(name) && !others.has(name));
 }
 
-// A cgroup stays busy for a moment after its last process was seen to end.
+function processesOf(namespaces: readonly string[], cgroup: string): readonly number[] {
+  const pids = new Set([...processesInNamespaces(namespaces), ...processesIn(cgroup)]);
+  pids.delete(process.pid);
+  return [...pids];
+}
+
+// A cgroup stays busy for a moment after its last process was seen to end, and a command that was just being started
+// in it shows up late.
 async function removeCgroupSoon(path: string): Promise<void> {
   for (let attempt = 0; attempt < CGROUP_TRIES; attempt++) {
     if (removeCgroup(path)) return;
+    await endProcesses(processesIn(path).filter((pid) => pid !== process.pid));
     await sleep(CGROUP_WAIT_MS);
   }
   throw new LabError('failed', `${path} cannot be removed: processes are still in it`);

@@ -1,6 +1,6 @@
 /** The nodes and pods of a lab, with the names, hardware addresses and next hops that plans are made of. */
 import { type Address, type Family, familyOf, type Prefix, prefixContains } from '../model/address.ts';
-import { compareText, type NodeName, objectName } from '../model/names.ts';
+import { compareText, type NodeName } from '../model/names.ts';
 import type { PodObject, WeirObject } from '../model/objects.ts';
 import { nodeAddresses, probeTargets } from '../model/probe-targets.ts';
 import {
@@ -57,7 +57,6 @@ export function membersOf(lab: string, objects: readonly WeirObject[]): Members 
   const taken = new Set<string>();
   const owners = addressOwners(targets.podsInOrder);
   const pods = targets.podsInOrder.map((pod) => labPod(lab, pod, owners, taken));
-  for (const object of objects) if (object.kind === 'Pod') notes.push(...podNotes(object, targets.nodes));
   const usedAddresses = new Map<Address, string>();
   const nodes = [...targets.nodes.values()]
     .sort((a, b) => compareText(a.name, b.name))
@@ -133,14 +132,6 @@ function addressOwners(pods: readonly PodObject[]): ReadonlyMap<Address, PodObje
     }
   }
   return owners;
-}
-
-function podNotes(pod: PodObject, nodes: ReadonlyMap<string, unknown>): readonly string[] {
-  const name = objectName(pod.namespace, pod.name);
-  if (pod.phase === 'Succeeded' || pod.phase === 'Failed') return [];
-  if (pod.nodeName === null) return [`Pod ${name} is on no node: it is not started`];
-  if (nodes.has(pod.nodeName)) return [];
-  return [`Pod ${name}: spec.nodeName: there is no Node ${pod.nodeName}: the pod is not started`];
 }
 
 function freeAddresses(
