@@ -160,9 +160,9 @@ function mayBind(cluster: Cluster, node: NodeName, hostIp: Address): boolean {
     cluster.pods.some(({ addresses }) => addresses.includes(hostIp)) ||
     cluster.services.some(
       ({ clusterIps, externalIps, loadBalancerIngress }) =>
-        (clusterIps !== 'headless' && clusterIps.includes(hostIp)) ||
-        externalIps.includes(hostIp) ||
-        has(loadBalancerIngress, hostIp),
+        clusterIps !== 'headless' &&
+        clusterIps.length > 0 &&
+        (clusterIps.includes(hostIp) || externalIps.includes(hostIp) || has(loadBalancerIngress, hostIp)),
     )
   );
 }

@@ -24,3 +24,11 @@ export function mostly<T>(usual: T, ...others: readonly T[]): fc.Arbitrary<T> {
     { weight: 1, arbitrary: fc.constantFrom(...others) },
   );
 }
+
+/** The usual value nearly always: for what takes a whole Service out of the question. */
+export function rarely<T>(usual: T, ...others: readonly T[]): fc.Arbitrary<T> {
+  return fc.oneof(
+    { weight: 8, arbitrary: fc.constant(usual) },
+    { weight: 1, arbitrary: fc.constantFrom(...others) },
+  );
+}

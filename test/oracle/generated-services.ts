@@ -8,13 +8,12 @@ import type {
   ServiceObject,
   SliceEndpoint,
 } from '../../src/model/objects.ts';
-import { mostly, oncePerKey, prefixes } from './generated-choices.ts';
+import { mostly, oncePerKey, prefixes, rarely } from './generated-choices.ts';
 import {
   clusterIp,
   either,
   endpointOf,
   nodeAddress,
-  nodeExternalAddress,
   nodeName,
   podAddress,
   publicAddress,
@@ -36,14 +35,14 @@ export function serviceSeeds(): fc.Arbitrary<(index: number) => ServiceObject> {
   const policy = fc.constantFrom('Cluster' as const, 'Local' as const);
   const vip = fc.record({
     family: fc.constantFrom(...FAMILIES),
-    address: fc.nat(2),
-    ipMode: mostly<'VIP' | 'Proxy'>('VIP', 'Proxy'),
+    address: fc.nat(3),
+    ipMode: rarely<'VIP' | 'Proxy'>('VIP', 'Proxy'),
     isStolen: mostly(false, true),
   });
   return fc
     .record({
       type: fc.constantFrom('ClusterIP' as const, 'NodePort' as const, 'LoadBalancer' as const),
-      oddity: mostly<'none' | 'headless' | 'ExternalName' | 'otherProxy'>(
+      oddity: rarely<'none' | 'headless' | 'ExternalName' | 'otherProxy'>(
         'none',
         'headless',
         'ExternalName',
@@ -62,7 +61,7 @@ export function serviceSeeds(): fc.Arbitrary<(index: number) => ServiceObject> {
       externalIps: fc.array(vip, { maxLength: 1, size: 'max' }),
       ranges: mostly<readonly Prefix[]>([], prefixes('192.0.2.40/32', 'fd44::/16'), prefixes('192.0.2.0/24')),
       rangesPolicy: fc.constantFrom(null, null, 'allow', 'deny', 'deny,all-types'),
-      expose: mostly<string | null>(
+      expose: rarely<string | null>(
         null,
         'LoadBalancer',
         'ClusterIP,NodePort',
@@ -127,11 +126,11 @@ function serviceFromSeed(seed: ServiceSeed, index: number): ServiceObject {
   });
 }
 
-/** A public address; or one that is somebody else's: a node's, a pod's or a Service's (I2). */
+/** A public address; or one that no Service may have: a node's, a pod's or a link's own (I2). */
 function virtualAddress({ family, address, isStolen }: AddressSeed): Address {
   if (!isStolen) return publicAddress(family, address);
-  const stolen = [nodeAddress(family, 0), podAddress(family, 0, 0), clusterIp(family, 0)];
-  return stolen[address] ?? nodeExternalAddress(family, 0);
+  const stolen = [nodeAddress(family, 0), podAddress(family, 0, 0), either(family, '127.0.0.9', 'fe80::9')];
+  return stolen[address] ?? clusterIp(family, 0);
 }
 
 function servicePorts(): fc.Arbitrary<ServiceObject['ports']> {
@@ -159,17 +158,18 @@ export function sliceLists(
 ): fc.Arbitrary<readonly EndpointSliceObject[]> {
   const slice = fc.constantFrom(...FAMILIES).chain((family) =>
     fc.record({
-      addressType: mostly<Family | 'FQDN'>(family, family, family, 'FQDN'),
-      names: mostly<readonly string[]>(['http', 'other'], ['http'], ['wrong']),
+      addressType: rarely<Family | 'FQDN'>(family, 'FQDN'),
+      names: rarely<readonly string[]>(['http', 'other'], ['http'], ['wrong']),
       port: fc.constantFrom(8080, 8081),
+      isDraining: rarely(false, true),
       endpoints: fc.array(endpoints(family, pods, nodes), { minLength: 1, maxLength: 4, size: 'max' }),
     }),
   );
   return fc.array(slice, { maxLength: 3, size: 'max' }).map((seeds) =>
-    seeds.map(({ addressType, names, port, endpoints: listed }, index) =>
+    seeds.map(({ addressType, names, port, isDraining, endpoints: listed }, index) =>
       sliceOf(service, index, {
         addressType,
-        endpoints: listed,
+        endpoints: isDraining ? listed.map((each) => ({ ...each, ...DRAINING })) : listed,
         ports: names.map((name) => ({
           name,
           protocol: service.ports.find((each) => each.name === name)?.protocol ?? 'TCP',
@@ -194,6 +194,7 @@ function endpoints(family: Family, pods: readonly PodObject[], nodes: number): f
   ];
   const place = fc.oneof(
     ...ofPods.map((each) => fc.constant(each)),
+    ...ofPods.map(({ address }) => fc.constant({ address, nodeName: null })),
     fc.constantFrom(...strangers).map((address) => ({ address, nodeName: null })),
     fc.record({
       address: fc.constant(strangerAddress(family, 1)),

@@ -1,10 +1,10 @@
 /** Random completed clusters, options and questions: small, full of coincidences, shrinkable. */
 import fc from 'fast-check';
-import { FAMILIES, type Family, familyOf, type Prefix } from '../../src/model/address.ts';
+import { type Address, FAMILIES, type Family, familyOf, type Prefix } from '../../src/model/address.ts';
 import type { CompileOptions } from '../../src/model/compile-options.ts';
 import { type NodeName, type Port, PROTOCOLS } from '../../src/model/names.ts';
 import type { NodeObject, WeirObject } from '../../src/model/objects.ts';
-import { mostly, oncePerKey, prefixes } from './generated-choices.ts';
+import { mostly, oncePerKey, prefixes, rarely } from './generated-choices.ts';
 import {
   clusterIp,
   either,
@@ -55,26 +55,23 @@ export const compileOptions: fc.Arbitrary<CompileOptions> = fc.record({
   nonMasqueradeCidrs: mostly<readonly Prefix[]>([], prefixes('192.0.2.40/31')),
   allowExternalClusterIp: mostly(false, true),
   externalIpCidrs: mostly<readonly Prefix[]>([], prefixes('203.0.113.128/31', '2001:db8:7::/64')),
-  serviceProxyName: mostly<string | null>(null, 'other'),
+  serviceProxyName: rarely<string | null>(null, 'other'),
   sourceRangesAllTypes: mostly(false, true),
 });
 
 /** Questions about these objects: mostly at addresses and ports that something serves, sometimes beside them. */
 export function questions(objects: readonly WeirObject[]): fc.Arbitrary<Question> {
   const nodes = objects.filter((object) => object.kind === 'Node');
-  const targets = targetsOf(objects);
   const asked = FAMILIES.flatMap((family) =>
     nodes.map(({ name }) => {
       const node = name as NodeName;
-      const reachable = targets.filter(({ destination }) => familyOf(destination) === family);
-      const beside = besideTargets(objects, family);
-      const target =
-        reachable.length === 0
-          ? beside
-          : fc.oneof(
-              { weight: 4, arbitrary: fc.constantFrom(...reachable) },
-              { weight: 1, arbitrary: beside },
-            );
+      const target = fc.oneof(
+        ...reachableTargets(objects, family).map((each) => ({
+          weight: 4,
+          arbitrary: fc.constantFrom(...each),
+        })),
+        { weight: 1, arbitrary: besideTargets(objects, family) },
+      );
       const source = sources(objects, node, family);
       return fc
         .record({ source, target })
@@ -84,13 +81,27 @@ export function questions(objects: readonly WeirObject[]): fc.Arbitrary<Question
   return fc.oneof(...asked);
 }
 
+/** Targets at nodes and at virtual addresses: there are many more of the first, and both matter alike. */
+function reachableTargets(objects: readonly WeirObject[], family: Family): readonly (readonly Target[])[] {
+  const nodes = new Set(nodeAddressesOf(objects));
+  const targets = targetsOf(objects).filter(({ destination }) => familyOf(destination) === family);
+  return [
+    targets.filter(({ destination }) => nodes.has(destination)),
+    targets.filter(({ destination }) => !nodes.has(destination)),
+  ].filter((each) => each.length > 0);
+}
+
+function nodeAddressesOf(objects: readonly WeirObject[]): readonly Address[] {
+  return objects
+    .filter((object) => object.kind === 'Node')
+    .flatMap(({ addresses }) => addresses.map(({ address }) => address));
+}
+
 type Target = Pick<Question, 'destination' | 'port' | 'protocol'>;
 
 /** Every address, port and protocol at which an object may be served on some node. */
 function targetsOf(objects: readonly WeirObject[]): readonly Target[] {
-  const nodeAddresses = objects
-    .filter((object) => object.kind === 'Node')
-    .flatMap(({ addresses }) => addresses.map(({ address }) => address));
+  const nodeAddresses = nodeAddressesOf(objects);
   return objects.flatMap((object): readonly Target[] => {
     if (object.kind === 'Pod') {
       return object.ports.flatMap(({ hostPort, protocol }) =>

@@ -18,7 +18,8 @@ export function masqueradedPlaces(
 function isMasqueraded(cluster: Cluster, question: Question, options: CompileOptions, place: Place): boolean {
   const { source, node } = question;
   if (source.address === place.address) return true;
-  if (isOnNode(cluster, place, node)) return false;
+  // Only the slice says where an endpoint is; one that does not say counts as elsewhere, as for policy Local.
+  if (place.nodeName === node) return false;
   if (source.origin === 'outside') return true;
   if (source.origin === 'node') {
     return !cluster.nodes.some(
@@ -26,17 +27,6 @@ function isMasqueraded(cluster: Cluster, question: Question, options: CompileOpt
     );
   }
   return options.masqueradePods && !staysInside(cluster, options, place.address);
-}
-
-/** The endpoint is of this node: its replies pass here whatever address they go to. */
-function isOnNode(cluster: Cluster, place: Place, node: string): boolean {
-  return (
-    place.nodeName === node ||
-    cluster.pods.some((pod) => pod.nodeName === node && pod.addresses.includes(place.address)) ||
-    cluster.nodes.some(
-      (each) => each.name === node && each.addresses.some(({ address }) => address === place.address),
-    )
-  );
 }
 
 function staysInside(cluster: Cluster, options: CompileOptions, address: Address): boolean {

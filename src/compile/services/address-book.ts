@@ -10,9 +10,9 @@ export interface AddressBook {
   readonly pods: OwnerIndex;
   /** Cluster IPs of every Service, whoever proxies it. */
   readonly clusterIps: OwnerIndex;
-  /** Load-balancer IPs (ipMode VIP) of every Service that this proxy serves. */
+  /** Load-balancer IPs of every Service, whoever serves them: another proxy, or (ipMode Proxy) the load balancer itself. */
   readonly loadBalancerIps: OwnerIndex;
-  /** External IPs likewise. */
+  /** External IPs of every Service that can have frontends, whoever proxies it. */
   readonly externalIps: OwnerIndex;
 }
 
@@ -52,6 +52,16 @@ export function clusterIpsOf(service: ServiceObject | undefined): readonly Addre
 export function loadBalancerIpsOf(service: ServiceObject | undefined): readonly Address[] {
   if (service?.type !== 'LoadBalancer') return [];
   return service.loadBalancerIngress.filter(({ ipMode }) => ipMode === 'VIP').map(({ address }) => address);
+}
+
+/** Load-balancer IPs that nobody else may serve, whether or not nodes do: traffic to them is meant for this Service. */
+export function heldLoadBalancerIps(service: ServiceObject | undefined): readonly Address[] {
+  return service?.type === 'LoadBalancer' ? service.loadBalancerIngress.map(({ address }) => address) : [];
+}
+
+/** External IPs of a Service that has frontends at all; those of headless ones and ExternalNames mean nothing. */
+export function heldExternalIps(service: ServiceObject | undefined): readonly Address[] {
+  return service === undefined || clusterIpsOf(service).length === 0 ? [] : service.externalIps;
 }
 
 /** Whose address it is already (`the address of Node a`), null when it is no node's, pod's or Service's cluster IP. */

@@ -7,14 +7,14 @@ import {
   type AddressBook,
   clusterIpsOf,
   createAddressBook,
-  loadBalancerIpsOf,
+  heldExternalIps,
+  heldLoadBalancerIps,
   nodeAddresses,
   podAddresses,
 } from './address-book.ts';
 import { sameData } from './equality.ts';
 import type { PodStrays } from './node-rows.ts';
 import { createPodStrays } from './pod-strays.ts';
-import { isServed } from './served.ts';
 
 /** Addresses whose holders changed. */
 export interface ChangedAddresses {
@@ -72,7 +72,7 @@ export function createClusterTracking(options: CompileOptions): ClusterTracking 
     services(view, names, changed) {
       for (const name of names) {
         const [before, after] = replaceSeen(services, name, view.services.get(name));
-        trackService(book, options, name, before, after, changed);
+        trackService(book, name, before, after, changed);
       }
     },
     strays: () => strays.lists(),
@@ -82,18 +82,15 @@ export function createClusterTracking(options: CompileOptions): ClusterTracking 
 
 function trackService(
   book: AddressBook,
-  { serviceProxyName }: CompileOptions,
   name: ObjectName,
   before: ServiceObject | undefined,
   after: ServiceObject | undefined,
   changed: ChangedAddresses,
 ): void {
   addAll(changed.clusterIps, book.clusterIps.replace(name, clusterIpsOf(before), clusterIpsOf(after)));
-  const old = isServed(before, serviceProxyName) ? before : undefined;
-  const next = isServed(after, serviceProxyName) ? after : undefined;
-  const loadBalancerIps = [loadBalancerIpsOf(old), loadBalancerIpsOf(next)] as const;
+  const loadBalancerIps = [heldLoadBalancerIps(before), heldLoadBalancerIps(after)] as const;
   addAll(changed.held, book.loadBalancerIps.replace(name, ...loadBalancerIps));
-  addAll(changed.held, book.externalIps.replace(name, old?.externalIps ?? [], next?.externalIps ?? []));
+  addAll(changed.held, book.externalIps.replace(name, heldExternalIps(before), heldExternalIps(after)));
 }
 
 function replaceSeen<Name, Seen>(
