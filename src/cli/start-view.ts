@@ -1,4 +1,5 @@
 /** Shows the live table: redrawn in place on a terminal, printed once per round elsewhere. */
+import { relative } from 'node:path';
 import { table } from './output.ts';
 import type { StartRow } from './start-table.ts';
 
@@ -27,7 +28,11 @@ export function sceneLines(scene: StartScene, most = Number.POSITIVE_INFINITY): 
   const footer = [
     '',
     `round ${scene.round}: ${right} of ${scene.rows.length} lines as the rows say; ${verdict}`,
-    ...(scene.isLive ? [`edit and save ${scene.folder} to see it change; Ctrl-C takes everything down`] : []),
+    ...(scene.isLive
+      ? [
+          `edit and save ${relative(process.cwd(), scene.folder) || '.'} to see it change; Ctrl-C takes everything down`,
+        ]
+      : []),
     ...scene.notes,
   ];
   const room = Math.max(1, most - footer.length - 2);
@@ -58,17 +63,19 @@ export function createScreen(terminal: Terminal): { draw(scene: StartScene): voi
   };
 }
 
-const HEADER = ['service', 'by', 'from', 'ip', 'answered by', 'client seen', 'ms', 'right'];
+const HEADER = ['right', 'service', 'by', 'from', 'ip', 'ms', 'answered by', 'client seen', ''];
 
+/** What is cut off first on a narrow terminal stands last. */
 function cells(row: StartRow): readonly string[] {
   return [
+    row.wrong.length === 0 ? 'yes' : 'NO',
     row.service,
     row.by,
     row.from,
     row.families,
+    row.msMedian === null ? '' : row.msMedian.toFixed(1),
     row.answers.join(', '),
     row.clientSeen.join(' '),
-    row.msMedian === null ? '' : row.msMedian.toFixed(1),
-    row.wrong.length === 0 ? 'yes' : `NO: ${row.wrong.join('; ')}`,
+    row.wrong.join('; '),
   ];
 }

@@ -1,0 +1,110 @@
+import { describe, expect, it } from 'vitest';
+import { readConfiguration } from '../../src/agent/configuration.ts';
+import { type AgentStatus, countRows } from '../../src/agent/status.ts';
+import { table } from '../../src/cli/output.ts';
+import { servicesTable } from '../../src/cli/services-table.ts';
+import { statusText } from '../../src/cli/status-text.ts';
+import type { Address } from '../../src/model/address.ts';
+import type { Port } from '../../src/model/names.ts';
+import { backend, frontend, rowsOf, serviceRows } from '../agent/rows-samples.ts';
+
+const WEB = serviceRows('shop/web', {
+  frontends: [
+    frontend(),
+    frontend({ kind: 'nodePort', address: null, port: 30080 as Port, outside: 'drop' }),
+  ],
+  cluster: [backend('10.244.1.2'), backend('10.244.2.2')],
+  local: [backend('10.244.1.2')],
+  excluded: [{ endpoint: '10.244.2.3:8080', list: 'both', why: 'not-ready' }],
+});
+
+const STATUS: AgentStatus = {
+  version: '0.1.0',
+  instance: 'weir',
+  node: 'n1',
+  pid: 7,
+  startedAt: '2026-11-21T14:00:00.000Z',
+  options: readConfiguration({ flags: { source: '.' }, environment: {}, file: null }).compile,
+  healthy: false,
+  unhealthyBecause: 'changes wait for 61 s',
+  backends: { services: { backend: 'nft', why: 'auto' }, policy: { backend: 'none', why: 'not yet' } },
+  features: { found: ['nftables'], missing: [{ feature: 'socket load-balancing', why: 'no bpf' }] },
+  source: {
+    origin: '/manifests',
+    synced: true,
+    lastEventAtMs: null,
+    retries: 0,
+    reason: null,
+    skippedKinds: { NetworkPolicy: 2 },
+  },
+  counts: countRows(rowsOf(WEB)),
+  dataplane: { backend: 'nft', skeleton: 1, sets: [{ name: 'slots', elements: 4 }], chains: 9, repairs: 1 },
+  sync: {
+    state: 'failing',
+    lastSuccessAt: '2026-11-21T14:00:01.000Z',
+    lastDurationMs: 2.25,
+    lastReport: null,
+    pendingForMs: 61_000,
+    syncs: 3,
+    failures: 4,
+    consecutiveFailures: 4,
+    lastError: 'not applied: shop/web: ENOSPC',
+  },
+  problems: [
+    {
+      severity: 'warning',
+      object: { kind: 'Service', namespace: 'shop', name: 'web' },
+      field: 'spec.ports[0].name',
+      reason: 'PortNameMismatch',
+      message: 'no slice has port http',
+      remedy: 'use the same name',
+      file: null,
+    },
+  ],
+  repairs: 1,
+  conntrackDeleted: 5,
+};
+
+describe('tables', () => {
+  it('align their columns and leave no spaces at the end of a line', () => {
+    expect(
+      table(
+        ['a', 'b'],
+        [
+          ['long', 'x'],
+          ['s', ''],
+        ],
+      ),
+    ).toBe('A     B\nlong  x\ns');
+  });
+
+  it('show where a Service is reached, who serves it here and elsewhere, and who does not and why', () => {
+    const [, line = ''] = servicesTable([WEB]).split('\n');
+    expect(line).toMatch(/^shop\/web:http +TCP +10\.96\.0\.1:80 nodePort=\*:30080\(drop\) /);
+    expect(line).toMatch(/10\.244\.1\.2:8080\* 10\.244\.2\.2:8080 +10\.244\.2\.3:8080 not-ready$/);
+    const six = serviceRows('shop/six', {
+      frontends: [frontend({ address: 'fd96::1' as Address })],
+      cluster: [],
+    });
+    expect(servicesTable([six])).toMatch(/\[fd96::1\]:80 +none: refused/);
+    expect(servicesTable([])).toBe('no Services');
+  });
+
+  it('tell the whole status with every reason, the last error and the problems', () => {
+    const text = statusText(STATUS, Date.parse('2026-11-21T14:01:02.000Z'));
+    for (const part of [
+      'instance weir, node n1, pid 7',
+      'not healthy: changes wait for 61 s',
+      'nft (auto)',
+      'socket load-balancing (no bpf)',
+      '/manifests, synced; not used: 2 NetworkPolicy',
+      'failing, last 61.0 s ago in 2.3 ms, waiting for 61.0 s, 3 syncs, 4 failures',
+      'last error: not applied: shop/web: ENOSPC',
+      '1 Services, 2 frontends, 3 slots, 2 backends',
+      '4 elements, 9 chains',
+      'warning: Service shop/web spec.ports[0].name: no slice has port http; use the same name',
+    ]) {
+      expect(text).toContain(part);
+    }
+  });
+});
