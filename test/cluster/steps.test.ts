@@ -1,0 +1,116 @@
+import { describe, expect, it } from 'vitest';
+import { createControlPlane } from '../../src/cluster/control-plane.ts';
+import { DEFAULT_CLUSTER_OPTIONS } from '../../src/cluster/options.ts';
+import type { ObjectChange, ObjectKind, WeirObject } from '../../src/model/objects.ts';
+import { follow, ordered } from './clusters.ts';
+import { completedOf, manifest, node, objectsOf, pod, service } from './completion.ts';
+
+const set = (object: WeirObject): ObjectChange => ({ type: 'set', object });
+const ZONED = (name: string, zone: string) => node(name, `topology.kubernetes.io/zone: ${zone}`);
+const WEB = service('web', 'selector: {app: web}, ports: [{port: 80}]');
+
+/** A control plane whose completed objects can be looked at after each step. */
+function stepper() {
+  const plane = createControlPlane(DEFAULT_CLUSTER_OPTIONS);
+  const objects = new Map<string, WeirObject>();
+  const apply = (changes: readonly ObjectChange[]) => {
+    const step = plane.apply(changes);
+    return {
+      step,
+      done: completedOf({
+        objects: ordered(follow(objects, step.changes).values()),
+        problems: step.problems,
+      }),
+    };
+  };
+  return {
+    set: (yaml: string) => apply(objectsOf(yaml).map(set)),
+    remove: (kind: ObjectKind, name: string) =>
+      apply([{ type: 'delete', kind, namespace: kind === 'Node' ? '' : 'default', name }]),
+  };
+}
+
+describe('one step of the control plane', () => {
+  it('tells of a pod only the slices of the Services that select it', () => {
+    const cluster = stepper();
+    const others = Array.from({ length: 20 }, (_, index) =>
+      service(`s${index}`, `selector: {app: a${index}}, ports: [{port: 80}]`),
+    );
+    cluster.set(node('a') + WEB + others.join('') + pod('p', ''));
+    const { step } = cluster.set(pod('q', ''));
+    expect(step.changes.map((change) => (change.type === 'set' ? change.object.name : ''))).toEqual([
+      'q',
+      'web-ipv4-0',
+    ]);
+    const relabelled = cluster.set(pod('q', '', '', 'labels: {app: a7}'));
+    expect(
+      relabelled.step.changes.map((change) => (change.type === 'set' ? change.object.name : '')),
+    ).toEqual(['q', 's7-ipv4-0', 'web-ipv4-0']);
+  });
+
+  it('[A53] renews the hints of topology-mode Services when a node changes its zone or comes without one', () => {
+    const cluster = stepper();
+    const auto = WEB.replace(
+      'name: web',
+      'name: web, annotations: {service.kubernetes.io/topology-mode: Auto}',
+    );
+    const hints = ({ done }: ReturnType<typeof cluster.set>) =>
+      done.slices('web').flatMap(({ endpoints }) => endpoints.map(({ hintZones }) => hintZones.join()));
+    const first = cluster.set(
+      ZONED('a', 'z1') + ZONED('b', 'z2') + auto + pod('p', 'nodeName: a') + pod('q', 'nodeName: b'),
+    );
+    expect(hints(first)).toEqual(['z1', 'z2']);
+    expect(hints(cluster.set(ZONED('b', 'z3')))).toEqual(['z1', 'z3']);
+    expect(hints(cluster.set(node('c')))).toEqual(['', '']);
+    expect(hints(cluster.remove('Node', 'c'))).toEqual(['z1', 'z3']);
+  });
+
+  it('gives endpoints the new zone of their node', () => {
+    const cluster = stepper();
+    cluster.set(ZONED('a', 'z1') + WEB + pod('p', 'nodeName: a'));
+    const { done } = cluster.set(ZONED('a', 'z9'));
+    expect(done.slices('web')[0]?.endpoints[0]?.zone).toBe('z9');
+  });
+
+  it('makes room for a slice made by hand, and takes its name back', () => {
+    const cluster = stepper();
+    cluster.set(node('a') + WEB + pod('p', ''));
+    const slice = manifest('EndpointSlice', 'name: web-ipv4-0', '', 'addressType: IPv4');
+    const names = (done: ReturnType<typeof cluster.set>['done']) =>
+      done.objects.flatMap(({ kind, name, labels }) =>
+        kind === 'EndpointSlice'
+          ? `${name} ${'kubernetes.io/service-name' in labels ? 'made' : 'by hand'}`
+          : [],
+      );
+    expect(names(cluster.set(slice).done)).toEqual(['web-ipv4-0 by hand', 'web-ipv4-1 made']);
+    expect(names(cluster.remove('EndpointSlice', 'web-ipv4-0').done)).toEqual(['web-ipv4-0 made']);
+  });
+
+  it('keeps a slice made by hand whose name was in use when the Service loses its pods in the same step', () => {
+    const cluster = stepper();
+    cluster.set(node('a') + WEB + pod('p', ''));
+    const slice = manifest('EndpointSlice', 'name: web-ipv4-0', '', 'addressType: IPv4');
+    const { done } = cluster.set(slice + pod('p', '', '', 'labels: {app: none}'));
+    expect(done.objects.filter(({ kind }) => kind === 'EndpointSlice').map(({ name }) => name)).toEqual([
+      'web-ipv4-0',
+    ]);
+  });
+
+  it('[A65] brings the younger Service into effect when the elder gives up its cluster IP', () => {
+    const cluster = stepper();
+    const claim = 'ports: [{port: 80}], clusterIP: 10.96.0.7';
+    const first = cluster.set(service('a', claim) + service('b', claim));
+    expect(first.done.service('b')).toBeUndefined();
+    const { done } = cluster.remove('Service', 'a');
+    expect(done.service('b')?.clusterIps).toEqual(['10.96.0.7']);
+    expect(done.problems).toEqual([]);
+  });
+
+  it('removes what it made with the Service, and the namespace that nothing uses any more', () => {
+    const cluster = stepper();
+    cluster.set(node('a') + WEB + pod('p', ''));
+    cluster.remove('Service', 'web');
+    const { done } = cluster.remove('Pod', 'p');
+    expect(done.objects.map(({ kind, name }) => `${kind} ${name}`)).toEqual(['Node a']);
+  });
+});
