@@ -21,7 +21,7 @@ function succeeds(title, command, args, env = {}) {
   const { status } = step(title, () =>
     spawnSync(command, args, {
       cwd: ROOT,
-      env: { ...process.env, CI: 'true', ...env },
+      env: { ...process.env, CI: 'true', NO_COLOR: '1', ...env },
       stdio: ['ignore', 'inherit', 'inherit'],
     }),
   );

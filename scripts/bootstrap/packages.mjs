@@ -93,7 +93,9 @@ function aptInstall(names, manual) {
       remedy: `check the network and /etc/apt/sources.list, or ${manual}`,
       env,
     });
-    install(`check the network and the lists in /etc/apt (apt-get-update.log is beside that log), or ${manual}`);
+    install(
+      `check the network and the lists in /etc/apt (apt-get-update.log is beside that log), or ${manual}`,
+    );
   }
 }
 
