@@ -7,10 +7,10 @@ export function unroutableReason(address: Address): string | null {
 }
 
 function unroutableIPv4(address: Address): string | null {
-  const [first = 0, second = 0] = address.split('.', 2).map(Number);
+  const first = Number.parseInt(address, 10);
   if (first === 0) return 'an unspecified address';
   if (first === 127) return 'a loopback address';
-  if (first === 169 && second === 254) return 'a link-local address';
+  if (address.startsWith('169.254.')) return 'a link-local address';
   if (first >= 224 && first <= 239) return 'a multicast address';
   if (address === '255.255.255.255') return 'the broadcast address';
   return null;

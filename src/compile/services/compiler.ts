@@ -106,16 +106,18 @@ function createState(options: CompileOptions, store: RowStore): CompilerState {
   };
 }
 
-function everythingIn(view: ClusterView): Touched {
-  return {
-    services: new Set(view.services.keys()),
-    pods: new Set(view.pods.keys()),
-    nodes: new Set(view.nodes.keys()),
-    namespaces: new Set(),
-  };
+// Names to look at; a list is enough, and cheaper than the sets of a batch where it holds every pod.
+interface Work {
+  readonly services: Iterable<ObjectName>;
+  readonly pods: Iterable<ObjectName>;
+  readonly nodes: Iterable<NodeName>;
 }
 
-function compileTouched(state: CompilerState, view: ClusterView, touched: Touched): void {
+function everythingIn({ services, pods, nodes }: ClusterView): Work {
+  return { services: [...services.keys()], pods: [...pods.keys()], nodes: [...nodes.keys()] };
+}
+
+function compileTouched(state: CompilerState, view: ClusterView, touched: Work): void {
   const { tracking, services } = state;
   const changed: ChangedAddresses = { held: new Set(), clusterIps: new Set() };
   const nodes = tracking.nodes(view, touched.nodes, changed);

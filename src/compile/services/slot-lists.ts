@@ -97,12 +97,16 @@ function sortEndpoints(endpoints: readonly MergedEndpoint[]): readonly MergedEnd
   if (endpoints.length < 2) return endpoints;
   return endpoints
     .map((endpoint) => ({ endpoint, key: sortKey(endpoint.address) }))
-    .sort((a, b) => compareText(a.key, b.key) || a.endpoint.port - b.endpoint.port)
+    .sort((a, b) => compareKeys(a.key, b.key) || a.endpoint.port - b.endpoint.port)
     .map(({ endpoint }) => endpoint);
 }
 
-// Text that sorts like the bytes; computed once for each endpoint rather than at each comparison.
-function sortKey(address: Address): string {
+// Sorts like the bytes, within a family; computed once for each endpoint rather than at each comparison.
+function sortKey(address: Address): number | string {
   if (familyOf(address) === 'IPv6') return Buffer.from(addressBytes(address)).toString('latin1');
-  return String.fromCharCode(...address.split('.').map(Number));
+  return address.split('.').reduce((key, octet) => key * 256 + Number(octet), 0);
+}
+
+function compareKeys(a: number | string, b: number | string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
 }
