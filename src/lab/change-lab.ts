@@ -18,7 +18,7 @@ import {
 } from './network.ts';
 import { changeOf, type LabPlan, type PlanChange, type ProcessPlan } from './plan.ts';
 import { serve, startPodProcess } from './pod-process.ts';
-import { endProcesses, processesInNamespaces } from './processes.ts';
+import { endProcesses, isRunning, processesInNamespaces } from './processes.ts';
 import { type LabState, writeObjects, writeState } from './state.ts';
 import { planLab } from './topology.ts';
 
@@ -48,7 +48,7 @@ export async function changeLab(
     writeState(state);
     throw error;
   });
-  const agentPids = startAgents(state, change, () => writeObjects(state.name, resolved), onStep);
+  const agentPids = startAgents(state, plan, () => writeObjects(state.name, resolved), onStep);
   const next: LabState = { ...state, ...made, agentPids, plan: joined(plan, change), documents: resolved };
   writeState(next);
   const started = performance.now();
@@ -68,13 +68,14 @@ async function make(
   plan: LabPlan,
   change: PlanChange,
   onStep: OnStep,
-): Promise<Pick<LabState, 'processes' | 'notes'>> {
+): Promise<Pick<LabState, 'processes' | 'agentPids' | 'notes'>> {
   await makeWay(state, change);
   const { namespaces, links, processes, settings } = change;
   if (namespaces.come.length > 0) onStep(`making ${namespaces.come.length} network namespaces`);
   addCgroups(change.cgroups.come);
   await addNamespaces(namespaces.come);
   await prepareNamespaces(namespaces.come, underlayNamespace(state.name));
+  const agentPids = startAgents(state, change, onStep);
   if (processes.come.length > 0) onStep(`starting ${processes.come.length} pods, nodes and clients`);
   const sysctls = new Map(plan.namespaces.map(({ name, sysctls: lines }) => [name, lines]));
   const pids: Record<string, number> = { ...state.processes };
@@ -85,7 +86,7 @@ async function make(
   await addLinks(links.come);
   await addSettings(settings);
   const notes = await serveAll([...processes.come, ...change.serving]);
-  return { processes: pids, notes: [...keptNotes(state, change), ...notes] };
+  return { processes: pids, agentPids, notes: [...keptNotes(state, change), ...notes] };
 }
 
 /** Removes what stands in the way of its successor of the same name. */
@@ -116,16 +117,17 @@ async function serveAll(processes: readonly ProcessPlan[]): Promise<readonly str
   return notes.sort();
 }
 
+/** Starts the agents that do not run: new ones, and those that crashed or were killed, as a kubelet would. */
 function startAgents(
   state: LabState,
-  change: PlanChange,
+  plan: LabPlan,
   showObjects: () => void,
   onStep: OnStep,
 ): LabState['agentPids'] {
   showObjects();
-  const { come } = change.agents;
-  if (come.length > 0) onStep(`starting ${come.length} agents`);
-  const started = come.map((agent) => [agent.node, startAgent(state.name, agent, state.agentArguments)]);
+  const missing = plan.agents.filter(({ node }) => !isRunning(state.agentPids[node] ?? 0));
+  if (missing.length > 0) onStep(`starting ${missing.length} agents`);
+  const started = missing.map((agent) => [agent.node, startAgent(state.name, agent, state.agentArguments)]);
   return { ...state.agentPids, ...Object.fromEntries(started) };
 }
 
