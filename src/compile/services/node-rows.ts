@@ -23,7 +23,7 @@ export interface PodStrays {
   readonly cluster: readonly Address[];
 }
 
-/** The rows of `options.node`; where that Node does not exist, what depends on it is empty. */
+/** The rows of the node that `options` name; where that Node does not exist, what depends on it is empty. */
 export function nodeRowsOf(
   nodes: ReadonlyMap<NodeName, NodeObject>,
   strays: PodStrays,
