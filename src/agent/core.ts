@@ -8,7 +8,7 @@ import { createInstallation, type Installation, type InstallReport } from './ins
 import type { ListeningSocket } from './listening-sockets.ts';
 import { createNodePortIndex } from './node-ports.ts';
 import type { Compiled, Pipeline } from './pipeline.ts';
-import { createProblemLog, problemLine } from './problem-log.ts';
+import { createProblemLog, type ProblemLog, problemLine } from './problem-log.ts';
 import { createServiceHealthServers, type ServiceHealthServers } from './service-health.ts';
 import { createSyncLoop, type SyncAttempt, type SyncLoop } from './sync-loop.ts';
 import { createSyncRecord, errorLine, type SyncRecord } from './sync-record.ts';
@@ -48,10 +48,7 @@ export function createCore(options: CoreOptions): Core {
     onProblems: () => tellProblems(),
   });
   const problems = () => [...pipeline.problems(), ...nodePorts.problems(), ...serviceHealth.problems()];
-  const problemLog = createProblemLog({
-    report: (problem) => log.warn({ reason: problem.reason }, problemLine(problem)),
-    resolved: (problem) => log.info({ reason: problem.reason }, `resolved: ${problemLine(problem)}`),
-  });
+  const problemLog = logProblems(log);
   const tellProblems = () => problemLog.update(problems());
   const installation = createInstallation({
     pipeline,
@@ -98,6 +95,14 @@ export function createCore(options: CoreOptions): Core {
       await installation.close();
     },
   };
+}
+
+/** The seam for Kubernetes Events: without an API server, problems go to the log. */
+function logProblems(log: Logger): ProblemLog {
+  return createProblemLog({
+    report: (problem) => log.warn({ reason: problem.reason }, problemLine(problem)),
+    resolved: (problem) => log.info({ reason: problem.reason }, `resolved: ${problemLine(problem)}`),
+  });
 }
 
 /** Node ports and who else listens on them, looked at when node ports changed or everything is read back. */

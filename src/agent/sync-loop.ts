@@ -3,7 +3,7 @@
  * and everything is read back now and then. What a sync does is a parameter.
  */
 import type { Clock } from './clock.ts';
-import { createPace } from './pace.ts';
+import { createPace, type Pace } from './pace.ts';
 
 export interface SyncAttempt {
   /** Read everything back from the kernel and restore what differs. */
@@ -53,98 +53,126 @@ export function backoffMs(consecutiveFailures: number): number {
   return Math.min(LAST_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** (consecutiveFailures - 1));
 }
 
+interface Loop {
+  readonly options: SyncLoopOptions;
+  readonly pace: Pace;
+  pendingSinceMs: number | null;
+  attemptSinceMs: number | null;
+  repairDue: boolean;
+  failures: number;
+  running: Promise<void> | null;
+  stopped: boolean;
+  waiters: Waiter[];
+  cancelTimer: () => void;
+  /** null until the first attempt: before it there is nothing to read back. */
+  cancelPeriodic: (() => void) | null;
+}
+
 /** Makes a loop that stands still until the first request or flush. */
 export function createSyncLoop(options: SyncLoopOptions): SyncLoop {
-  const { clock, syncPeriodMs } = options;
-  const pace = createPace(options.minSyncPeriodMs);
-  let pendingSinceMs: number | null = null;
-  let attemptSinceMs: number | null = null;
-  let repairDue = false;
-  let failures = 0;
-  let running: Promise<void> | null = null;
-  let stopped = false;
-  let waiters: Waiter[] = [];
-  let cancelTimer = (): void => {};
-  let cancelPeriodic: (() => void) | null = null;
-
-  const schedule = (delayMs: number): void => {
-    cancelTimer();
-    if (!stopped) cancelTimer = clock.schedule(delayMs, start);
+  const { clock } = options;
+  const loop: Loop = {
+    options,
+    pace: createPace(options.minSyncPeriodMs),
+    pendingSinceMs: null,
+    attemptSinceMs: null,
+    repairDue: false,
+    failures: 0,
+    running: null,
+    stopped: false,
+    waiters: [],
+    cancelTimer: () => {},
+    cancelPeriodic: null,
   };
-  const wake = (delayMs?: number): void => {
-    if (running !== null || stopped) return;
-    const paced = pace.waitMs(clock.monotonicMs());
-    schedule(delayMs ?? (failures > 0 ? Math.max(paced, backoffMs(failures)) : paced));
-  };
-  const start = (): void => {
-    if (running !== null || stopped) return;
-    cancelTimer();
-    running = runAttempt().finally(() => {
-      running = null;
-      if (waiters.length > 0) wake(0);
-      else if (pendingSinceMs !== null) wake();
-    });
-  };
-  const runAttempt = async (): Promise<void> => {
-    const since = pendingSinceMs;
-    const attempt = { repair: repairDue };
-    const served = waiters;
-    [pendingSinceMs, attemptSinceMs, repairDue, waiters] = [null, since ?? clock.monotonicMs(), false, []];
-    pace.spend(clock.monotonicMs());
-    try {
-      await options.attempt(attempt);
-      failures = 0;
-      for (const waiter of served) waiter.resolve();
-    } catch (error) {
-      failures += 1;
-      pendingSinceMs = attemptSinceMs;
-      repairDue ||= attempt.repair;
-      for (const waiter of served) waiter.reject(error);
-    }
-    attemptSinceMs = null;
-    cancelPeriodic ??= schedulePeriodic();
-  };
-  const schedulePeriodic = (): (() => void) =>
-    clock.schedule(syncPeriodMs, () => {
-      repairDue = true;
-      wake(0);
-      if (!stopped) cancelPeriodic = schedulePeriodic();
-    });
-  const markPending = (): void => {
-    pendingSinceMs ??= clock.monotonicMs();
-  };
-
   return {
     request() {
-      const first = pendingSinceMs === null;
-      markPending();
+      const isFirst = loop.pendingSinceMs === null;
+      loop.pendingSinceMs ??= clock.monotonicMs();
       // A timer that already runs must not be pushed back by every further change.
-      if (first) wake();
+      if (isFirst) wake(loop, pacedDelay(loop));
     },
     requestRepair() {
-      repairDue = true;
-      markPending();
-      if (failures === 0) wake(Math.min(MOST_REPAIR_DELAY_MS, pace.waitMs(clock.monotonicMs())));
+      loop.repairDue = true;
+      loop.pendingSinceMs ??= clock.monotonicMs();
+      const paced = loop.pace.waitMs(clock.monotonicMs());
+      if (loop.failures === 0) wake(loop, Math.min(MOST_REPAIR_DELAY_MS, paced));
     },
     flush() {
-      if (stopped) return Promise.reject(new Error('the agent is stopping'));
+      if (loop.stopped) return Promise.reject(stopping());
       return new Promise((resolve, reject) => {
-        waiters.push({ resolve, reject });
-        wake(0);
+        loop.waiters.push({ resolve, reject });
+        wake(loop, 0);
       });
     },
     state: () => ({
-      pendingSinceMs: attemptSinceMs ?? pendingSinceMs,
-      consecutiveFailures: failures,
-      running: running !== null,
+      pendingSinceMs: loop.attemptSinceMs ?? loop.pendingSinceMs,
+      consecutiveFailures: loop.failures,
+      running: loop.running !== null,
     }),
-    async stop() {
-      stopped = true;
-      cancelTimer();
-      cancelPeriodic?.();
-      for (const waiter of waiters) waiter.reject(new Error('the agent is stopping'));
-      waiters = [];
-      await running;
-    },
+    stop: () => stop(loop),
   };
+}
+
+async function stop(loop: Loop): Promise<void> {
+  loop.stopped = true;
+  loop.cancelTimer();
+  loop.cancelPeriodic?.();
+  for (const waiter of loop.waiters) waiter.reject(stopping());
+  loop.waiters = [];
+  await loop.running;
+}
+
+function pacedDelay({ pace, failures, options }: Loop): number {
+  const paced = pace.waitMs(options.clock.monotonicMs());
+  return failures > 0 ? Math.max(paced, backoffMs(failures)) : paced;
+}
+
+function wake(loop: Loop, delayMs: number): void {
+  if (loop.running !== null || loop.stopped) return;
+  loop.cancelTimer();
+  loop.cancelTimer = loop.options.clock.schedule(delayMs, () => begin(loop));
+}
+
+function begin(loop: Loop): void {
+  if (loop.running !== null || loop.stopped) return;
+  loop.cancelTimer();
+  loop.running = attemptOnce(loop).finally(() => {
+    loop.running = null;
+    if (loop.waiters.length > 0) wake(loop, 0);
+    else if (loop.pendingSinceMs !== null) wake(loop, pacedDelay(loop));
+  });
+}
+
+async function attemptOnce(loop: Loop): Promise<void> {
+  const now = loop.options.clock.monotonicMs();
+  const attempt = { repair: loop.repairDue };
+  const served = loop.waiters;
+  loop.attemptSinceMs = loop.pendingSinceMs ?? now;
+  [loop.pendingSinceMs, loop.repairDue, loop.waiters] = [null, false, []];
+  loop.pace.spend(now);
+  try {
+    await loop.options.attempt(attempt);
+    loop.failures = 0;
+    for (const waiter of served) waiter.resolve();
+  } catch (error) {
+    loop.failures += 1;
+    loop.pendingSinceMs = loop.attemptSinceMs;
+    loop.repairDue ||= attempt.repair;
+    for (const waiter of served) waiter.reject(error);
+  }
+  loop.attemptSinceMs = null;
+  loop.cancelPeriodic ??= schedulePeriodic(loop);
+}
+
+function schedulePeriodic(loop: Loop): () => void {
+  const { clock, syncPeriodMs } = loop.options;
+  return clock.schedule(syncPeriodMs, () => {
+    loop.repairDue = true;
+    wake(loop, 0);
+    if (!loop.stopped) loop.cancelPeriodic = schedulePeriodic(loop);
+  });
+}
+
+function stopping(): Error {
+  return new Error('the agent is stopping');
 }
