@@ -43,12 +43,22 @@ export async function changeLab(
   const change = changeOf(state.plan, plan);
   // Known before it is made: whoever takes a half-made lab down finds everything.
   writeState({ ...state, plan: joined(plan, change) });
-  const made = await make(state, plan, change, onStep).catch(async (error: unknown) => {
-    await undo(change);
-    writeState(state);
-    throw error;
-  });
-  const agentPids = startAgents(state, plan, () => writeObjects(state.name, resolved), onStep);
+  // Agents take a second to start: those of a new lab do so while pods are made. Others must not see objects before
+  // what these need is there.
+  const isNew = Object.keys(state.agentPids).length === 0;
+  let agentPids = state.agentPids;
+  const startMissing = () => {
+    writeObjects(state.name, resolved);
+    agentPids = startAgents(state, plan, onStep);
+  };
+  const made = await make(state, plan, change, isNew ? startMissing : () => undefined, onStep).catch(
+    async (error: unknown) => {
+      await undo(change);
+      writeState(state);
+      throw error;
+    },
+  );
+  if (!isNew) startMissing();
   const next: LabState = { ...state, ...made, agentPids, plan: joined(plan, change), documents: resolved };
   writeState(next);
   const started = performance.now();
@@ -67,15 +77,16 @@ async function make(
   state: LabState,
   plan: LabPlan,
   change: PlanChange,
+  onNamespaces: () => void,
   onStep: OnStep,
-): Promise<Pick<LabState, 'processes' | 'agentPids' | 'notes'>> {
+): Promise<Pick<LabState, 'processes' | 'notes'>> {
   await makeWay(state, change);
   const { namespaces, links, processes, settings } = change;
   if (namespaces.come.length > 0) onStep(`making ${namespaces.come.length} network namespaces`);
   addCgroups(change.cgroups.come);
   await addNamespaces(namespaces.come);
   await prepareNamespaces(namespaces.come, underlayNamespace(state.name));
-  const agentPids = startAgents(state, change, onStep);
+  onNamespaces();
   if (processes.come.length > 0) onStep(`starting ${processes.come.length} pods, nodes and clients`);
   const sysctls = new Map(plan.namespaces.map(({ name, sysctls: lines }) => [name, lines]));
   const pids: Record<string, number> = { ...state.processes };
@@ -86,7 +97,7 @@ async function make(
   await addLinks(links.come);
   await addSettings(settings);
   const notes = await serveAll([...processes.come, ...change.serving]);
-  return { processes: pids, agentPids, notes: [...keptNotes(state, change), ...notes] };
+  return { processes: pids, notes: [...keptNotes(state, change), ...notes] };
 }
 
 /** Removes what stands in the way of its successor of the same name. */
@@ -118,13 +129,7 @@ async function serveAll(processes: readonly ProcessPlan[]): Promise<readonly str
 }
 
 /** Starts the agents that do not run: new ones, and those that crashed or were killed, as a kubelet would. */
-function startAgents(
-  state: LabState,
-  plan: LabPlan,
-  showObjects: () => void,
-  onStep: OnStep,
-): LabState['agentPids'] {
-  showObjects();
+function startAgents(state: LabState, plan: LabPlan, onStep: OnStep): LabState['agentPids'] {
   const missing = plan.agents.filter(({ node }) => !isRunning(state.agentPids[node] ?? 0));
   if (missing.length > 0) onStep(`starting ${missing.length} agents`);
   const started = missing.map((agent) => [agent.node, startAgent(state.name, agent, state.agentArguments)]);
