@@ -2,7 +2,7 @@
  * The agent's own API, HTTP over a unix socket that only root can open: what `weir status`, `weir plan` and the lab ask.
  * The socket is also what keeps a second agent of the same instance away.
  */
-import { chmodSync, mkdirSync, rmSync } from 'node:fs';
+import { chmodSync, mkdirSync, rmdirSync, rmSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { dirname } from 'node:path';
 import { askAgent, ControlError } from './control-client.ts';
@@ -33,7 +33,21 @@ export async function openControlSocket(path: string, agent: ControlledAgent): P
   rmSync(path, { force: true });
   const server = createServer((request, response) => void answer(request, response, agent));
   await listenPrivately(server, path);
-  return { close: () => closeServer(server) };
+  return {
+    async close() {
+      await closeServer(server);
+      removeIfEmpty(dirname(path));
+      removeIfEmpty(dirname(dirname(path)));
+    },
+  };
+}
+
+function removeIfEmpty(directory: string): void {
+  try {
+    rmdirSync(directory);
+  } catch {
+    // Others use it, or it is a mount: then it stays.
+  }
 }
 
 async function refuseSecond(path: string): Promise<void> {

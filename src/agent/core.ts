@@ -58,12 +58,16 @@ export function createCore(options: CoreOptions): Core {
       serviceHealth.update(compiled.healthChecks);
     },
     onForeignChange() {
-      log.warn('another process changed our table: repairing');
+      // One line per repair: who fights over the table must not flood the log as well.
+      if (!repairing) log.warn('another process changed our table: repairing');
+      repairing = true;
       loop.requestRepair();
     },
   });
+  let repairing = false;
   const attempt = async (what: SyncAttempt): Promise<void> => {
     const started = clock.monotonicMs();
+    repairing = false;
     try {
       const report = await installation.install(what);
       const durationMs = clock.monotonicMs() - started;

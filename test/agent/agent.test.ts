@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
@@ -26,7 +26,7 @@ beforeEach(() => {
 afterEach(async () => {
   for (const agent of running) await agent.stop();
   running = [];
-  rmSync(directory, { recursive: true });
+  rmSync(directory, { recursive: true, force: true });
 });
 
 function manualSource() {
@@ -82,7 +82,7 @@ async function start(refuse?: (call: Call) => Error | null, overrides: Partial<A
     openDataplane: async () => recorded.dataplane,
     clock: systemClock,
     log: pino({ level: 'silent' }),
-    socketPath: join(directory, 'run', 'agent.sock'),
+    socketPath: socketPath(),
     ...overrides,
   });
   running.push(agent);
@@ -153,6 +153,8 @@ describe('control socket', () => {
     await agent.stop();
     running = [];
     await expect(ask('GET', '/status')).rejects.toMatchObject({ code: 'not-running' });
+    expect(existsSync(join(directory, 'run'))).toBe(false);
+    mkdirSync(join(directory, 'run'), { recursive: true });
     writeFileSync(socketPath(), '');
     await start();
     expect(await ask('GET', '/status')).toMatchObject({ node: 'n1' });
