@@ -17,12 +17,11 @@ export function decideEcho(
 ): EchoDecision {
   const row = tables.addresses.get(packet.destination) ?? null;
   const inside = packet.sourceIsThisNode || prefixSetHas(tables.inside, packet.source);
-  if (row === null) {
-    const verdict = prefixSetHas(tables.serviceCidrs, packet.destination) ? 'dropped' : 'untouched';
-    return { verdict, row };
-  }
-  if (row.kind === 'clusterIP' && !inside && tables.rows.node.externalClusterIp === 'drop') {
-    return { verdict: 'dropped', row };
-  }
-  return { verdict: row.pingable ? 'answered' : 'unreachable', row };
+  const hidden = row?.kind === 'clusterIP' && !inside && tables.rows.node.externalClusterIp === 'drop';
+  if (hidden) return { verdict: 'dropped', row };
+  if (row?.pingable) return { verdict: 'answered', row };
+  // Only cluster IPs belong to Services alone: behind another address without endpoints somebody else may answer.
+  if (row?.kind === 'clusterIP') return { verdict: 'unreachable', row };
+  const isReserved = prefixSetHas(tables.serviceCidrs, packet.destination);
+  return { verdict: isReserved ? 'dropped' : 'untouched', row: null };
 }

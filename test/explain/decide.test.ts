@@ -121,7 +121,14 @@ describe('masquerading', () => {
 
 it('[A68] echo requests are answered while something is behind the address', () => {
   const tables = lookupTables(
-    rows([], { addresses: [clusterIpRow(VIP), clusterIpRow('10.96.0.8', false)] }),
+    rows([], {
+      addresses: [
+        clusterIpRow(VIP),
+        clusterIpRow('10.96.0.8', false),
+        { ...clusterIpRow('203.0.113.130'), kind: 'loadBalancerIP' },
+        { ...clusterIpRow('203.0.113.131', false), kind: 'loadBalancerIP' },
+      ],
+    }),
     OWN,
   );
   const ping = (source: string, destination: string) =>
@@ -133,6 +140,8 @@ it('[A68] echo requests are answered while something is behind the address', () 
   expect(ping(POD, VIP)).toBe('answered');
   expect(ping(POD, '10.96.0.8')).toBe('unreachable');
   expect(ping(STRANGER, VIP)).toBe('dropped');
+  expect(ping(STRANGER, '203.0.113.130')).toBe('answered');
+  expect(ping(POD, '203.0.113.131')).toBe('untouched');
   expect(ping(POD, '10.96.9.9')).toBe('dropped');
   expect(ping(POD, '192.0.2.1')).toBe('untouched');
 });
