@@ -15,29 +15,33 @@ export interface ClaimCatalog {
   isKept(key: ObjectKey): boolean;
 }
 
+interface Place {
+  readonly file: string;
+  readonly object: WeirObject | null;
+}
+
 /**
  * Of several valid claims of an object the first by path counts. Where every claim is refused, the last good state
  * stays; where there is none, the object is gone.
  */
 export function createClaimCatalog(): ClaimCatalog {
-  const claims = new Map<ObjectKey, Map<string, readonly (WeirObject | null)[]>>();
-  const keysOf = new Map<string, ReadonlySet<ObjectKey>>();
+  const claims = new Map<ObjectKey, readonly Place[]>();
+  const keysOf = new Map<string, readonly ObjectKey[]>();
   const current = new Map<ObjectKey, WeirObject>();
   const repeated = new Map<ObjectKey, readonly Problem[]>();
   const touched = new Set<ObjectKey>();
 
   function settleKey(key: ObjectKey): ObjectChange | undefined {
-    const places = [...(claims.get(key) ?? [])].sort(([a], [b]) => compareText(a, b));
-    const valid = places.flatMap(([file, objects]) =>
-      objects.flatMap((object) => (object === null ? [] : [{ file, object }])),
-    );
+    const places = claims.get(key) ?? [];
+    const valid = places.flatMap(({ file, object }) => (object === null ? [] : [{ file, object }]));
+    // Within a file the order is that of its documents: sorting is stable.
+    if (valid.length > 1) valid.sort((a, b) => compareText(a.file, b.file));
     const [first, ...others] = valid;
     if (first === undefined || others.length === 0) repeated.delete(key);
-    else
-      repeated.set(
-        key,
-        others.map(({ object, file }) => repeatedObjectProblem(object, first.file, file)),
-      );
+    else {
+      const problems = others.map(({ object, file }) => repeatedObjectProblem(object, first.file, file));
+      repeated.set(key, problems);
+    }
     const before = current.get(key);
     if (first !== undefined) {
       // A file with many objects is read again for one of them: the others did not change.
@@ -52,26 +56,22 @@ export function createClaimCatalog(): ClaimCatalog {
 
   return {
     replace(file, next) {
-      const byKey = Map.groupBy(next, ({ key }) => key);
       for (const key of keysOf.get(file) ?? []) {
-        const places = claims.get(key);
-        places?.delete(file);
-        if (places?.size === 0) claims.delete(key);
+        const rest = (claims.get(key) ?? []).filter((place) => place.file !== file);
+        if (rest.length === 0) claims.delete(key);
+        else claims.set(key, rest);
+        touched.add(key);
+      }
+      for (const { key, object } of next) {
+        claims.set(key, [...(claims.get(key) ?? []), { file, object }]);
         touched.add(key);
       }
       if (next.length === 0) keysOf.delete(file);
-      else keysOf.set(file, new Set(byKey.keys()));
-      for (const [key, ofKey] of byKey) {
-        const places = claims.get(key) ?? new Map<string, readonly (WeirObject | null)[]>();
-        claims.set(
-          key,
-          places.set(
-            file,
-            ofKey.map(({ object }) => object),
-          ),
+      else
+        keysOf.set(
+          file,
+          next.map(({ key }) => key),
         );
-        touched.add(key);
-      }
     },
     settle() {
       const changes = [...touched].flatMap((key) => settleKey(key) ?? []);
@@ -80,8 +80,7 @@ export function createClaimCatalog(): ClaimCatalog {
       return changes.sort((a, b) => Number(a.type === 'set') - Number(b.type === 'set'));
     },
     repeats: () => [...repeated.values()].flat(),
-    isKept: (key) =>
-      current.has(key) && [...(claims.get(key)?.values() ?? [])].flat().every((object) => object === null),
+    isKept: (key) => current.has(key) && (claims.get(key) ?? []).every(({ object }) => object === null),
   };
 }
 

@@ -17,8 +17,10 @@ export interface Finding {
 }
 
 export interface Field {
-  /** Path below the object, e.g. `spec.ports[0].port`; `''` for the object itself. */
-  readonly path: string;
+  /** null for the object itself. */
+  readonly parent: Field | null;
+  /** Name or index below the parent. The path is put together only when there is something to say about it. */
+  readonly step: string | number;
   /** undefined where absent; JSON null counts as absent, as in the API server. */
   readonly value: unknown;
   /** Shared by all fields of the object; refuse and warn add to it. */
@@ -26,15 +28,22 @@ export interface Field {
 }
 
 export function rootField(value: unknown, findings: Finding[]): Field {
-  return { path: '', value: value ?? undefined, findings };
+  return { parent: null, step: '', value: value ?? undefined, findings };
+}
+
+/** Path below the object, e.g. `spec.ports[0].port`; `''` for the object itself. */
+export function pathOf({ parent, step }: Field): string {
+  if (parent === null) return String(step);
+  const above = pathOf(parent);
+  if (typeof step === 'number') return `${above}[${step}]`;
+  return above === '' ? step : `${above}.${step}`;
 }
 
 /** The field `name` below `parent`; refuses the parent when it is something other than an object. */
 export function childField(parent: Field, name: string): Field {
-  const path = parent.path === '' ? name : `${parent.path}.${name}`;
   const record = readRecord(parent);
   const value = record !== undefined && Object.hasOwn(record, name) ? record[name] : undefined;
-  return { path, value: value ?? undefined, findings: parent.findings };
+  return { parent, step: name, value: value ?? undefined, findings: parent.findings };
 }
 
 /** The field at the end of `names`, each below the one before. */
@@ -48,14 +57,15 @@ export function isPresent(field: Field): boolean {
 
 /** Records that the object can't be taken as it is. The same field is refused once: the first finding says most. */
 export function refuse(field: Field, reason: string, message: string, remedy: string): undefined {
-  const known = field.findings.some((found) => found.severity === 'error' && found.field === field.path);
-  if (!known) field.findings.push({ severity: 'error', field: field.path, reason, message, remedy });
+  const path = pathOf(field);
+  const known = field.findings.some((found) => found.severity === 'error' && found.field === path);
+  if (!known) field.findings.push({ severity: 'error', field: path, reason, message, remedy });
   return undefined;
 }
 
 /** Records that the object is taken, but that this field probably does not do what was meant. */
 export function warn(field: Field, reason: string, message: string, remedy: string): void {
-  field.findings.push({ severity: 'warning', field: field.path, reason, message, remedy });
+  field.findings.push({ severity: 'warning', field: pathOf(field), reason, message, remedy });
 }
 
 /** The value for messages: short JSON. */
@@ -81,7 +91,8 @@ export function readItems(field: Field): readonly Field[] {
     return [];
   }
   return field.value.map((value: unknown, index) => ({
-    path: `${field.path}[${index}]`,
+    parent: field,
+    step: index,
     value: value ?? undefined,
     findings: field.findings,
   }));

@@ -15,7 +15,6 @@ import {
   readPrefix,
   readText,
   refuse,
-  rootField,
   warn,
 } from './field.ts';
 import { readLabels, readMeta } from './meta.ts';
@@ -122,10 +121,8 @@ function readSourceRanges(root: Field, field: Field, annotated: string | undefin
   if (items.length > 0 || annotated === undefined || annotated.trim() === '') {
     return items.flatMap((item) => readPrefix(item) ?? []);
   }
-  const path = `metadata.annotations.${SOURCE_RANGES_ANNOTATION}`;
-  return annotated
-    .split(',')
-    .flatMap((text) => readPrefix({ ...rootField(text, root.findings), path }) ?? []);
+  const annotation = fieldAt(root, 'metadata', 'annotations', SOURCE_RANGES_ANNOTATION);
+  return annotated.split(',').flatMap((value) => readPrefix({ ...annotation, value }) ?? []);
 }
 
 function readAffinity(spec: Field): number | null {

@@ -11,7 +11,8 @@ import { unreadable } from './manifests.ts';
 const SETTLED_AFTER_MS = 50;
 /** An editor empties a file before it writes: only one that stays empty this long is meant to be. */
 const EMPTY_AFTER_MS = 200;
-const READS_AT_ONCE = 64;
+/** More would hold many texts in memory at once without being faster. */
+const READS_AT_ONCE = 8;
 
 export interface WatchedFile {
   readonly signature: Signature;
