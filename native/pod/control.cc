@@ -214,7 +214,9 @@ void Control::flush(int fd, Connection& connection) {
   const ssize_t sent = send(fd, connection.output.data(), connection.output.size(), MSG_NOSIGNAL);
   if (sent > 0) connection.output.erase(0, static_cast<size_t>(sent));
   if (sent < 0 && errno != EAGAIN) connection.over = true;
-  const uint32_t more = connection.output.empty() ? 0 : uint32_t{EPOLLOUT};
+  if (connection.waiting == !connection.output.empty()) return;
+  connection.waiting = !connection.output.empty();
+  const uint32_t more = connection.waiting ? uint32_t{EPOLLOUT} : 0;
   loop_.watch(fd, EPOLLIN | more, [this, fd](uint32_t events) { on_ready(fd, events); });
 }
 

@@ -40,6 +40,8 @@ class Control {
     std::deque<ProbeSpec> specs;
     std::unique_ptr<ProbeRun> run;
     bool over = false;
+    // The socket took less than there was to say: the loop tells when it takes more.
+    bool waiting = false;
   };
 
   void accept_all();

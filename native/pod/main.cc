@@ -101,19 +101,20 @@ int block_signals() {
   return signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-// The parent prints the child's process id and goes; true in the child.
-bool go_to_background() {
+// Returns in the child only: the parent prints the child's process id and is gone, without running destructors, since
+// what they would take down is the child's.
+void go_to_background() {
   const pid_t child = fork();
   if (child < 0) throw_errno("fork");
   if (child > 0) {
     std::printf("%d\n", child);
-    return false;
+    std::fflush(stdout);
+    _exit(0);
   }
   setsid();
-  if (chdir("/") != 0) return true;
   const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+  if (null < 0 || chdir("/") != 0) throw_errno("cannot go to the background");
   for (const int fd : {0, 1, 2}) dup2(null, fd);
-  return true;
 }
 
 void run(const Options& options) {
@@ -121,18 +122,13 @@ void run(const Options& options) {
   if (!options.cgroup.empty()) write_file(options.cgroup + "/cgroup.procs", "0");
   for (const auto& setting : options.sysctls) set_sysctl(setting);
   raise_descriptor_limit();
-  // Listening comes before the fork, so that whoever reads the process id can connect; the epoll instance and all
-  // descriptors are the child's from then on.
+  // Listening comes before the fork, so that whoever reads the process id can connect.
   weir::Loop loop;
-  auto control = std::make_unique<weir::Control>(loop, options.control);
-  if (!go_to_background()) {
-    control.release();  // The child's: the parent must not remove its socket.
-    return;
-  }
+  weir::Control control(loop, options.control);
+  go_to_background();
   const int signals = block_signals();
   loop.watch(signals, EPOLLIN, [&loop](uint32_t) { loop.stop(); });
   loop.run();
-  control.reset();
 }
 
 }  // namespace

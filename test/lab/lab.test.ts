@@ -183,6 +183,37 @@ describe('a running lab', () => {
     );
   });
 
+  it('answers a datagram from the address that was dialled', async () => {
+    for (const to of ['203.0.113.10', '2001:db8:ffff::10', '172.31.0.254']) {
+      const [line] = await probe({ to, protocol: 'udp', port: 53 });
+      expect(line).toMatchObject({ verdict: 'allowed', answeredBy: 'external' });
+    }
+  });
+
+  it('keeps a connection open and answers each further line', () => {
+    const client = `
+      const socket = require('net').connect(80, '10.250.0.7');
+      let text = '';
+      socket.on('data', (data) => {
+        const before = text.split('\\n').length;
+        text += data;
+        if (before === 1) socket.write('one more\\nand another\\n');
+        if (text.split('\\n').length === 4) { console.log(text); socket.end(); }
+      });`;
+    const lines = inNamespace('p-shop-web', [process.execPath, '-e', client]).trim().split('\n');
+    expect(lines).toHaveLength(3);
+    for (const line of lines) {
+      expect(JSON.parse(line)).toEqual({
+        pod: 'stock',
+        namespace: 'shop',
+        node: 'south',
+        port: 80,
+        protocol: 'TCP',
+        client: expect.stringMatching(/^10\.244\./),
+      });
+    }
+  });
+
   it('runs commands in the namespace and the cgroup of a pod', async () => {
     const file = `${folder.path}/seen`;
     const script = `{ cat /proc/self/cgroup; ip -4 -o address show dev eth0; } > ${file}; exit 7`;
