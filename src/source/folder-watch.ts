@@ -18,6 +18,8 @@ export function createFolderWatch(
   fail: (directory: string, cause: Error) => void,
 ): FolderWatch {
   const watchers = new Map<string, { readonly inode: number; readonly watcher: FSWatcher }>();
+  /** Folders that could not be watched: tried again at each scan, told once. */
+  const unwatched = new Set<string>();
 
   function noticeEntry(directory: string, name: string | null): void {
     if (name === null) notice(null);
@@ -31,12 +33,18 @@ export function createFolderWatch(
       const watcher = watch(directory, { persistent: false }, (_event, name) => noticeEntry(directory, name));
       watcher.on('error', (cause) => {
         drop(directory);
-        fail(directory, cause);
+        tell(directory, cause);
       });
       watchers.set(directory, { inode, watcher });
+      unwatched.delete(directory);
     } catch (error) {
-      fail(directory, error instanceof Error ? error : new Error(String(error)));
+      tell(directory, error instanceof Error ? error : new Error(String(error)));
     }
+  }
+
+  function tell(directory: string, cause: Error): void {
+    if (!unwatched.has(directory)) fail(directory, cause);
+    unwatched.add(directory);
   }
 
   function drop(directory: string): void {
