@@ -94,7 +94,8 @@ function assemble(options: AgentOptions) {
     ...options,
     minSyncPeriodMs: configuration.minSyncPeriodMs,
     syncPeriodMs,
-    healthy: () => verdict().ready,
+    // A node's deletion is told by /healthz; connections to its endpoints are still served.
+    healthy: () => verdict().live,
     listeningSockets: () => readListeningSockets(),
     onSynced(report, durationMs) {
       // Changes from before the start were not delayed by this agent.

@@ -79,8 +79,11 @@ export function createCore(options: CoreOptions): Core {
       log.error({ err: error }, `sync failed, it is tried again: ${errorLine(error)}`);
       throw error;
     } finally {
-      await nodePorts.look(what.repair).catch((error) => log.warn(`listening sockets: ${errorLine(error)}`));
       tellProblems();
+      // Not awaited: reading the socket tables of a busy node takes longer than a sync.
+      nodePorts.look(what.repair).then(tellProblems, (error) => {
+        log.warn(`listening sockets can't be read: ${errorLine(error)}`);
+      });
     }
   };
   const loop = createSyncLoop({ ...options, attempt });

@@ -10,9 +10,11 @@ import type { Problem, WeirObject } from '../model/objects.ts';
 import type { ParsedRequest, ProbeLine } from '../model/probe-request.ts';
 import { CommandFailure } from './exit.ts';
 import { agentProblems } from './lab-status-text.ts';
-import { openManifestFolder } from './manifest-folder.ts';
+import { type ManifestFolder, openManifestFolder } from './manifest-folder.ts';
 import { progress } from './output.ts';
 import { openReplica } from './replica.ts';
+
+const MOST_TAKE_DOWNS = 3;
 
 export interface StartCluster {
   /** As the agents have them. */
@@ -33,11 +35,24 @@ export async function bringUp(name: string, folder: string): Promise<StartCluste
   await removeLeftover(name);
   const watched = await openManifestFolder(folder);
   const brought = await labUp({ name, manifests: [folder], onStep: progress });
-  const pidFile = pidFileOf(name);
-  writeFileSync(pidFile, String(process.pid));
+  try {
+    writeFileSync(pidFileOf(name), String(process.pid));
+    return await follower(name, folder, watched, brought.problems);
+  } catch (error) {
+    await takeDown(name);
+    throw error;
+  }
+}
+
+async function follower(
+  name: string,
+  folder: string,
+  watched: ManifestFolder,
+  found: readonly Problem[],
+): Promise<StartCluster> {
   const replica = await openReplica((await labStatus({ name })).objects);
   let changed: string | null = null;
-  let problems: readonly Problem[] = brought.problems;
+  let problems = found;
   let inAgents = agentProblems(await labStatus({ name }));
   return {
     objects: () => replica.objects(),
@@ -58,9 +73,22 @@ export async function bringUp(name: string, folder: string): Promise<StartCluste
     notes: () => [...(changed === null ? [] : [changed]), ...problemLines([...problems, ...inAgents])],
     async down() {
       await replica.stop();
-      await labDown({ name, onStep: progress });
+      await takeDown(name);
     },
   };
+}
+
+/** Ctrl-C in a terminal also ends the programs that take the lab down: what one left is removed by the next try. */
+async function takeDown(name: string): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await labDown({ name, onStep: progress });
+      return;
+    } catch (error) {
+      if (attempt === MOST_TAKE_DOWNS) throw error;
+      progress(`once more, since ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
 }
 
 async function removeLeftover(name: string): Promise<void> {
@@ -71,7 +99,7 @@ async function removeLeftover(name: string): Promise<void> {
     throw new CommandFailure(`${message}; end it, or give this one another --name`, { exitCode: 1 });
   }
   progress(`removing what an earlier run left of lab ${name}`);
-  await labDown({ name, onStep: progress });
+  await takeDown(name);
 }
 
 function runningPid(name: string): number | null {

@@ -42,7 +42,17 @@ export async function start(flags: StartFlags): Promise<void> {
     });
   }
   const stop = stopRequest();
-  const cluster = await bringUp(flags.name, folder);
+  let cluster: StartCluster;
+  try {
+    cluster = await bringUp(flags.name, folder);
+  } catch (error) {
+    // Ctrl-C ends the programs that make the lab; what they had made is gone again.
+    if (stop.requested) {
+      progress('the machine is as it was');
+      return;
+    }
+    throw error;
+  }
   try {
     if (flags.once) await once(cluster, folder, flags);
     else await live(cluster, folder, flags, stop);

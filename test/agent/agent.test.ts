@@ -1,4 +1,5 @@
 import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
@@ -7,9 +8,11 @@ import { type AgentOptions, type RunningAgent, startAgent } from '../../src/agen
 import { systemClock } from '../../src/agent/clock.ts';
 import { readConfiguration } from '../../src/agent/configuration.ts';
 import { askAgent } from '../../src/agent/control-client.ts';
+import { closeServer, listen } from '../../src/agent/http-server.ts';
 import type { Pipeline } from '../../src/agent/pipeline.ts';
 import { type RowsJson, rowsFromJson } from '../../src/agent/rows-json.ts';
 import type { AgentStatus } from '../../src/agent/status.ts';
+import type { ObjectName, Port } from '../../src/model/names.ts';
 import type { Source, SourceBatch } from '../../src/model/source.ts';
 import { type Call, createRecordingDataplane } from './recording-dataplane.ts';
 import { changeOf, frontend, rowsOf, serviceRows } from './rows-samples.ts';
@@ -215,6 +218,27 @@ describe('metrics', () => {
 });
 
 describe('agent', () => {
+  it('[A49] [A50] answers for its Services while its node is being deleted, which only /healthz tells', async () => {
+    const probe = createServer();
+    const port = await listen(probe, { port: 0 });
+    await closeServer(probe);
+    const check = { service: 'shop/web' as ObjectName, port: port as Port, localReadyEndpoints: 1 };
+    const leaving: Pipeline = {
+      ...pipeline,
+      compile: () => ({ change: changeOf(), healthChecks: [check], triggeredAtMs: [] }),
+      nodeDeleting: () => true,
+    };
+    const { agent } = await start(undefined, { pipeline: leaving });
+    await ask('POST', '/sync');
+    expect((await fetch(`http://127.0.0.1:${port}/`)).status).toBe(200);
+    expect((await fetch(`http://127.0.0.1:${agent.ports().healthz}/healthz`)).status).toBe(503);
+    expect((await fetch(`http://127.0.0.1:${agent.ports().healthz}/livez`)).status).toBe(200);
+    expect(await ask('GET', '/status')).toMatchObject({
+      healthy: false,
+      unhealthyBecause: 'the node is being deleted',
+    });
+  });
+
   it('leaves nothing running when the source can’t start', async () => {
     const { source, state } = manualSource();
     const broken: Source = { ...source, start: () => Promise.reject(new Error('no such folder')) };
