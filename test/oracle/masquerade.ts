@@ -18,8 +18,7 @@ export function masqueradedPlaces(
 function isMasqueraded(cluster: Cluster, question: Question, options: CompileOptions, place: Place): boolean {
   const { source, node } = question;
   if (source.address === place.address) return true;
-  // Only the slice says where an endpoint is; one that does not say counts as elsewhere, as for policy Local.
-  if (place.nodeName === node) return false;
+  if (isOnNode(cluster, place, node)) return false;
   if (source.origin === 'outside') return true;
   if (source.origin === 'node') {
     return !cluster.nodes.some(
@@ -27,6 +26,17 @@ function isMasqueraded(cluster: Cluster, question: Question, options: CompileOpt
     );
   }
   return options.masqueradePods && !staysInside(cluster, options, place.address);
+}
+
+/** Where the slice says it is; where it says nothing, where the address is. */
+function isOnNode(cluster: Cluster, place: Place, node: string): boolean {
+  if (place.nodeName !== null) return place.nodeName === node;
+  return (
+    cluster.pods.some((pod) => pod.nodeName === node && pod.addresses.includes(place.address)) ||
+    cluster.nodes.some(
+      (each) => each.name === node && each.addresses.some(({ address }) => address === place.address),
+    )
+  );
 }
 
 function staysInside(cluster: Cluster, options: CompileOptions, address: Address): boolean {

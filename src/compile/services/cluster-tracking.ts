@@ -1,4 +1,5 @@
 /** Nodes, pods and Services as last seen: what a batch changed about addresses, and nothing else of it. */
+import type { Address } from '../../model/address.ts';
 import type { CompileOptions } from '../../model/compile-options.ts';
 import type { NodeName, ObjectName } from '../../model/names.ts';
 import type { NodeObject, PodObject, ServiceObject } from '../../model/objects.ts';
@@ -21,11 +22,15 @@ export interface ChangedAddresses {
   /** Held by a node, a pod or as a load-balancer or external IP. */
   readonly held: Set<string>;
   readonly clusterIps: Set<string>;
+  /** Addresses that came to this node or left it, as its own or as a pod's. */
+  readonly here: Set<string>;
 }
 
 /** Objects as last seen. Each method takes the new state of the named objects and adds what moved to `changed`. */
 export interface ClusterTracking {
   readonly book: AddressBook;
+  /** The address is this node's own or that of one of its pods. */
+  isHere(address: Address): boolean;
   /** Takes the nodes' new state; tells whether node rows, and whether the labels of this node, changed. */
   nodes(
     view: ClusterView,
@@ -46,8 +51,13 @@ export function createClusterTracking(options: CompileOptions): ClusterTracking 
   const pods = new Map<ObjectName, PodObject>();
   const services = new Map<ObjectName, ServiceObject>();
   const strays = createPodStrays(options);
+  const addressesHere = (pod: PodObject | undefined) =>
+    pod?.nodeName === options.node ? podAddresses(pod) : [];
   return {
     book,
+    isHere: (address) =>
+      book.nodes.owners(address).some((owner) => owner === (options.node as string)) ||
+      book.pods.owners(address).some((owner) => pods.get(owner)?.nodeName === options.node),
     nodes(view, names, changed) {
       let rows = false;
       const labelsBefore = nodes.get(options.node)?.labels;
@@ -57,7 +67,9 @@ export function createClusterTracking(options: CompileOptions): ClusterTracking 
           continue;
         rows = true;
         const owner = name as string as ObjectName;
-        addAll(changed.held, book.nodes.replace(owner, nodeAddresses(before), nodeAddresses(after)));
+        const moved = book.nodes.replace(owner, nodeAddresses(before), nodeAddresses(after));
+        addAll(changed.held, moved);
+        if (name === options.node) addAll(changed.here, moved);
       }
       if (rows) strays.cover(nodes);
       return { rows, labels: !sameData(labelsBefore, nodes.get(options.node)?.labels) };
@@ -67,6 +79,8 @@ export function createClusterTracking(options: CompileOptions): ClusterTracking 
         const [before, after] = replaceSeen(pods, name, view.pods.get(name));
         addAll(changed.held, book.pods.replace(name, podAddresses(before), podAddresses(after)));
         strays.move(before, after);
+        const [left, came] = [addressesHere(before), addressesHere(after)];
+        if (!sameData(left, came)) addAll(changed.here, [...left, ...came]);
       }
     },
     services(view, names, changed) {

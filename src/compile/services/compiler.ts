@@ -119,7 +119,7 @@ function everythingIn({ services, pods, nodes }: ClusterView): Work {
 
 function compileTouched(state: CompilerState, view: ClusterView, touched: Work): void {
   const { tracking, services } = state;
-  const changed: ChangedAddresses = { held: new Set(), clusterIps: new Set() };
+  const changed: ChangedAddresses = { held: new Set(), clusterIps: new Set(), here: new Set() };
   const nodes = tracking.nodes(view, touched.nodes, changed);
   tracking.pods(view, touched.pods, changed);
   tracking.services(view, touched.services, changed);
@@ -127,7 +127,8 @@ function compileTouched(state: CompilerState, view: ClusterView, touched: Work):
   state.started = true;
 
   const dirty = new Set(nodes.labels ? [...touched.services, ...view.services.keys()] : touched.services);
-  for (const address of changed.clusterIps) addAll(dirty, services.withEndpoint(address));
+  for (const address of [...changed.clusterIps, ...changed.here])
+    addAll(dirty, services.withEndpoint(address));
   const moved = [...changed.held, ...changed.clusterIps];
   for (const address of moved) addAll(dirty, services.withExternal(address));
 
@@ -187,7 +188,7 @@ function draftContext(view: ClusterView, options: CompileOptions, tracking: Clus
     options,
     nodeLabels,
     book: tracking.book,
-    here: { node: options.node, zone: zone === '' ? null : zone },
+    here: { node: options.node, zone: zone === '' ? null : zone, isHere: tracking.isHere },
   };
 }
 

@@ -10,6 +10,8 @@ export interface Viewpoint {
   readonly node: NodeName;
   /** Value of the label topology.kubernetes.io/zone; null without it. */
   readonly zone: string | null;
+  /** The address is this node's own or that of one of its pods. */
+  isHere(address: Address): boolean;
 }
 
 /** The slot lists of one Service port and family, as rows have them. */
@@ -47,8 +49,8 @@ export function slotListsOf(merged: MergedEndpoints, here: Viewpoint, usesLocal:
     addExcluded(excluded, endpoint, clusterWhy, usesLocal || clusterWhy === localWhy ? localWhy : null);
   }
   return {
-    cluster: cluster.map((endpoint) => backendOf(endpoint, here.node)),
-    local: local.map((endpoint) => backendOf(endpoint, here.node)),
+    cluster: cluster.map((endpoint) => backendOf(endpoint, here)),
+    local: local.map((endpoint) => backendOf(endpoint, here)),
     excluded: excluded.sort(compareExcluded),
   };
 }
@@ -78,11 +80,13 @@ function addExcluded(
   if (localWhy !== null) excluded.push({ endpoint, list: 'local', why: localWhy });
 }
 
-function backendOf({ address, port, source }: MergedEndpoint, node: NodeName): BackendRow {
+// Hand-made slices seldom name nodes. Such an endpoint is not in the local list, as with kube-proxy; but where its packets
+// stay is a fact, and hairpin and masquerading depend on it.
+function backendOf({ address, port, source }: MergedEndpoint, here: Viewpoint): BackendRow {
   return {
     address,
     port,
-    nodeLocal: source.nodeName === node,
+    nodeLocal: source.nodeName === null ? here.isHere(address) : source.nodeName === here.node,
     nodeName: source.nodeName,
     zone: source.zone,
     pod: source.targetPod,
