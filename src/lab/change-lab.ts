@@ -8,10 +8,10 @@ import { eachConcurrently } from './command.ts';
 import { type LabDocument, objectsOf, resolveDocuments } from './documents.ts';
 import { underlayNamespace } from './lab-names.ts';
 import {
+  addBridge,
   addLinks,
   addNamespaces,
-  addSettings,
-  prepareNamespaces,
+  configureNamespaces,
   removeLinks,
   removeNamespaces,
   removeSettings,
@@ -85,7 +85,8 @@ async function make(
   if (namespaces.come.length > 0) onStep(`making ${namespaces.come.length} network namespaces`);
   addCgroups(change.cgroups.come);
   await addNamespaces(namespaces.come);
-  await prepareNamespaces(namespaces.come, underlayNamespace(state.name));
+  const underlay = underlayNamespace(state.name);
+  if (namespaces.come.some(({ name }) => name === underlay)) await addBridge(underlay);
   onNamespaces();
   if (processes.come.length > 0) onStep(`starting ${processes.come.length} pods, nodes and clients`);
   const sysctls = new Map(plan.namespaces.map(({ name, sysctls: lines }) => [name, lines]));
@@ -95,7 +96,7 @@ async function make(
   });
   if (links.come.length > 0) onStep(`connecting ${links.come.length} links`);
   await addLinks(links.come);
-  await addSettings(settings);
+  await configureNamespaces(links.come, settings);
   const notes = await serveAll([...processes.come, ...change.serving]);
   return { processes: pids, notes: [...keptNotes(state, change), ...notes] };
 }

@@ -13,19 +13,9 @@ export async function addNamespaces(namespaces: readonly NamespacePlan[]): Promi
   await runCommand('ip', ['-batch', '-'], lines(namespaces.map(({ name }) => `netns add ${name}`)));
 }
 
-/** Brings up what every new namespace has; `underlay` also gets its bridge. */
-export async function prepareNamespaces(
-  namespaces: readonly NamespacePlan[],
-  underlay: string,
-): Promise<void> {
-  await eachConcurrently(namespaces, WIDTH, async ({ name }) => {
-    const bridge = [
-      `link add ${BRIDGE} type bridge stp_state 0 mcast_snooping 0`,
-      `link set ${BRIDGE} addrgenmode none`,
-      `link set ${BRIDGE} up`,
-    ];
-    await ip(name, [], ['link set lo up', ...(name === underlay ? bridge : [])]);
-  });
+/** Makes the bridge that links are plugged into. */
+export async function addBridge(namespace: string): Promise<void> {
+  await ip(namespace, [`link add ${BRIDGE} type bridge stp_state 0 mcast_snooping 0`, ...upLines(BRIDGE)]);
 }
 
 /** Removes those that exist; processes in them must have gone. */
@@ -35,62 +25,78 @@ export async function removeNamespaces(names: readonly string[]): Promise<void> 
   await runCommand('ip', ['-force', '-batch', '-'], lines(existing.map((name) => `netns del ${name}`)));
 }
 
-/** Makes veth pairs and brings both ends up. */
+/** Makes veth pairs; their far ends are brought up by configureNamespaces. */
 export async function addLinks(links: readonly LinkPlan[]): Promise<void> {
-  await eachConcurrently(groupBy(links, 'namespace'), WIDTH, ([namespace, group]) =>
-    ip(namespace, [], group.flatMap(nearLines)),
+  await eachConcurrently([...Map.groupBy(links, (link) => link.namespace)], WIDTH, ([namespace, group]) =>
+    ip(namespace, group.flatMap(nearLines)),
   );
-  await eachConcurrently(groupBy(links, 'peerNamespace'), WIDTH, ([namespace, group]) =>
-    ip(
-      namespace,
-      [],
-      group.flatMap(({ peerDevice }) => upLines(peerDevice)),
-    ),
-  );
+}
+
+/** Brings up the far ends of new links, and makes the new settings of existing and of new namespaces. */
+export async function configureNamespaces(
+  links: readonly LinkPlan[],
+  changes: readonly SettingsChange[],
+): Promise<void> {
+  const devices = Map.groupBy(links, (link) => link.peerNamespace);
+  const settings = new Map(changes.map(({ namespace, come }) => [namespace, come]));
+  await eachConcurrently([...new Set([...devices.keys(), ...settings.keys()])], WIDTH, async (namespace) => {
+    const fresh = devices.get(namespace) ?? [];
+    const come = settings.get(namespace) ?? [];
+    const upAgain = fresh.length > 0 ? ['link set lo up'] : [];
+    const additions = come
+      .filter((setting) => !isRule(setting))
+      .map(({ object, text }) => `${object} replace ${text}`);
+    await ip(namespace, [
+      ...upAgain,
+      ...fresh.flatMap(({ peerDevice }) => upLines(peerDevice)),
+      ...additions,
+    ]);
+    await addRules(namespace, come.filter(isRule));
+  });
 }
 
 /** Removes pairs that exist; those whose namespace has gone are gone too. */
 export async function removeLinks(links: readonly LinkPlan[]): Promise<void> {
-  const groups = groupBy(links, 'namespace').filter(([name]) => existsSync(`${NETNS_DIRECTORY}/${name}`));
-  await eachConcurrently(groups, WIDTH, ([namespace, group]) =>
-    ip(
-      namespace,
-      ['-force'],
-      group.map(({ device }) => `link del ${device}`),
-    ).catch(() => undefined),
+  const groups = [...Map.groupBy(links, (link) => link.namespace)];
+  await eachConcurrently(
+    groups.filter(([name]) => existsSync(`${NETNS_DIRECTORY}/${name}`)),
+    WIDTH,
+    ([namespace, group]) =>
+      ipForced(
+        namespace,
+        group.map(({ device }) => `link del ${device}`),
+      ),
   );
-}
-
-/** Makes the new settings of existing and of new namespaces. */
-export async function addSettings(changes: readonly SettingsChange[]): Promise<void> {
-  await eachConcurrently(changes, WIDTH, async ({ namespace, come }) => {
-    for (const family of [4, 6] as const) {
-      const rules = ofFamily(come, family).filter(({ object }) => object === 'rule');
-      // A rule can be there twice; everything else is replaced.
-      await ipForced(namespace, family, rules.map(removalLine));
-      await ip(namespace, [`-${family}`], ofFamily(come, family).map(additionLine));
-    }
-  });
 }
 
 /** Removes settings, also those that have gone by themselves, with their device for instance. */
 export async function removeSettings(changes: readonly SettingsChange[]): Promise<void> {
   await eachConcurrently(changes, WIDTH, async ({ namespace, gone }) => {
+    const removals = gone.toReversed();
+    await ipForced(namespace, removals.filter((setting) => !isRule(setting)).map(removalLine));
     for (const family of [4, 6] as const) {
-      await ipForced(namespace, family, ofFamily(gone, family).reverse().map(removalLine));
+      await ipForced(namespace, ofFamily(removals.filter(isRule), family).map(removalLine), [`-${family}`]);
     }
   });
 }
 
-/** Lets the external client send from (and be reached at) one more address. */
+/** Lets the external client send from (and be reached at) more addresses. */
 export async function addLoopbackAddresses(namespace: string, addresses: readonly string[]): Promise<void> {
+  await ip(
+    namespace,
+    addresses.map((address) => `address replace ${address}/${address.includes(':') ? 128 : 32} dev lo`),
+  );
+}
+
+// A rule can be there twice; everything else is replaced. Only rules don't show their family.
+async function addRules(namespace: string, rules: readonly Setting[]): Promise<void> {
   for (const family of [4, 6] as const) {
-    const own = addresses.filter((address) => address.includes(':') === (family === 6));
-    const length = family === 4 ? 32 : 128;
+    const own = ofFamily(rules, family);
+    await ipForced(namespace, own.map(removalLine), [`-${family}`]);
     await ip(
       namespace,
+      own.map(({ object, text }) => `${object} add ${text}`),
       [`-${family}`],
-      own.map((address) => `address replace ${address}/${length} dev lo`),
     );
   }
 }
@@ -110,31 +116,32 @@ function upLines(device: string): readonly string[] {
   return [`link set ${device} addrgenmode none`, `link set ${device} up`];
 }
 
-function additionLine({ object, text }: Setting): string {
-  return object === 'rule' ? `rule add ${text}` : `${object} replace ${text}`;
+function isRule({ object }: Setting): boolean {
+  return object === 'rule';
 }
 
 function removalLine({ object, text }: Setting): string {
   return `${object} del ${text}`;
 }
 
-function ofFamily(settings: readonly Setting[], family: 4 | 6): Setting[] {
+function ofFamily(settings: readonly Setting[], family: 4 | 6): readonly Setting[] {
   return settings.filter((setting) => setting.family === family);
 }
 
-function groupBy(
-  links: readonly LinkPlan[],
-  field: 'namespace' | 'peerNamespace',
-): readonly (readonly [string, readonly LinkPlan[]])[] {
-  return [...Map.groupBy(links, (link) => link[field])];
-}
-
 /** Goes on after lines that fail: what should be removed may have gone already. */
-async function ipForced(namespace: string, family: 4 | 6, commands: readonly string[]): Promise<void> {
-  await ip(namespace, [`-${family}`, '-force'], commands).catch(() => undefined);
+async function ipForced(
+  namespace: string,
+  commands: readonly string[],
+  options: readonly string[] = [],
+): Promise<void> {
+  await ip(namespace, commands, [...options, '-force']).catch(() => undefined);
 }
 
-async function ip(namespace: string, options: readonly string[], commands: readonly string[]): Promise<void> {
+async function ip(
+  namespace: string,
+  commands: readonly string[],
+  options: readonly string[] = [],
+): Promise<void> {
   if (commands.length === 0) return;
   await runCommand('ip', ['-n', namespace, ...options, '-batch', '-'], lines(commands));
 }

@@ -17,6 +17,9 @@ export interface LabProbeOptions {
   readonly count?: number;
 }
 
+/** About 0.1 s of work for two processors. */
+const SHOTS_AT_ONCE = 2000;
+
 interface Shot {
   readonly probe: Probe;
   readonly socket: string;
@@ -54,14 +57,22 @@ export async function labProbe(options: LabProbeOptions): Promise<readonly Probe
     }
   }
   await giveExternalAddresses(name, shots);
-  for (const wave of [...new Set(shots.map((shot) => shot.wave))].sort((a, b) => a - b)) {
-    await fire(
-      shots.filter((shot) => shot.wave === wave),
-      state,
-      lines,
-    );
-  }
+  for (const round of roundsOf(shots)) await fire(round, state, lines);
   return lines;
+}
+
+/**
+ * Wave after wave, and no more at once than the machine can answer within the time after which a probe is `blocked`:
+ * clients, servers and the kernel share its processors.
+ */
+function roundsOf(shots: readonly Shot[]): readonly (readonly Shot[])[] {
+  const rounds: Shot[][] = [];
+  for (const [, wave] of [...Map.groupBy(shots, (shot) => shot.wave)].sort(([a], [b]) => a - b)) {
+    for (let start = 0; start < wave.length; start += SHOTS_AT_ONCE) {
+      rounds.push(wave.slice(start, start + SHOTS_AT_ONCE));
+    }
+  }
+  return rounds;
 }
 
 /**

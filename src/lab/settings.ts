@@ -43,7 +43,9 @@ export function defaultRoute(
   device: string,
   source: Address | undefined,
 ): Setting {
-  return { family, object: 'route', text: routeText('default', via, device, source) };
+  // In numbers: `default` does not tell its family.
+  const everything = family === 4 ? '0.0.0.0/0' : '::/0';
+  return { family, object: 'route', text: routeText(everything, via, device, source) };
 }
 
 /** How one station knows another on the underlay: hardware addresses of all its addresses, and that they are on link. */
