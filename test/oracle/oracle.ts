@@ -90,6 +90,12 @@ function atUnservedAddress(cluster: Cluster, question: Question, options: Compil
   if (isKnown && (!isOutside(question) || options.allowExternalClusterIp)) {
     return { ...UNTOUCHED, verdict: 'rejected' };
   }
+  // A62: another proxy's Services are its business, and must reach it.
+  const isForeign = cluster.services.some(
+    (each) =>
+      !isOurs(each, options) && each.clusterIps !== 'headless' && each.clusterIps.includes(destination),
+  );
+  if (isForeign) return UNTOUCHED;
   if (isKnown || isWithin(options.serviceCidrs, destination)) return { ...UNTOUCHED, verdict: 'dropped' };
   return UNTOUCHED;
 }

@@ -16,6 +16,7 @@ import {
 import { sameData } from './equality.ts';
 import type { PodStrays } from './node-rows.ts';
 import { createPodStrays } from './pod-strays.ts';
+import { isServed } from './served.ts';
 
 /** Addresses whose holders changed. */
 export interface ChangedAddresses {
@@ -40,8 +41,10 @@ export interface ClusterTracking {
   pods(view: ClusterView, names: Iterable<ObjectName>, changed: ChangedAddresses): void;
   services(view: ClusterView, names: Iterable<ObjectName>, changed: ChangedAddresses): void;
   strays(): PodStrays;
-  /** Whether the strays changed since this was asked last. */
-  takeStraysChanged(): boolean;
+  /** Cluster IPs of Services that another proxy serves (A62). */
+  foreignClusterIps(): readonly Address[];
+  /** Whether the strays or the foreign cluster IPs changed since this was asked last. */
+  takeChanged(): boolean;
 }
 
 /** Knows nothing yet. */
@@ -50,6 +53,8 @@ export function createClusterTracking(options: CompileOptions): ClusterTracking 
   const nodes = new Map<NodeName, NodeObject>();
   const pods = new Map<ObjectName, PodObject>();
   const services = new Map<ObjectName, ServiceObject>();
+  const foreign = new Map<ObjectName, readonly Address[]>();
+  let foreignChanged = false;
   const strays = createPodStrays(options);
   const addressesHere = (pod: PodObject | undefined) =>
     pod?.nodeName === options.node ? podAddresses(pod) : [];
@@ -87,11 +92,25 @@ export function createClusterTracking(options: CompileOptions): ClusterTracking 
       for (const name of names) {
         const [before, after] = replaceSeen(services, name, view.services.get(name));
         trackService(book, name, before, after, changed);
+        const [old = [], next] = [foreign.get(name), foreignIps(after, options)];
+        if (sameData(old, next)) continue;
+        foreignChanged = true;
+        if (next.length > 0) foreign.set(name, next);
+        else foreign.delete(name);
       }
     },
     strays: () => strays.lists(),
-    takeStraysChanged: () => strays.takeChanged(),
+    foreignClusterIps: () => [...foreign.values()].flat(),
+    takeChanged() {
+      const changes = [strays.takeChanged(), foreignChanged];
+      foreignChanged = false;
+      return changes.includes(true);
+    },
   };
+}
+
+function foreignIps(service: ServiceObject | undefined, options: CompileOptions): readonly Address[] {
+  return isServed(service, options.serviceProxyName) ? [] : clusterIpsOf(service);
 }
 
 function trackService(

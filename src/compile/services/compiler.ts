@@ -41,7 +41,7 @@ export interface ServiceCompiler {
 
 /** Compiles for one node; see `CompileOptions`. */
 export function createServiceCompiler(options: CompileOptions): ServiceCompiler {
-  const store = createRowStore(nodeRowsOf(new Map(), { local: [], cluster: [] }, options));
+  const store = createRowStore(nodeRowsOf(new Map(), { local: [], cluster: [] }, options, []));
   let state: CompilerState | null = null;
   return {
     update(view, touched) {
@@ -123,7 +123,7 @@ function compileTouched(state: CompilerState, view: ClusterView, touched: Work):
   const nodes = tracking.nodes(view, touched.nodes, changed);
   tracking.pods(view, touched.pods, changed);
   tracking.services(view, touched.services, changed);
-  if (tracking.takeStraysChanged() || nodes.rows || !state.started) compileNode(state, view);
+  if (tracking.takeChanged() || nodes.rows || !state.started) compileNode(state, view);
   state.started = true;
 
   const dirty = new Set(nodes.labels ? [...touched.services, ...view.services.keys()] : touched.services);
@@ -139,7 +139,7 @@ function compileTouched(state: CompilerState, view: ClusterView, touched: Work):
 }
 
 function compileNode({ store, tracking, options, problems }: CompilerState, view: ClusterView): void {
-  store.setNode(nodeRowsOf(view.nodes, tracking.strays(), options));
+  store.setNode(nodeRowsOf(view.nodes, tracking.strays(), options, tracking.foreignClusterIps()));
   problems.set('node', view.nodes.has(options.node) ? [] : [nodeMissing(options.node)]);
 }
 

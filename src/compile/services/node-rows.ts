@@ -14,6 +14,7 @@ import type { NodeName } from '../../model/names.ts';
 import type { NodeObject } from '../../model/objects.ts';
 import type { NodeRows } from '../../model/rows.ts';
 import { nodeAddresses } from './address-book.ts';
+import { prefixesWithout } from './prefix-holes.ts';
 
 /** Addresses of pods that are in no node's podCIDRs. */
 export interface PodStrays {
@@ -23,11 +24,15 @@ export interface PodStrays {
   readonly cluster: readonly Address[];
 }
 
-/** The rows of the node that `options` name; where that Node does not exist, what depends on it is empty. */
+/**
+ * The rows of the node that `options` name; where that Node does not exist, what depends on it is empty.
+ * `foreignClusterIps`: of Services that another proxy serves, who must get their packets.
+ */
 export function nodeRowsOf(
   nodes: ReadonlyMap<NodeName, NodeObject>,
   strays: PodStrays,
   options: CompileOptions,
+  foreignClusterIps: readonly Address[],
 ): NodeRows {
   const own = nodes.get(options.node);
   const localPods = [...(own?.podCidrs ?? []), ...strays.local.map(hostPrefix)];
@@ -40,7 +45,7 @@ export function nodeRowsOf(
       options.nodePortAddresses.length > 0 ? options.nodePortAddresses : primary.map(hostPrefix),
     ),
     otherNodeAddresses: otherNodeAddresses(nodes, own, options),
-    serviceCidrs: mergePrefixes(options.serviceCidrs),
+    serviceCidrs: prefixesWithout(mergePrefixes(options.serviceCidrs), foreignClusterIps),
     masqueradeSources: options.masqueradePods ? mergePrefixes(localPods) : [],
     nonMasquerade: options.masqueradePods ? nonMasquerade(nodes, strays, options) : [],
     nodeAddresses: primary,
