@@ -1,6 +1,8 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { labApply, labDelete, labDown, labProbe, labStatus, labUp } from '../../src/lab/lab.ts';
+import { isRunning } from '../../src/lab/processes.ts';
 import { nodeManifest, podManifest } from './manifests.ts';
 import { folder, leftovers, NAME, probe, request, verdicts, verdictsOf } from './running-lab.ts';
 
@@ -94,7 +96,7 @@ describe('a lab with agents', () => {
     const pidOf = async () => (await labStatus({ name: NAME })).nodes[0]?.agent?.pid ?? 0;
     const killed = await pidOf();
     process.kill(killed, 'SIGKILL');
-    while (readProcess(killed) !== '') await new Promise((resolve) => setTimeout(resolve, 5));
+    while (isRunning(killed)) await sleep(5);
     await labApply({ name: NAME, paths: [folder.write('again', [SERVICE])] });
     expect(await pidOf()).not.toBe(killed);
     const lines = await labProbe({
@@ -111,11 +113,3 @@ describe('a lab with agents', () => {
     expect(instances.filter((name) => name.includes(NAME))).toEqual([]);
   });
 });
-
-function readProcess(pid: number): string {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8');
-  } catch {
-    return '';
-  }
-}
