@@ -5,6 +5,8 @@ export const COMMON_SYSCTLS: readonly string[] = [
   'net.ipv4.icmp_ratelimit=0',
   'net.ipv4.icmp_ratemask=0',
   'net.ipv6.icmp.ratelimit=0',
+  // No type of message is left to the limit that all peers share.
+  'net.ipv6.icmp.ratemask=',
   'net.ipv4.conf.all.rp_filter=0',
   'net.ipv4.conf.default.rp_filter=0',
   'net.ipv4.conf.all.accept_redirects=0',

@@ -119,6 +119,14 @@ describe('a running lab', () => {
     expect(new Set(verdictsOf(lines))).toEqual(new Set(['blocked']));
   });
 
+  it.each([4, 6] as const)(
+    'gets an ICMP error for each of a thousand datagrams over IPv%i',
+    async (family) => {
+      const lines = await probe({ protocol: 'udp', port: 7, family }, 1000);
+      expect(new Set(verdictsOf(lines))).toEqual(new Set(['refused']));
+    },
+  );
+
   it('lets packets from outside enter at the node asked for', async () => {
     const rules = `table ip t {
       counter seen { }
