@@ -14,6 +14,8 @@ const SANITIZED_REPORT = join(ROOT, 'test', '.rows', 'sanitized.json');
 const REPORT = join(ROOT, 'test', '.rows', 'report.json');
 const CLUSTER_REPORT = join(ROOT, 'test', '.rows', 'cluster.json');
 
+const SUPPRESSIONS = join(ROOT, 'scripts', 'sanitizer-suppressions.txt');
+
 const totals = { passed: 0, failed: 0 };
 
 /** Runs a command with its output shown; false, after a line that says so, when it fails. */
@@ -56,7 +58,7 @@ function testSanitized(node) {
       LD_PRELOAD: library,
       // Node itself frees little at its end, so leaks can't be told apart here.
       ASAN_OPTIONS: 'detect_leaks=0',
-      UBSAN_OPTIONS: 'halt_on_error=1:print_stacktrace=1',
+      UBSAN_OPTIONS: `halt_on_error=1:print_stacktrace=1:suppressions=${SUPPRESSIONS}`,
     },
   );
 }
