@@ -130,16 +130,18 @@ function serverOf(
   { address, port, pod }: BackendRow,
   protocol: Protocol,
 ): ObjectName | null {
-  return pod ?? serverAt(scene, address, port, protocol);
+  const owner = scene.ownerOf(address)?.pod ?? null;
+  return pod ?? (owner === null ? serverAt(scene, address, port, protocol) : nameOf(owner));
 }
 
-/** The pod at the address; at a node's address the one in the host network that declares the port. */
+/** The pod at the address that declares the port; at a node's address one in the host network. Nobody else listens. */
 function serverAt(scene: TraceScene, address: Address, port: Port, protocol: Protocol): ObjectName | null {
   const owner = scene.ownerOf(address);
-  if (owner === null || owner.pod !== null) return owner?.pod ? nameOf(owner.pod) : null;
-  const declares = (pod: PodObject) =>
-    pod.ports.some((each) => each.port === port && each.protocol === protocol);
-  const server = scene.hostPods.get(owner.node)?.find(declares);
+  if (owner === null) return null;
+  const pods = owner.pod === null ? (scene.hostPods.get(owner.node) ?? []) : [owner.pod];
+  const server = pods.find((pod) =>
+    pod.ports.some((each) => each.port === port && each.protocol === protocol),
+  );
   return server === undefined ? null : nameOf(server);
 }
 

@@ -28,6 +28,7 @@ const PLAIN = { zone: null, role: null, hasExternal: false };
 const POD = { isStray: false, isHostNetwork: false, age: 0, hostPorts: [] };
 const CLIENT = podOf(0, { ...POD, node: 0 });
 const SERVER = podOf(1, { ...POD, node: 1 });
+const LISTENER = podOf(3, { ...POD, node: 1, hostPorts: [{ port: 8000, hostIp: null, protocol: 'TCP' }] });
 const HOST_POD = {
   ...podOf(2, {
     ...POD,
@@ -129,11 +130,9 @@ describe('Services', () => {
 
 describe('other destinations', () => {
   it('lets packets through to pods and nodes, on whatever port', () => {
-    expect(one({ to: 'a/p1', port: 4321 }, [])).toMatchObject({
-      verdict: 'allowed',
-      answeredBy: 'a/p1',
-      service: null,
-    });
+    const undeclared = { verdict: 'allowed', answeredBy: null, clientSeen: null, service: null };
+    expect(one({ to: 'a/p1', port: 4321 }, [])).toMatchObject(undeclared);
+    expect(one({ to: 'a/p3', port: 9000 }, [])).toMatchObject({ answeredBy: 'a/p3', clientSeen: LOCAL });
     expect(one({ to: '172.31.0.2', port: 9000 }, [])).toMatchObject({
       verdict: 'allowed',
       answeredBy: 'a/host',
@@ -180,6 +179,7 @@ it('keeps the order of the input and answers bad lines in their place', () => {
     [2, 'a/host', false],
     [2, 'a/p0', false],
     [2, 'a/p1', false],
+    [2, 'a/p3', false],
   ]);
 });
 
@@ -222,7 +222,7 @@ function clusterOf(
   });
   const ports = [{ name: 'http', protocol: 'TCP' as const, port: 8080 as Port }];
   const slice = sliceOf(web, 0, { addressType: 'IPv4', ports, endpoints });
-  return [nodeOf(0, PLAIN), nodeOf(1, PLAIN), CLIENT, SERVER, HOST_POD, web, slice];
+  return [nodeOf(0, PLAIN), nodeOf(1, PLAIN), CLIENT, SERVER, LISTENER, HOST_POD, web, slice];
 }
 
 function ready(address: string, node: string): SliceEndpoint {
