@@ -12,14 +12,13 @@ const PACKETS = [
   'native/nft-js/test/**/*.test.ts',
 ];
 
+const REPORT = process.env.WEIR_TEST_REPORT;
+
 export default defineConfig({
   test: {
     pool: 'forks',
-    // `npm run rows` reads the report of the last run.
-    reporters: [
-      'default',
-      ['json', { outputFile: process.env.WEIR_TEST_REPORT ?? 'test/.rows/report.json' }],
-    ],
+    // `npm test` asks for the report of a whole run, which `npm run rows` reads.
+    reporters: REPORT === undefined ? ['default'] : ['default', ['json', { outputFile: REPORT }]],
     projects: [
       {
         extends: true,

@@ -1,6 +1,6 @@
 /**
- * `npm run rows [-- --json]`: which tests held which behaviour row when tests ran last, and on which backends.
- * A test names its rows in its title: `it('[A43] ...')`. Reads the report that vitest leaves in test/.rows/.
+ * `npm run rows [-- --json]`: which tests held which behaviour row when all tests ran last, and on which backends.
+ * A test names its rows in its title: `it('[A43] ...')`. Reads the report that `npm test` leaves in test/.rows/.
  */
 import { readFileSync } from 'node:fs';
 import { relative } from 'node:path';

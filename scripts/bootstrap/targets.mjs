@@ -19,18 +19,27 @@ export const TARGETS = {
 /** Runs a target to its end and returns its exit code; with leftovers, 1. */
 export async function runTarget(node, target, args) {
   if (target.program === null) return 0;
-  // A run of some suites only is a developer's, who may have a lab up beside it.
+  // A run of some suites only is a developer's, who may have a lab up beside it; it is no report on all rows either.
   const checks = target.checksLeftovers && args.length === 0;
   const before = checks ? new Set(leftovers()) : new Set();
   const [program, ...fixed] = target.program;
-  const code = await runProgram(node, [join(ROOT, program), ...fixed, ...args]);
+  const report = process.env.WEIR_TEST_REPORT ?? join(ROOT, 'test', '.rows', 'report.json');
+  const code = await runProgram(
+    node,
+    [join(ROOT, program), ...fixed, ...args],
+    checks ? { WEIR_TEST_REPORT: report } : {},
+  );
   const left = checks ? leftovers().filter((entry) => !before.has(entry)) : [];
   for (const entry of left) say(`left behind by the run: ${entry}`);
   return left.length > 0 ? code || 1 : code;
 }
 
-function runProgram(node, args) {
-  const env = { ...process.env, PATH: `${join(node, '..')}${delimiter}${process.env.PATH ?? ''}` };
+function runProgram(node, args, variables) {
+  const env = {
+    ...process.env,
+    ...variables,
+    PATH: `${join(node, '..')}${delimiter}${process.env.PATH ?? ''}`,
+  };
   const child = spawn(node, args, { cwd: ROOT, env, stdio: 'inherit' });
   // Ctrl-C reaches the child by itself (same process group); this process only has to outlive it.
   process.on('SIGINT', () => undefined);
