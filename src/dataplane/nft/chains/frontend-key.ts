@@ -1,8 +1,8 @@
 /**
- * Frontend keys (address, protocol, port) in registers. Three addresses that no frontend can have stand for scopes in
- * the `frontend-*` maps, so that one map serves them all: node ports, host ports without hostIP, and node ports seen
- * from inside at another node's address. The `service` map knows all of them by the unspecified address: compiling
- * never lets two of them share a port.
+ * Frontend keys (address, protocol, port) in registers. Three addresses that no packet goes to ("this network", RFC 1122;
+ * the discard prefix, RFC 6666) stand for scopes in the `frontend-*` maps, so that one map serves them all: node ports,
+ * host ports without hostIP, and node ports seen from inside at another node's address. The `service` map knows all of
+ * them by the unspecified address: compiling never lets two of them share a port.
  */
 
 import { type Expression, expr } from '../../../kernel/native.ts';
@@ -13,11 +13,8 @@ export type Scope = 'exact' | 'nodePort' | 'hostPort' | 'elsewhere';
 
 const STAND_IN: Readonly<Record<Exclude<Scope, 'exact'>, Readonly<Record<Family, Address>>>> = {
   nodePort: { IPv4: '0.0.0.0' as Address, IPv6: '::' as Address },
-  hostPort: { IPv4: '127.0.0.1' as Address, IPv6: '::1' as Address },
-  elsewhere: {
-    IPv4: '255.255.255.255' as Address,
-    IPv6: 'ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff' as Address,
-  },
+  hostPort: { IPv4: '0.0.0.1' as Address, IPv6: '100::1' as Address },
+  elsewhere: { IPv4: '0.0.0.2' as Address, IPv6: '100::2' as Address },
 };
 
 /** The address that stands for the scope in keys. */

@@ -34,7 +34,7 @@ export function postroutingChains(nodePortRange: readonly [Port, Port]): readonl
       rules: [[...matchTranslated(), jumpTo('translated')], ...leavingCluster()],
     },
     { name: 'translated', rules: [...learn(), ...hairpin(), ...always(), ...stays(), ...ours()] },
-    { name: 'masquerade', rules: masquerade(nodePortRange) },
+    { name: 'masquerading', rules: masquerade(nodePortRange) },
   ];
 }
 
@@ -61,7 +61,7 @@ function hairpin(): readonly Rule[] {
     loadAddress(family, 'source', 0),
     loadAddress(family, 'destination', addressWidth(family)),
     inSet(setOf('hairpin', family), 0),
-    goTo('masquerade'),
+    goTo('masquerading'),
   ]);
 }
 
@@ -71,7 +71,7 @@ function always(): readonly Rule[] {
     inSet('masquerade-all', 0),
     ...loadKey,
     ...lookUpService(family, frontendWidth(family)),
-    goTo('masquerade'),
+    goTo('masquerading'),
   ]);
 }
 
@@ -93,7 +93,7 @@ function ours(): readonly Rule[] {
   return perOriginalKey((family, loadKey) => [
     ...loadKey,
     ...lookUpService(family, frontendWidth(family)),
-    goTo('masquerade'),
+    goTo('masquerading'),
   ]);
 }
 
@@ -103,7 +103,7 @@ function leavingCluster(): readonly Rule[] {
     inSet(setOf('masquerade-source', family), 0),
     loadAddress(family, 'destination', 0),
     notInSet(setOf('non-masquerade', family), 0),
-    goTo('masquerade'),
+    goTo('masquerading'),
   ]);
 }
 
