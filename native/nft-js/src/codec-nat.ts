@@ -18,6 +18,8 @@ const NAT = { type: 1, family: 2, addressMin: 3, addressMax: 4, portMin: 5, port
 const MASQUERADE = { flags: 1, portMin: 2, portMax: 3 } as const;
 const REDIRECT = { portMin: 1, portMax: 2, flags: 3 } as const;
 
+const PORTS_SPECIFIED = 1 << 1;
+
 interface PortAttributes {
   readonly portMin: number;
   readonly portMax: number;
@@ -33,7 +35,10 @@ interface Ports {
 function putPorts(writer: Writer, types: PortAttributes, ports: Ports): void {
   putOptionalRegister(writer, types.portMin, ports.portMin);
   putOptionalRegister(writer, types.portMax, ports.portMax);
-  if (ports.flags !== undefined) putUint32(writer, types.flags, flagsOf(NAT_FLAG, ports.flags));
+  // Without this bit the kernel's masquerade takes ports from a range of its own, whatever the registers say.
+  const specified = ports.portMin === undefined ? 0 : PORTS_SPECIFIED;
+  const flags = flagsOf(NAT_FLAG, ports.flags ?? []) | specified;
+  if (flags !== 0) putUint32(writer, types.flags, flags);
 }
 
 /** The kernel names a single register as both ends of the range, and sets flags of its own besides ours. */
