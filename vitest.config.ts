@@ -8,6 +8,7 @@ const PACKETS = [
   'test/native/**/*.test.ts',
   'test/agent/**/*.test.ts',
   'test/packet/**/*.test.ts',
+  'test/cli/start.test.ts',
   'test/nft-js-package.test.ts',
   'native/nft-js/test/**/*.test.ts',
 ];
