@@ -13,12 +13,12 @@ import {
   labStatus,
   labUp,
 } from '../lab/lab.ts';
-import type { ProbeLine } from '../model/probe-request.ts';
 import { requireRoot, usageFailure } from './exit.ts';
 import { labStatusText } from './lab-status-text.ts';
 import { tellProblems } from './offline-cluster.ts';
-import { print, printJson, progress, table } from './output.ts';
+import { print, printJson, progress } from './output.ts';
 import { type ProbeFlags, readRequests } from './probe-input.ts';
+import { probeText } from './probe-text.ts';
 
 interface LabFlags {
   readonly name: string;
@@ -111,14 +111,4 @@ async function servicesOf(lab: LabStatus): Promise<RowsJson['services']> {
     return rows.services;
   }
   return [];
-}
-
-function probeText(lines: readonly ProbeLine[]): string {
-  const rows = lines.map((line) => {
-    const dialled = line.address === null ? '' : `${line.address} ${line.port ?? ''} ${line.protocol ?? ''}`;
-    if ('error' in line) return [line.from, line.to, dialled, 'error', line.error];
-    const answer = [line.verdict, line.answeredBy ?? '', line.clientSeen ?? '', line.ms.toFixed(1)];
-    return [line.from, line.to, dialled, ...answer];
-  });
-  return table(['from', 'to', 'dialled', 'verdict', 'answered by', 'client seen', 'ms'], rows);
 }

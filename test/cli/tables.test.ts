@@ -2,10 +2,12 @@ import { describe, expect, it } from 'vitest';
 import { readConfiguration } from '../../src/agent/configuration.ts';
 import { type AgentStatus, countRows } from '../../src/agent/status.ts';
 import { table } from '../../src/cli/output.ts';
+import { probeText } from '../../src/cli/probe-text.ts';
 import { servicesTable } from '../../src/cli/services-table.ts';
 import { statusText } from '../../src/cli/status-text.ts';
 import type { Address } from '../../src/model/address.ts';
-import type { Port } from '../../src/model/names.ts';
+import type { ObjectName, Port } from '../../src/model/names.ts';
+import type { ProbeLine } from '../../src/model/probe-request.ts';
 import { backend, frontend, rowsOf, serviceRows } from '../agent/rows-samples.ts';
 
 const WEB = serviceRows('shop/web', {
@@ -65,7 +67,32 @@ const STATUS: AgentStatus = {
   conntrackDeleted: 5,
 };
 
+const ANSWERED: ProbeLine = {
+  index: 0,
+  from: 'shop/web-1',
+  to: 'svc:shop/web',
+  address: '10.96.0.9' as Address,
+  port: null,
+  protocol: 'icmp',
+  verdict: 'allowed',
+  answeredBy: 'shop/web-2' as ObjectName,
+  clientSeen: null,
+  ms: 0.25,
+};
+
 describe('tables', () => {
+  it('show probes, and why one could not be asked without widening the answers', () => {
+    const failed = { index: 1, from: 'a/b', to: 'pods', address: null, port: null, protocol: null };
+    expect(probeText([ANSWERED])).toMatch(
+      /^FROM .* MS\nshop\/web-1 +svc:shop\/web +10\.96\.0\.9 icmp +allowed +shop\/web-2 +0\.[23]$/,
+    );
+    const text = probeText([ANSWERED, { ...failed, error: 'from: a/b is no Pod; '.repeat(9) }]);
+    const [header = '', answer = '', failure = ''] = text.split('\n');
+    expect(header).toMatch(/ MS +ERROR$/);
+    expect(answer.length).toBeLessThan(90);
+    expect(failure.indexOf('from: a/b')).toBe(header.indexOf('ERROR'));
+  });
+
   it('align their columns and leave no spaces at the end of a line', () => {
     expect(
       table(
