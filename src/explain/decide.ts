@@ -109,13 +109,17 @@ function isSourceAllowed({ sourceRanges }: ServiceRows, source: Address): boolea
 }
 
 function isMasqueraded(tables: LookupTables, packet: Packet, backend: BackendRow): boolean {
-  if (tables.rows.node.masqueradeAll || packet.source === backend.address) return true;
-  if (backend.nodeLocal) return false;
-  if (!prefixSetHas(tables.inside, packet.source)) return true;
-  return (
-    prefixSetHas(tables.masqueradeSources, packet.source) &&
-    !prefixSetHas(tables.nonMasquerade, backend.address)
-  );
+  const { source } = packet;
+  // A packet for the node itself that came from elsewhere is delivered without passing postrouting.
+  if (tables.own.has(backend.address) && !packet.sourceIsThisNode) return false;
+  if (tables.rows.node.masqueradeAll || source === backend.address) return true;
+  if (leavesMasqueraded(tables, source, backend.address)) return true;
+  return !backend.nodeLocal && !prefixSetHas(tables.inside, source);
+}
+
+/** Whether a pod's packet to this address, translated or not, leaves with the node's address (A69). */
+export function leavesMasqueraded(tables: LookupTables, source: Address, destination: Address): boolean {
+  return prefixSetHas(tables.masqueradeSources, source) && !prefixSetHas(tables.nonMasquerade, destination);
 }
 
 function withoutFrontend(tables: LookupTables, packet: Packet, inside: boolean): Decision {

@@ -3,8 +3,8 @@ import { type Address, familyOf } from '../model/address.ts';
 import type { NodeName } from '../model/names.ts';
 import type { NodeObject, PodObject } from '../model/objects.ts';
 import { isFinished } from '../model/probe-targets.ts';
+import { leavesMasqueraded } from './decide.ts';
 import type { LookupTables } from './lookup-tables.ts';
-import { prefixSetHas } from './prefix-set.ts';
 
 /** Who has an address, and on which node; `pod` is null for a node's own address. */
 export interface AddressOwner {
@@ -81,8 +81,9 @@ export function masqueradeAddress(tables: LookupTables, address: Address): Addre
   return tables.rows.node.nodeAddresses.find((each) => familyOf(each) === familyOf(address)) ?? null;
 }
 
-function sourceAfter(tables: LookupTables, { source, destination }: Travelling): Address {
-  const leaves =
-    prefixSetHas(tables.masqueradeSources, source) && !prefixSetHas(tables.nonMasquerade, destination);
-  return (leaves ? masqueradeAddress(tables, source) : null) ?? source;
+/** The source address after the node has sent the packet on, untranslated. */
+export function sourceAfter(tables: LookupTables, { source, destination }: Travelling): Address {
+  return (
+    (leavesMasqueraded(tables, source, destination) ? masqueradeAddress(tables, source) : null) ?? source
+  );
 }

@@ -8,11 +8,12 @@ import type { BackendRow } from '../model/rows.ts';
 import { type CandidateList, candidateList, type ListName } from './candidate-list.ts';
 import { type Decision, decide, type Packet } from './decide.ts';
 import { decideEcho, type EchoDecision } from './echo-decision.ts';
-import { type AddressOwner, type FlowPath, followPacket, masqueradeAddress } from './flow-path.ts';
+import { type FlowPath, followPacket, masqueradeAddress, sourceAfter } from './flow-path.ts';
 import type { TraceAnswer, TraceScene } from './trace.ts';
 import { decisionText } from './why-text.ts';
 
 type Path = FlowPath<Packet, Decision>;
+type UntouchedPath = FlowPath<Omit<Packet, 'port' | 'protocol'>, unknown>;
 
 const VERDICTS: Readonly<Record<Decision['verdict'], ProbeVerdict>> = {
   translated: 'allowed',
@@ -46,7 +47,7 @@ export function answerEcho(scene: TraceScene, probe: Probe, node: NodeName): Tra
   const { verdict, row } = path.decision;
   if (verdict === 'untouched') {
     const answeredBy = path.owner?.pod ? nameOf(path.owner.pod) : null;
-    return { ...arrival(probe, path.owner, answeredBy, path.packet.source), why: passedText(path) };
+    return { ...arrival(scene, probe, path, answeredBy), why: passedText(scene, path) };
   }
   const owner = row === null ? 'no Service has the address' : `${row.owner} ${row.kind}`;
   return {
@@ -61,7 +62,10 @@ function packetOf(scene: TraceScene, probe: Probe, node: NodeName) {
   const owner = scene.ownerOf(probe.sourceAddress);
   // hostNetwork pods send with the node's own address and through its own stack.
   const sourceIsThisNode = probe.source.kind !== 'external' && owner?.pod === null && owner.node === node;
-  return { source: probe.sourceAddress, sourceIsThisNode, destination: probe.address };
+  // To an address of its own, a node speaks from that very address.
+  const isOwn = sourceIsThisNode && scene.tablesOf(node).own.has(probe.address);
+  const source = isOwn ? probe.address : probe.sourceAddress;
+  return { source, sourceIsThisNode, destination: probe.address };
 }
 
 function serviceAnswer(scene: TraceScene, probe: Probe, path: Path): TraceAnswer {
@@ -119,9 +123,9 @@ function clientSeen(scene: TraceScene, { node, packet, decision }: Path): Addres
 }
 
 function untouchedAnswer(scene: TraceScene, probe: Probe, path: Path): TraceAnswer {
-  const { owner, packet } = path;
-  const answeredBy = serverAt(scene, packet.destination, packet.port, packet.protocol);
-  return { ...arrival(probe, owner, answeredBy, packet.source), why: passedText(path) };
+  const { destination, port, protocol } = path.packet;
+  const answeredBy = serverAt(scene, destination, port, protocol);
+  return { ...arrival(scene, probe, path, answeredBy), why: passedText(scene, path) };
 }
 
 /** Hand-made slices rarely say which pod they mean; the address does. */
@@ -145,15 +149,24 @@ function serverAt(scene: TraceScene, address: Address, port: Port, protocol: Pro
   return server === undefined ? null : nameOf(server);
 }
 
-function arrival(probe: Probe, owner: AddressOwner | null, answeredBy: ObjectName | null, source: Address) {
-  if (owner === null) return withoutService(probe, 'blocked');
+/** What is left untouched arrives at whoever has the address, here or outside the cluster. */
+function arrival(scene: TraceScene, probe: Probe, path: UntouchedPath, answeredBy: ObjectName | null) {
+  const { owner, packet, node } = path;
+  if (owner === null)
+    return withoutService(probe, scene.outside.has(packet.destination) ? 'allowed' : 'blocked');
+  const source = owner.pod === null ? packet.source : sourceAfter(scene.tablesOf(node), packet);
   return { ...withoutService(probe, 'allowed'), answeredBy, clientSeen: answeredBy === null ? null : source };
 }
 
-function passedText(path: FlowPath<{ readonly destination: Address }, unknown>): string {
+function passedText(scene: TraceScene, path: UntouchedPath): string {
   const { owner, packet, node } = path;
-  if (owner === null)
-    return `${passedPrefix(path)}no row of ${node} concerns it, and nobody has ${packet.destination}`;
+  if (owner === null) {
+    const { destination } = packet;
+    const place = scene.outside.has(destination)
+      ? `${destination} is outside the cluster`
+      : `nobody has ${destination}`;
+    return `${passedPrefix(path)}no row of ${node} concerns it, and ${place}`;
+  }
   const place = owner.pod === null ? `node ${owner.node}` : `${nameOf(owner.pod)} on ${owner.node}`;
   return `no Service is concerned: ${packet.destination} is ${place}`;
 }

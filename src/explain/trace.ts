@@ -1,11 +1,12 @@
 /** `weir trace`: the lab's questions answered offline, from the rows that each node would have. */
 
+import { unroutableReason } from '../compile/services/address-checks.ts';
 import { compileAll } from '../compile/services/compiler.ts';
 import type { Address } from '../model/address.ts';
 import type { CompileOptions } from '../model/compile-options.ts';
 import { type NodeName, objectName } from '../model/names.ts';
 import type { NodeObject, PodObject, ServiceObject, WeirObject } from '../model/objects.ts';
-import { expandProbes, type Probe } from '../model/probe-expansion.ts';
+import { EXTERNAL_ADDRESSES, expandProbes, type Probe } from '../model/probe-expansion.ts';
 import type { ParsedRequest, ProbeAnswer, ProbeFailure } from '../model/probe-request.ts';
 import type { FrontendKind, Rows } from '../model/rows.ts';
 import { createWorld } from '../world/world.ts';
@@ -43,6 +44,8 @@ export interface TraceOptions {
 /** What a trace reads of the objects beside their rows: who has which address, and how policies are called. */
 export interface TraceScene extends FlowNetwork {
   readonly services: ReadonlyMap<string, ServiceObject>;
+  /** Addresses of the external client and of endpoints outside the cluster. */
+  readonly outside: ReadonlySet<Address>;
   /** Pods in the host network, by node. */
   readonly hostPods: ReadonlyMap<NodeName, readonly PodObject[]>;
 }
@@ -109,10 +112,18 @@ function traceScene(
       return made;
     },
     ownerOf: (address) => owners.get(address) ?? null,
+    outside: new Set([...Object.values(EXTERNAL_ADDRESSES), ...sliceAddresses(objects)]),
     services: new Map(services.map((service) => [objectName(service.namespace, service.name), service])),
     hostPods: Map.groupBy(
       pods.filter((pod) => pod.hostNetwork && pod.nodeName !== null),
       (pod) => pod.nodeName as NodeName,
     ),
   };
+}
+
+/** Where nobody in the cluster has them, hand-made slices tell of servers outside. */
+function sliceAddresses(objects: readonly WeirObject[]): readonly Address[] {
+  const slices = objects.filter((object) => object.kind === 'EndpointSlice');
+  const addresses = slices.flatMap(({ endpoints }) => endpoints.flatMap((each) => each.addresses));
+  return addresses.filter((address) => unroutableReason(address) === null);
 }

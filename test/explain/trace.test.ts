@@ -140,6 +140,22 @@ describe('other destinations', () => {
     expect(one({ to: '172.31.0.2', port: 9999 }, [])).toMatchObject({ verdict: 'allowed', answeredBy: null });
     expect(one({ to: '192.0.2.99', port: 80 }, [])).toMatchObject({ verdict: 'blocked' });
   });
+
+  it('[A9] lets packets out to servers that a slice or the lab has outside the cluster', () => {
+    const outside = { verdict: 'allowed', why: expect.stringMatching(/outside the cluster/) };
+    expect(one({ to: '192.0.2.40', port: 80 }, [unready('192.0.2.40')])).toMatchObject(outside);
+    expect(one({ to: '203.0.113.10', port: 80 }, [])).toMatchObject(outside);
+    expect(one({ to: '127.0.0.1', port: 80 }, [unready('127.0.0.1')])).toMatchObject({ verdict: 'blocked' });
+  });
+
+  it('has a node speak to itself from the address that it dials', () => {
+    const external = { from: 'node/n1', to: '172.31.0.2', port: 9000 };
+    expect(one(external, [])).toMatchObject({ clientSeen: '172.31.0.2' });
+    expect(one({ ...external, to: '198.18.0.2' }, [])).toMatchObject({
+      answeredBy: 'a/host',
+      clientSeen: '198.18.0.2',
+    });
+  });
 });
 
 it('reads the rows: without its row a Service is gone', () => {
@@ -222,7 +238,16 @@ function clusterOf(
   });
   const ports = [{ name: 'http', protocol: 'TCP' as const, port: 8080 as Port }];
   const slice = sliceOf(web, 0, { addressType: 'IPv4', ports, endpoints });
-  return [nodeOf(0, PLAIN), nodeOf(1, PLAIN), CLIENT, SERVER, LISTENER, HOST_POD, web, slice];
+  return [
+    nodeOf(0, PLAIN),
+    nodeOf(1, { ...PLAIN, hasExternal: true }),
+    CLIENT,
+    SERVER,
+    LISTENER,
+    HOST_POD,
+    web,
+    slice,
+  ];
 }
 
 function ready(address: string, node: string): SliceEndpoint {

@@ -12,20 +12,30 @@ export function masqueradedPlaces(
   options: CompileOptions,
   places: readonly Place[],
 ): readonly Place[] {
-  return places.filter((place) => options.masqueradeAll || isMasqueraded(cluster, question, options, place));
+  return places.filter(
+    (place) =>
+      !isDeliveredHere(cluster, question, place) &&
+      (options.masqueradeAll || isMasqueraded(cluster, question, options, place)),
+  );
 }
 
 function isMasqueraded(cluster: Cluster, question: Question, options: CompileOptions, place: Place): boolean {
   const { source, node } = question;
   if (source.address === place.address) return true;
+  if (source.origin === 'pod') return options.masqueradePods && !staysInside(cluster, options, place.address);
   if (isOnNode(cluster, place, node)) return false;
   if (source.origin === 'outside') return true;
-  if (source.origin === 'node') {
-    return !cluster.nodes.some(
-      (each) => each.name === node && each.addresses.some(({ address }) => address === source.address),
-    );
-  }
-  return options.masqueradePods && !staysInside(cluster, options, place.address);
+  return !hasAddress(cluster, node, source.address);
+}
+
+/** The node is the server: it reads the packet as it came, unless it sent it itself. */
+function isDeliveredHere(cluster: Cluster, { source, node }: Question, place: Place): boolean {
+  return source.origin !== 'node' && hasAddress(cluster, node, place.address);
+}
+
+function hasAddress(cluster: Cluster, node: string, address: Address): boolean {
+  const own = cluster.nodes.find(({ name }) => name === node)?.addresses ?? [];
+  return own.some((each) => each.address === address);
 }
 
 /** Where the slice says it is; where it says nothing, where the address is. */
@@ -33,9 +43,7 @@ function isOnNode(cluster: Cluster, place: Place, node: string): boolean {
   if (place.nodeName !== null) return place.nodeName === node;
   return (
     cluster.pods.some((pod) => pod.nodeName === node && pod.addresses.includes(place.address)) ||
-    cluster.nodes.some(
-      (each) => each.name === node && each.addresses.some(({ address }) => address === place.address),
-    )
+    hasAddress(cluster, node, place.address)
   );
 }
 
