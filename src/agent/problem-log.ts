@@ -33,7 +33,12 @@ export function problemLine(problem: Problem): string {
   const field = problem.field === '' ? '' : ` ${problem.field}`;
   const file = problem.file === null ? '' : ` (${problem.file})`;
   const remedy = problem.remedy === '' ? '' : `; ${problem.remedy}`;
-  return `${object}${field}: ${problem.message}${remedy}${file}`;
+  return oneLine(`${object}${field}: ${problem.message}${remedy}${file}`);
+}
+
+/** Names and values are the input's, and may hold anything: nobody shall forge a second line with them. */
+function oneLine(text: string): string {
+  return text.replace(/\p{Cc}/gu, (character) => JSON.stringify(character).slice(1, -1));
 }
 
 function identityOf(problem: Problem): string {

@@ -49,12 +49,23 @@ function readYaml(text: string, file: string): ManifestText {
       continue;
     }
     try {
-      objects.push(...expandList(document.toJS({ maxAliasCount: 100 })));
+      const value: unknown = document.toJS({ maxAliasCount: 100 });
+      objects.push(...expandList(text.includes('&') ? withoutCycle(value) : value));
     } catch (error) {
       problems.push(syntaxProblem(file, messageOf(error)));
     }
   }
   return { objects, problems };
+}
+
+/** @throws Error when an alias makes a value a part of itself: it would have no end. */
+function withoutCycle(value: unknown): unknown {
+  try {
+    JSON.stringify(value);
+  } catch (cause) {
+    throw new Error('an anchor contains an alias of itself', { cause });
+  }
+  return value;
 }
 
 function documentProblem(document: Document.Parsed, file: string): Problem | undefined {
@@ -64,7 +75,8 @@ function documentProblem(document: Document.Parsed, file: string): Problem | und
   const place = start === undefined ? '' : `line ${start.line}, column ${start.col}: `;
   // The library's message goes on with an excerpt of the text: one line is enough here.
   const [summary = error.code] = error.message.split('\n');
-  return syntaxProblem(file, place + summary.replace(/ at line \d+, column \d+:?$/, ''));
+  const said = summary.includes('call stack') ? 'nested too deeply' : summary;
+  return syntaxProblem(file, place + said.replace(/ at line \d+, column \d+:?$/, ''));
 }
 
 function syntaxProblem(file: string, message: string): Problem {

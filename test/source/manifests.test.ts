@@ -88,6 +88,19 @@ describe('readManifests', () => {
       expect(problems).toMatchObject([{ reason: 'SyntaxError' }]);
     }));
 
+  it('says in one line what is wrong with values that contain themselves or never seem to end', () =>
+    withFolder(async (folder) => {
+      await writeFile(join(folder, 'a.yaml'), 'kind: Service\nmetadata: &m\n  name: a\n  labels: *m\n');
+      await writeFile(join(folder, 'b.yaml'), `kind: Service\nspec: ${'['.repeat(20000)}`);
+      await writeFile(join(folder, 'good.yaml'), serviceManifest('good', 80));
+      const { objects, problems } = await readManifests([folder]);
+      expect(objects.map(({ name }) => name)).toEqual(['good']);
+      expect(problems).toMatchObject([
+        { reason: 'SyntaxError', message: 'an anchor contains an alias of itself' },
+        { reason: 'SyntaxError', message: expect.stringMatching(/nested too deeply$/) },
+      ]);
+    }));
+
   it('[A65] keeps the first of the same object and names both files', () =>
     withFolder(async (folder) => {
       const [a, b] = [join(folder, 'a.yaml'), join(folder, 'b.yaml')];
