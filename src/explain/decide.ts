@@ -65,12 +65,15 @@ function* matches(
 ): Generator<{ readonly entry: Entry; readonly treatment: Treatment }> {
   const { destination, port, protocol } = packet;
   const side = inside ? 'inside' : 'outside';
-  const exact = tables.exact.get(frontendKey(destination, port, protocol));
+  const exactKey = frontendKey(destination, port, protocol);
+  const exact = tables.exact.get(exactKey);
   if (exact !== undefined) yield { entry: exact, treatment: exact.frontend[side] };
   const anyKey = anyAddressKey(familyOf(destination), port, protocol);
   if (tables.own.has(destination)) {
-    const hostPort = tables.hostPorts.get(anyKey);
-    if (hostPort !== undefined) yield { entry: hostPort, treatment: hostPort.frontend[side] };
+    for (const key of [exactKey, anyKey]) {
+      const hostPort = tables.hostPorts.get(key);
+      if (hostPort !== undefined) yield { entry: hostPort, treatment: hostPort.frontend[side] };
+    }
   }
   const nodePort = tables.nodePorts.get(anyKey);
   if (nodePort === undefined) return;

@@ -13,9 +13,9 @@ export interface Entry {
 /** What `decide` reads. */
 export interface LookupTables {
   readonly rows: Rows;
-  /** Frontends with an address, by `frontendKey`. */
+  /** Frontends with an address, by `frontendKey`; not host ports. */
   readonly exact: ReadonlyMap<string, Entry>;
-  /** Host ports on every address of this node, by `anyAddressKey`. */
+  /** Host ports: by `frontendKey` with a hostIP, by `anyAddressKey` on every address of this node. */
   readonly hostPorts: ReadonlyMap<string, Entry>;
   /** Node ports, by `anyAddressKey`. */
   readonly nodePorts: ReadonlyMap<string, Entry>;
@@ -39,10 +39,12 @@ export function lookupTables(rows: Rows, own: Iterable<Address>): LookupTables {
     for (const frontend of service.frontends) {
       const { address, port, kind } = frontend;
       const entry = { service, frontend };
-      if (address !== null) exact.set(frontendKey(address, port, service.protocol), entry);
-      else if (kind === 'hostPort')
-        hostPorts.set(anyAddressKey(service.family, port, service.protocol), entry);
-      else nodePorts.set(anyAddressKey(service.family, port, service.protocol), entry);
+      const key =
+        address === null
+          ? anyAddressKey(service.family, port, service.protocol)
+          : frontendKey(address, port, service.protocol);
+      if (kind === 'hostPort') hostPorts.set(key, entry);
+      else (address === null ? nodePorts : exact).set(key, entry);
     }
   }
   const { node } = rows;

@@ -114,7 +114,8 @@ export function hostPortOwner(
   const { address } = destination;
   const isNodes = cluster.nodes.some(({ name, addresses }) => name === node && has(addresses, address));
   const claims = grantedHostPorts(cluster, node, { ...destination, family: familyOf(address) });
-  return claims.find(({ port }) => (port.hostIp === null ? isNodes : port.hostIp === address)) ?? null;
+  if (!isNodes) return null;
+  return claims.find(({ port }) => port.hostIp === null || port.hostIp === address) ?? null;
 }
 
 interface HostPortDestination {

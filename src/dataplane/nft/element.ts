@@ -4,13 +4,14 @@ import type { SetElement } from '../../kernel/native.ts';
 import {
   type Address,
   addressBytes,
+  FAMILIES,
   type Family,
   familyOf,
   type Prefix,
   splitPrefix,
 } from '../../model/address.ts';
 import type { Protocol } from '../../model/names.ts';
-import type { SetName } from './layout.ts';
+import { SETS, type SetName } from './layout.ts';
 
 export interface Element {
   readonly set: SetName;
@@ -18,8 +19,8 @@ export interface Element {
   readonly key: string;
   /** Last key of a range, in sets of concatenated ranges. */
   readonly keyEnd?: string;
-  /** In interval sets: the first value behind a range. */
-  readonly intervalEnd?: true;
+  /** In interval sets: the first key after the range that begins at `key`; empty when the range ends with the last. */
+  readonly behind?: string;
   /** Value bytes, or the chain that the verdict leads to (see `verdict`). */
   readonly data?: string;
   readonly verdict?: 'goto' | 'jump';
@@ -30,7 +31,7 @@ export interface Element {
 /** Tells elements of a set apart; a changed value keeps the identity. */
 export function elementIdentity(element: Element): string {
   if (element.keyEnd !== undefined) return element.key + element.keyEnd;
-  return element.intervalEnd === true ? `${element.key}$` : element.key;
+  return element.behind === undefined ? element.key : `${element.key}-${element.behind}`;
 }
 
 /** Equal for elements that need no rewriting. */
@@ -38,25 +39,48 @@ export function elementValue(element: Element): string {
   return element.verdict === undefined ? (element.data ?? '') : `${element.verdict} ${element.data}`;
 }
 
-export function toSetElement({ key, keyEnd, intervalEnd, data, verdict, comment }: Element): SetElement {
-  return {
+/** As nftables has it: a range of an interval set is two elements, which must come and go together. */
+export function toSetElements({
+  key,
+  keyEnd,
+  behind,
+  data,
+  verdict,
+  comment,
+}: Element): readonly SetElement[] {
+  const element = {
     key,
     ...(keyEnd === undefined ? {} : { keyEnd }),
-    ...(intervalEnd === undefined ? {} : { intervalEnd }),
     ...(data === undefined ? {} : { data: verdict === undefined ? data : { code: verdict, chain: data } }),
     ...(comment === undefined ? {} : { comment }),
   };
+  return behind === undefined || behind === '' ? [element] : [element, { key: behind, intervalEnd: true }];
 }
 
-/** An element as it was read back; undefined where the kernel holds what we never write (a bare verdict). */
-export function fromSetElement(set: SetName, element: SetElement): Element | undefined {
+/** The set's elements as they were read back; what we never write (a bare verdict, an end without a start) is left out. */
+export function fromSetElements(set: SetName, elements: readonly SetElement[]): readonly Element[] {
+  const spec = SETS.get(set);
+  if (spec?.interval === true && spec.key.length === 1) return pairRanges(set, elements);
+  return elements.flatMap((element) => fromSetElement(set, element) ?? []);
+}
+
+function pairRanges(set: SetName, elements: readonly SetElement[]): readonly Element[] {
+  const bounds = elements.map((element) => ({ key: text(element.key), isEnd: element.intervalEnd === true }));
+  // Where one range ends and the next begins, the end comes first.
+  bounds.sort((a, b) => (a.key === b.key ? Number(b.isEnd) - Number(a.isEnd) : a.key < b.key ? -1 : 1));
+  return bounds.flatMap(({ key, isEnd }, index) => {
+    const next = bounds[index + 1];
+    return isEnd ? [] : [{ set, key, behind: next?.isEnd === true ? next.key : '' }];
+  });
+}
+
+function fromSetElement(set: SetName, element: SetElement): Element | undefined {
   const value = readValue(element.data);
   if (value === undefined) return undefined;
   return {
     set,
     key: text(element.key),
     ...(element.keyEnd === undefined ? {} : { keyEnd: text(element.keyEnd) }),
-    ...(element.intervalEnd === true ? { intervalEnd: true } : {}),
     ...value,
     ...(element.comment === undefined ? {} : { comment: element.comment }),
   };
@@ -124,28 +148,20 @@ export function prefixRange(prefix: Prefix): { readonly first: string; readonly 
   return { first: addressKey(address), last: String.fromCharCode(...last) };
 }
 
-/** The elements of an interval set that cover these prefixes: starts and first-behinds, touching ranges joined. */
+/** The ranges of an interval set that cover these prefixes, touching ones joined. */
 export function intervalElements(
   setFor: (family: Family) => SetName,
   prefixes: readonly Prefix[],
 ): readonly Element[] {
-  const elements: Element[] = [];
-  for (const family of ['IPv4', 'IPv6'] as const) {
+  return FAMILIES.flatMap((family) => {
     const ranges = prefixes.filter((prefix) => familyOf(prefix) === family).map(prefixRange);
     ranges.sort((a, b) => (a.first < b.first ? -1 : 1));
-    for (const { first, behind } of joinRanges(ranges)) {
-      elements.push({ set: setFor(family), key: first });
-      if (behind !== undefined) elements.push({ set: setFor(family), key: behind, intervalEnd: true });
-    }
-  }
-  return elements;
+    return joinRanges(ranges).map(({ first, behind }) => ({ set: setFor(family), key: first, behind }));
+  });
 }
 
-/** `behind`: the first value after the range; undefined where the range ends with the last address there is. */
-function joinRanges(
-  ranges: readonly { first: string; last: string }[],
-): { first: string; behind: string | undefined }[] {
-  const joined: { first: string; behind: string | undefined }[] = [];
+function joinRanges(ranges: readonly { first: string; last: string }[]): { first: string; behind: string }[] {
+  const joined: { first: string; behind: string }[] = [];
   for (const { first, last } of ranges) {
     const previous = joined.at(-1);
     if (previous !== undefined && previous.behind === first) previous.behind = following(last);
@@ -154,12 +170,13 @@ function joinRanges(
   return joined;
 }
 
-function following(key: string): string | undefined {
+/** The key after this one; empty where it is the last. */
+function following(key: string): string {
   const bytes = Array.from(key, (char) => char.charCodeAt(0));
   for (let index = bytes.length - 1; index >= 0; index--) {
     const byte = bytes[index] ?? 0;
     bytes[index] = (byte + 1) & 0xff;
     if (byte !== 0xff) return String.fromCharCode(...bytes);
   }
-  return undefined;
+  return '';
 }

@@ -24,6 +24,7 @@ type Suffix = 4 | 6;
 /** Sets that exist once per family. */
 type FamilySet =
   | `frontend-${Direction}`
+  | `host-port-${Direction}`
   | `address-${Direction}`
   | `pingable-${Direction}`
   | 'echo'
@@ -77,6 +78,10 @@ function familySets(family: Family, address: DataType): [SetName, SetSpec][] {
   const specs: [FamilySet, SetSpec][] = [
     ...DIRECTIONS.flatMap((direction): [FamilySet, SetSpec][] => [
       [`frontend-${direction}`, { key: frontend, data: 'verdict', comment: 'frontend: what to do with it' }],
+      [
+        `host-port-${direction}`,
+        { key: frontend, data: 'verdict', comment: 'the same, at addresses of this node only' },
+      ],
       [
         `address-${direction}`,
         { key: [address], data: 'verdict', comment: 'service address: any other port' },

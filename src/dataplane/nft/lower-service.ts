@@ -60,14 +60,11 @@ function usesList(frontend: FrontendRow, list: ListName): boolean {
 
 function lowerFrontend(rows: ServiceRows, frontend: FrontendRow, number: number): readonly Element[] {
   const elements: Element[] = [];
-  const key = frontendKey(
-    rows,
-    frontend,
-    frontend.address ?? scopeAddress(dispatchScope(frontend), rows.family),
-  );
+  const key = frontendKey(rows, frontend, frontend.address ?? scopeAddress('anyAddress', rows.family));
   for (const direction of DIRECTIONS) {
     const chain = dispatchTarget(rows, frontend, direction);
-    const set = familySet(`frontend-${direction}`, rows.family);
+    const map = frontend.kind === 'hostPort' ? 'host-port' : 'frontend';
+    const set = familySet(`${map}-${direction}`, rows.family);
     if (chain !== undefined) elements.push({ set, key, data: chain, verdict: 'goto' });
   }
   const elsewhere = chainFor(rows, frontend.elsewhere);
@@ -81,16 +78,8 @@ function lowerFrontend(rows: ServiceRows, frontend: FrontendRow, number: number)
     });
   }
   if (elements.length === 0) return elements;
-  const known = frontendKey(rows, frontend, frontend.address ?? scopeAddress('nodePort', rows.family));
   const comment = serviceTag(rows.id);
-  return [
-    ...elements,
-    { set: familySet('service', rows.family), key: known, data: serviceValue(number), comment },
-  ];
-}
-
-function dispatchScope(frontend: FrontendRow): 'hostPort' | 'nodePort' {
-  return frontend.kind === 'hostPort' ? 'hostPort' : 'nodePort';
+  return [...elements, { set: familySet('service', rows.family), key, data: serviceValue(number), comment }];
 }
 
 function frontendKey(rows: ServiceRows, frontend: FrontendRow, address: Address): string {

@@ -1,6 +1,6 @@
 /** What the kernel holds of our table now. */
 import type { Nftables } from '../../kernel/native.ts';
-import { type Element, elementIdentity, fromSetElement, numberFromKey } from './element.ts';
+import { type Element, elementIdentity, fromSetElements, numberFromKey } from './element.ts';
 import { SETS, type SetName, TABLE, TABLE_FAMILY } from './layout.ts';
 
 export interface Observed {
@@ -32,12 +32,8 @@ export async function readBack(nft: Nftables): Promise<Observed> {
 }
 
 async function readSet(nft: Nftables, set: SetName): Promise<ReadonlyMap<string, Element>> {
-  const elements = new Map<string, Element>();
-  for (const raw of await nft.listElements(TABLE_FAMILY, TABLE, set, { encoding: 'binary' })) {
-    const element = fromSetElement(set, raw);
-    if (element !== undefined) elements.set(elementIdentity(element), element);
-  }
-  return elements;
+  const raw = await nft.listElements(TABLE_FAMILY, TABLE, set, { encoding: 'binary' });
+  return new Map(fromSetElements(set, raw).map((element) => [elementIdentity(element), element]));
 }
 
 async function countRules(nft: Nftables): Promise<ReadonlyMap<string, number>> {

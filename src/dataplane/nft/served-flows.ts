@@ -77,7 +77,7 @@ function parseFrontend(family: Family, key: string) {
   const address = readAddress(key, width);
   if (protocol === undefined) return undefined;
   return {
-    address: address === scopeAddress('nodePort', family) ? null : address,
+    address: address === scopeAddress('anyAddress', family) ? null : address,
     port: portFromKey(key, width + 4) as Port,
     protocol,
   };

@@ -2,7 +2,7 @@
 import type { Command, SetElement } from '../../kernel/native.ts';
 import { addRules, type Chain, declareChain, deleteChain, flushChain } from './chains/chain.ts';
 import { chainRow } from './chains/pick.ts';
-import { type Element, numberKey, toSetElement } from './element.ts';
+import { type Element, numberKey, toSetElements } from './element.ts';
 import type { ElementDelta } from './element-store.ts';
 import { type SetName, TABLE, TABLE_FAMILY } from './layout.ts';
 
@@ -40,9 +40,9 @@ export function elementCommands(verb: 'add' | 'delete', elements: readonly Eleme
   const bySet = new Map<SetName, SetElement[]>();
   for (const element of elements) {
     const list = bySet.get(element.set);
-    const converted = verb === 'add' ? toSetElement(element) : toDeleted(element);
-    if (list === undefined) bySet.set(element.set, [converted]);
-    else list.push(converted);
+    const converted = toSetElements(verb === 'add' ? element : keyOf(element));
+    if (list === undefined) bySet.set(element.set, [...converted]);
+    else list.push(...converted);
   }
   return [...bySet].map(
     ([set, list]): Command => ({
@@ -57,11 +57,11 @@ export function elementCommands(verb: 'add' | 'delete', elements: readonly Eleme
 }
 
 /** The kernel finds an element by its key alone. */
-function toDeleted({ set, key, keyEnd, intervalEnd }: Element): SetElement {
-  return toSetElement({
+function keyOf({ set, key, keyEnd, behind }: Element): Element {
+  return {
     set,
     key,
     ...(keyEnd === undefined ? {} : { keyEnd }),
-    ...(intervalEnd === undefined ? {} : { intervalEnd }),
-  });
+    ...(behind === undefined ? {} : { behind }),
+  };
 }

@@ -74,20 +74,22 @@ function elsewhere(): readonly Rule[] {
   ]);
 }
 
-/** The packet is for an address of this node: host ports at any of them, node ports where they are served. */
+/** The packet is for an address of this node: host ports at one or any of them, node ports where they are served. */
 function thisNode(direction: Direction): Chain {
   return {
     name: `${direction}-node`,
     rules: [
       ...forEachFamily((family) => [...matchLoopbackDestination(family), expr.verdict({ code: 'accept' })]),
-      ...forEachFamily((family) => [
-        ...loadFrontend(family, 'hostPort'),
-        follow(setOf(`frontend-${direction}`, family), 0),
-      ]),
+      ...(['exact', 'anyAddress'] as const).flatMap((scope) =>
+        forEachFamily((family) => [
+          ...loadFrontend(family, scope),
+          follow(setOf(`host-port-${direction}`, family), 0),
+        ]),
+      ),
       ...forEachFamily((family) => [
         loadAddress(family, 'destination', 0),
         inSet(setOf('node-port-address', family), 0),
-        ...loadFrontend(family, 'nodePort'),
+        ...loadFrontend(family, 'anyAddress'),
         follow(setOf(`frontend-${direction}`, family), 0),
       ]),
       [goTo(`${direction}-address`)],

@@ -25,7 +25,7 @@ import {
 } from './matching.ts';
 
 /** The two ways the `service` map may know the frontend; the exact one is tried first. */
-const KNOWN_BY = ['exact', 'nodePort'] as const;
+const KNOWN_BY = ['exact', 'anyAddress'] as const;
 
 export function pickChainName(list: ListName, slots: number): string {
   return list === 'cluster' ? `pick-${slots}` : `pick-local-${slots}`;

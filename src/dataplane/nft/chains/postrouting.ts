@@ -75,16 +75,19 @@ function always(): readonly Rule[] {
   ]);
 }
 
-/** Replies come back through this node when the backend is here, or when the client is. */
+/** Replies come back through this node when the backend is here (done) or the client is (unless it leaves the cluster). */
 function stays(): readonly Rule[] {
-  const done = expr.verdict({ code: 'return' });
   return [
     ...forEachFamily((family) => [
       loadAddress(family, 'destination', 0),
       inSet(setOf('local-backend', family), 0),
-      done,
+      expr.verdict({ code: 'accept' }),
     ]),
-    ...forEachFamily((family) => [loadAddress(family, 'source', 0), inSet(setOf('inside', family), 0), done]),
+    ...forEachFamily((family) => [
+      loadAddress(family, 'source', 0),
+      inSet(setOf('inside', family), 0),
+      expr.verdict({ code: 'return' }),
+    ]),
   ];
 }
 

@@ -44,7 +44,7 @@ export function sourceChains(): readonly Chain[] {
 }
 
 function perKey(ending: (family: Family) => readonly Expression[]): readonly Rule[] {
-  return (['exact', 'nodePort'] as const).flatMap((scope) =>
+  return (['exact', 'anyAddress'] as const).flatMap((scope) =>
     forEachFamily((family) => [
       ...loadFrontend(family, scope),
       ...lookUpService(family, frontendWidth(family)),
