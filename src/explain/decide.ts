@@ -116,11 +116,11 @@ function isMasqueraded(tables: LookupTables, packet: Packet, backend: BackendRow
   // A packet for the node itself that came from elsewhere is delivered without passing postrouting.
   if (tables.own.has(backend.address) && !packet.sourceIsThisNode) return false;
   if (tables.rows.node.masqueradeAll || source === backend.address) return true;
-  if (leavesMasqueraded(tables, source, backend.address)) return true;
-  return !backend.nodeLocal && !prefixSetHas(tables.inside, source);
+  if (backend.nodeLocal) return false;
+  return !prefixSetHas(tables.inside, source) || leavesMasqueraded(tables, source, backend.address);
 }
 
-/** Whether a pod's packet to this address, translated or not, leaves with the node's address (A69). */
+/** Whether a pod's packet that goes on to this address leaves with the node's address (A69). */
 export function leavesMasqueraded(tables: LookupTables, source: Address, destination: Address): boolean {
   return prefixSetHas(tables.masqueradeSources, source) && !prefixSetHas(tables.nonMasquerade, destination);
 }

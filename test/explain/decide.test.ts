@@ -118,15 +118,6 @@ describe('masquerading', () => {
     expect(masqueraded(rows([web], { node: { masqueradeAll: true } }), '10.244.0.99')).toHaveLength(3);
   });
 
-  it('[A69] hides a pod from a server on its own node too, where that is outside the cluster by the flags', () => {
-    const leaving = {
-      masqueradeSources: prefixes('10.244.0.0/24'),
-      nonMasquerade: prefixes('10.1.0.0/16'),
-    };
-    expect(masqueraded(rows([web], { node: leaving }), '10.244.0.99')).toContain(LOCAL.address);
-    expect(masqueraded(rows([web], { node: leaving }), STRANGER)).not.toContain(LOCAL.address);
-  });
-
   it('[A42] shows the client to the node itself, unless the node is the client', () => {
     const onHost = service('web', {
       frontends: [frontend('clusterIP', VIP, 80)],

@@ -22,8 +22,8 @@ export function masqueradedPlaces(
 function isMasqueraded(cluster: Cluster, question: Question, options: CompileOptions, place: Place): boolean {
   const { source, node } = question;
   if (source.address === place.address) return true;
-  if (source.origin === 'pod') return options.masqueradePods && !staysInside(cluster, options, place.address);
   if (isOnNode(cluster, place, node)) return false;
+  if (source.origin === 'pod') return options.masqueradePods && !staysInside(cluster, options, place.address);
   if (source.origin === 'outside') return true;
   return !hasAddress(cluster, node, source.address);
 }
