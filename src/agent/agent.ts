@@ -56,6 +56,7 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
       await firstBatch;
       await source.rescan();
       await core.loop.flush();
+      await core.installation.dataplane()?.settled();
     },
   };
   const socket = await openControlSocket(options.socketPath, controlled);

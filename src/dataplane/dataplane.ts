@@ -11,7 +11,7 @@ export interface ApplyReport {
   readonly bytes: number;
   /** Wall time from diff to the kernel's acknowledgement, milliseconds. */
   readonly durationMs: number;
-  /** Conntrack entries deleted because they pinned a client to something that is gone (A60, A61). */
+  /** Conntrack entries deleted since the last report because they pinned a client to something that is gone (A60, A61). */
   readonly conntrackDeleted: number;
 }
 
@@ -34,6 +34,8 @@ export interface Dataplane {
   onForeignChange(listener: () => void): void;
   /** Reads everything back and restores what differs; reports what it wrote. */
   repair(): Promise<ApplyReport>;
+  /** Resolves when what follows a change beside its rows (stale conntrack entries) is done as well. */
+  settled(): Promise<void>;
   status(): DataplaneStatus;
   /** Ends sockets and timers; what is in the kernel stays. */
   close(): Promise<void>;

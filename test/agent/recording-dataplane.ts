@@ -46,6 +46,7 @@ export function createRecordingDataplane(refuse: (call: Call) => Error | null = 
       chains: 7,
       repairs: 5,
     }),
+    settled: async () => {},
     async close() {
       calls.push({ call: 'close' });
     },

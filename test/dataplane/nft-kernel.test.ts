@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Dataplane } from '../../src/dataplane/dataplane.ts';
 import { openNftDataplane } from '../../src/dataplane/nft/dataplane.ts';
-import type { Rows, ServiceRows } from '../../src/model/rows.ts';
+import type { Rows, ServiceId, ServiceRows } from '../../src/model/rows.ts';
 import { changeBetween } from './row-changes.ts';
 import { backend, NODE_PORT_RANGE, nodeRows, rowsArbitrary, serviceRows } from './rows-arbitrary.ts';
 
@@ -164,7 +164,14 @@ describe('nft backend in the kernel', () => {
     const rows = rowsOf(service([1], { affinitySeconds: 60 }));
     await older.sync(rows);
     await older.close();
-    nft('add', 'element', 'inet', 'weir', 'affinity4', '{ 10.1.0.9 . 0x1 timeout 60s : 0x1 . 10.2.0.1 . 8080 }');
+    nft(
+      'add',
+      'element',
+      'inet',
+      'weir',
+      'affinity4',
+      '{ 10.1.0.9 . 0x1 timeout 60s : 0x1 . 10.2.0.1 . 8080 }',
+    );
     const newer = await open();
     await newer.sync(rows);
     expect(listing()).toContain('29999');
@@ -182,6 +189,22 @@ describe('nft backend in the kernel', () => {
       .catch(() => dataplane.apply(changeBetween(rowsOf(service([1, 2])), rowsOf(service([1, 2])))));
     expect(report.bytes).toBeGreaterThan(0);
     expect(listing()).toMatch(/chain pick-2 /);
+    await dataplane.close();
+  });
+
+  it('[H8] takes back a change that the kernel refuses, so that others can go in without it', async () => {
+    const dataplane = await open();
+    const good = rowsOf(service([1]));
+    await dataplane.sync(good);
+    // IPv4 addresses in the IPv6 sets: keys of the wrong length.
+    const refused = service([1], { id: 'shop/odd:http/TCP/IPv4' as ServiceId, family: 'IPv6' });
+    const rows = rowsOf(service([1]), refused);
+    await expect(dataplane.apply(changeBetween(good, rows))).rejects.toThrow(/nftables refused/);
+    const report = await dataplane.apply(changeBetween(good, rowsOf(service([1, 2]))));
+    expect(report.bytes).toBeGreaterThan(0);
+    expect(listing()).toMatch(/chain pick-2 /);
+    expect(listing()).not.toContain('shop/odd');
+    expect(await dataplane.sync(rowsOf(service([1, 2])))).toMatchObject({ bytes: 0 });
     await dataplane.close();
   });
 });

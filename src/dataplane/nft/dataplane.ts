@@ -1,12 +1,13 @@
 /** The nft backend: rows in, netlink batches out. README.md in this folder tells how the table is arranged. */
 
-import { type ConntrackFilter, deleteConntrack } from '../../kernel/conntrack.ts';
+import type { ConntrackFilter } from '../../kernel/conntrack.ts';
 import { type Command, type Nftables, NftError, openNftables } from '../../kernel/native.ts';
 import type { Port } from '../../model/names.ts';
 import type { Rows, RowsChange, ServiceId } from '../../model/rows.ts';
 import { type ApplyReport, type Dataplane, DataplaneError, type DataplaneStatus } from '../dataplane.ts';
 import { compareWithKernel, type ElementDelta } from './element-store.ts';
-import { type InstalledRows, installedRows } from './installed-rows.ts';
+import { createFlowCleanup, type FlowCleanup } from './flow-cleanup.ts';
+import { type InstalledRows, installedRows, inverseOf } from './installed-rows.ts';
 import { SETS, TABLE } from './layout.ts';
 import { serviceTag } from './lower-service.ts';
 import { type Observed, readBack } from './read-back.ts';
@@ -32,7 +33,7 @@ export interface NftDataplaneOptions {
 
 interface State {
   readonly nft: Nftables;
-  readonly options: NftDataplaneOptions;
+  readonly flows: FlowCleanup;
   readonly skeleton: Skeleton;
   /** null until the first sync. */
   installed: InstalledRows | null;
@@ -49,7 +50,7 @@ export async function openNftDataplane(options: NftDataplaneOptions): Promise<Da
   const nft = await openNftables(options.netns === undefined ? {} : { netns: options.netns });
   const state: State = {
     nft,
-    options,
+    flows: createFlowCleanup(options),
     skeleton: buildSkeleton(options.nodePortRange),
     installed: null,
     numbers: null,
@@ -70,8 +71,10 @@ export async function openNftDataplane(options: NftDataplaneOptions): Promise<Da
     onForeignChange: (listener) => void listeners.add(listener),
     repair: () => repair(state),
     status: () => status(state),
+    settled: () => state.flows.settled(),
     async close() {
       monitor.close();
+      await state.flows.settled();
       await nft.close();
     },
   };
@@ -91,8 +94,8 @@ async function sync(state: State, rows: Rows): Promise<ApplyReport> {
   const commands = skeletonCommands(state.skeleton, observed, chains, deltaCommands(delta));
   const bytes = await commit(state, commands);
   state.uncertain = false;
-  const conntrackDeleted = await forgetFlows(state, filtersAfterSync(state.installed, observed));
-  return report(startedAt, delta, bytes, conntrackDeleted);
+  state.flows.forget(filtersAfterSync(state.installed, observed));
+  return report(state, startedAt, delta, bytes);
 }
 
 async function apply(state: State, change: RowsChange): Promise<ApplyReport> {
@@ -100,15 +103,21 @@ async function apply(state: State, change: RowsChange): Promise<ApplyReport> {
   if (installed === null) throw notSynced();
   const startedAt = performance.now();
   const before = new Map([...change.services.keys()].map((id) => [id, flowsOf(installed, id)]));
+  const inverse = inverseOf(change, installed.rows());
   const delta = installed.change(change);
-  if (state.uncertain) return sync(state, installed.rows());
-  state.uncertain = true;
-  const bytes = isEmptyDelta(delta) ? 0 : await commit(state, deltaCommands(delta));
-  state.uncertain = false;
-  const filters = [...before].flatMap(([id, flows]) =>
-    staleFlows(flows, flowsOf(installed, id), installed.node),
-  );
-  return report(startedAt, delta, bytes, await forgetFlows(state, filters));
+  try {
+    if (state.uncertain) return await sync(state, installed.rows());
+    state.uncertain = true;
+    const bytes = isEmptyDelta(delta) ? 0 : await commit(state, deltaCommands(delta));
+    state.uncertain = false;
+    for (const [id, rows] of change.services) if (rows === null) state.numbers?.forget(id);
+    for (const [id, flows] of before)
+      state.flows.forget(staleFlows(flows, flowsOf(installed, id), installed.node));
+    return report(state, startedAt, delta, bytes);
+  } catch (error) {
+    state.installed?.change(inverse);
+    throw error;
+  }
 }
 
 async function repair(state: State): Promise<ApplyReport> {
@@ -147,20 +156,6 @@ function filtersAfterSync(installed: InstalledRows, observed: Observed): readonl
   return filters;
 }
 
-/** The rows are in place by now: trouble here is told, and leaves a few clients with a dead flow. */
-async function forgetFlows({ options }: State, filters: readonly ConntrackFilter[]): Promise<number> {
-  if (filters.length === 0) return 0;
-  try {
-    return await deleteConntrack(
-      filters,
-      options.netns === undefined ? {} : { networkNamespace: options.netns },
-    );
-  } catch (cause) {
-    options.log.warn({ err: cause, filters: filters.length }, 'stale conntrack entries could not be deleted');
-    return 0;
-  }
-}
-
 async function commit({ nft }: State, commands: readonly Command[]): Promise<number> {
   if (commands.length === 0) return 0;
   return (await reading(() => nft.commit(commands))).bytes;
@@ -188,12 +183,7 @@ function notSynced(): DataplaneError {
   });
 }
 
-function report(
-  startedAt: number,
-  delta: ElementDelta,
-  bytes: number,
-  conntrackDeleted: number,
-): ApplyReport {
+function report(state: State, startedAt: number, delta: ElementDelta, bytes: number): ApplyReport {
   return {
     elementsAdded: delta.added.length,
     elementsRemoved: delta.deleted.length,
@@ -201,6 +191,6 @@ function report(
     chainsRemoved: delta.chainsUnused.length,
     bytes,
     durationMs: performance.now() - startedAt,
-    conntrackDeleted,
+    conntrackDeleted: state.flows.takeDeleted(),
   };
 }

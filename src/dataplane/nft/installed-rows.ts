@@ -61,9 +61,17 @@ export function installedRows(rows: Rows, numbers: ServiceNumbers): InstalledRow
       if (change.node !== null) added.push(...lowerNode(node));
       for (const id of change.services.keys()) added.push(...lower(services.get(id)));
       for (const address of touched) added.push(...lowerOne(addresses.get(address)));
-      for (const [id, service] of change.services) if (service === null) numbers.forget(id);
       return store.exchange(removed, added);
     },
+  };
+}
+
+/** The change that takes `change` back from rows that have not yet met it. */
+export function inverseOf(change: RowsChange, rows: Rows): RowsChange {
+  return {
+    services: new Map([...change.services.keys()].map((id) => [id, rows.services.get(id) ?? null])),
+    addresses: new Map([...change.addresses.keys()].map((at) => [at, rows.addresses.get(at) ?? null])),
+    node: change.node === null ? null : rows.node,
   };
 }
 
