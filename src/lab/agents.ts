@@ -18,6 +18,8 @@ const WIDTH = 16;
 /** What an agent of the lab is started with, the one place where its command line stands. */
 export function agentArguments(lab: string, agent: AgentPlan, more: readonly string[]): readonly string[] {
   return [
+    // As the launcher `weir` does.
+    '--max-semi-space-size=4',
     MAIN,
     'agent',
     '--source',

@@ -43,6 +43,9 @@ interface State {
   /** Somebody else touched rules or chains, which reading back only counts. */
   chainsSuspect: boolean;
   repairs: number;
+  /** null until the first sync: notices of its own elements would only cost. */
+  monitor: { close(): void } | null;
+  readonly listeners: Set<() => void>;
 }
 
 /** Opens the backend; nothing is read or written before the first `sync`. Rejects where netlink is refused. */
@@ -57,32 +60,44 @@ export async function openNftDataplane(options: NftDataplaneOptions): Promise<Da
     uncertain: true,
     chainsSuspect: false,
     repairs: 0,
+    monitor: null,
+    listeners: new Set(),
   };
-  const listeners = new Set<() => void>();
-  const monitor = nft.monitor((event) => {
-    if (event.ours || !event.changes.some((change) => change.table === TABLE)) return;
-    state.uncertain = true;
-    state.chainsSuspect = true;
-    for (const listener of listeners) listener();
-  });
   return {
     sync: (rows) => sync(state, rows),
     apply: (change) => apply(state, change),
-    onForeignChange: (listener) => void listeners.add(listener),
+    onForeignChange: (listener) => void state.listeners.add(listener),
     repair: () => repair(state),
     status: () => status(state),
     settled: () => state.flows.settled(),
     async close() {
-      monitor.close();
+      state.monitor?.close();
       await state.flows.settled();
       await nft.close();
     },
   };
 }
 
+function noticeForeignChange(state: State): void {
+  state.uncertain = true;
+  state.chainsSuspect = true;
+  for (const listener of state.listeners) listener();
+}
+
+/** From the first sync on, we hear what others do to our table; `generation` is what the ruleset should be at by now. */
+async function watch(state: State, generation: number): Promise<void> {
+  if (state.monitor !== null) return;
+  state.monitor = state.nft.monitor((event) => {
+    if (event.lost === true || (!event.ours && event.changes.some(({ table }) => table === TABLE)))
+      noticeForeignChange(state);
+  });
+  if ((await state.nft.generation()) !== generation) setImmediate(noticeForeignChange, state);
+}
+
 async function sync(state: State, rows: Rows): Promise<ApplyReport> {
   const startedAt = performance.now();
   state.uncertain = true;
+  const generation = await reading(() => state.nft.generation());
   const observed = await reading(() => readBack(state.nft));
   state.numbers ??= createServiceNumbers(observed.sets);
   state.installed = installedRows(rows, state.numbers);
@@ -94,6 +109,7 @@ async function sync(state: State, rows: Rows): Promise<ApplyReport> {
   const commands = skeletonCommands(state.skeleton, observed, chains, deltaCommands(delta));
   const bytes = await commit(state, commands);
   state.uncertain = false;
+  await watch(state, generation + (bytes > 0 ? 1 : 0));
   state.flows.forget(filtersAfterSync(state.installed, observed));
   return report(state, startedAt, delta, bytes);
 }

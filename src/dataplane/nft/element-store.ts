@@ -3,7 +3,7 @@
  * backend), and it goes with the last. Chains that are rows are counted in the same way, by the verdicts to them.
  */
 import { chainRow } from './chains/pick.ts';
-import { type Element, elementIdentity, elementValue } from './element.ts';
+import { type Element, elementChain, elementIdentity, elementValue } from './element.ts';
 import { KERNEL_WRITTEN, SETS, type SetName } from './layout.ts';
 
 /** What to write so that the kernel follows: deletions come before additions. */
@@ -18,6 +18,8 @@ export interface ElementDelta {
 export interface ElementStore {
   /** Takes users of elements away and adds others; returns what that changes in sum. */
   exchange(removed: readonly Element[], added: readonly Element[]): ElementDelta;
+  /** Like `exchange` into an empty store, but tells nothing: the kernel is compared with the whole. */
+  fill(elements: Iterable<Element>): void;
   elements(set: SetName): Iterable<Element>;
   count(set: SetName): number;
   chains(): ReadonlySet<string>;
@@ -50,13 +52,13 @@ export function createElementStore(): ElementStore {
       set.delete(identity);
     }
   };
-  const acquire = (element: Element) => {
+  const acquire = (element: Element, remembered = true) => {
     const set = setOf(sets, element.set);
     const identity = elementIdentity(element);
     const entry = set.get(identity);
     if (entry !== undefined && elementValue(entry.element) === elementValue(element)) entry.users += 1;
     else {
-      remember(element, identity, entry?.element);
+      if (remembered) remember(element, identity, entry?.element);
       set.set(identity, { element, users: 1 });
     }
   };
@@ -68,6 +70,15 @@ export function createElementStore(): ElementStore {
       for (const element of added) acquire(element);
       const change = netChange(before, sets);
       return { ...change, ...countChains(chainUsers, change) };
+    },
+    fill(elements) {
+      for (const element of elements) acquire(element, false);
+      for (const set of sets.values())
+        for (const { element } of set.values()) {
+          const chain = elementChain(element);
+          if (chain !== undefined && chainRow(chain) !== undefined)
+            chainUsers.set(chain, (chainUsers.get(chain) ?? 0) + 1);
+        }
     },
     *elements(set) {
       for (const { element } of setOf(sets, set).values()) yield element;
@@ -136,7 +147,7 @@ function countChains(
 ): Pick<ElementDelta, 'chainsNeeded' | 'chainsUnused'> {
   const touched = new Map<string, number>();
   const count = (element: Element, difference: 1 | -1) => {
-    const chain = element.verdict === undefined ? undefined : element.data;
+    const chain = elementChain(element);
     if (chain === undefined || chainRow(chain) === undefined) return;
     if (!touched.has(chain)) touched.set(chain, users.get(chain) ?? 0);
     users.set(chain, (users.get(chain) ?? 0) + difference);

@@ -1,6 +1,6 @@
 /** One element of one set, in the form that compares cheaply: bytes as binary strings. */
 
-import type { SetElement } from '../../kernel/native.ts';
+import type { SetElement, Verdict } from '../../kernel/native.ts';
 import {
   type Address,
   addressBytes,
@@ -13,6 +13,13 @@ import {
 import type { Protocol } from '../../model/names.ts';
 import { SETS, type SetName } from './layout.ts';
 
+/** Where a verdict map leads. */
+export interface ChainVerdict {
+  readonly code: 'goto' | 'jump';
+  readonly chain: string;
+}
+
+/** A SetElement of nft-js with bytes as binary strings, but for `set` and `behind`. */
 export interface Element {
   readonly set: SetName;
   /** Key, one char code a byte, every field padded to four bytes. */
@@ -21,9 +28,7 @@ export interface Element {
   readonly keyEnd?: string;
   /** In interval sets: the first key after the range that begins at `key`; empty when the range ends with the last. */
   readonly behind?: string;
-  /** Value bytes, or the chain that the verdict leads to (see `verdict`). */
-  readonly data?: string;
-  readonly verdict?: 'goto' | 'jump';
+  readonly data?: string | ChainVerdict;
   /** Shown by `nft list`, and how a restarted agent finds its service numbers again. */
   readonly comment?: string;
 }
@@ -35,26 +40,25 @@ export function elementIdentity(element: Element): string {
 }
 
 /** Equal for elements that need no rewriting. */
-export function elementValue(element: Element): string {
-  return element.verdict === undefined ? (element.data ?? '') : `${element.verdict} ${element.data}`;
+export function elementValue({ data }: Element): string {
+  return typeof data === 'object' ? `${data.code} ${data.chain}` : (data ?? '');
+}
+
+/** The bytes of the element's value; empty for verdicts and plain members. */
+export function elementBytes({ data }: Element): string {
+  return typeof data === 'string' ? data : '';
+}
+
+/** The chain that the element's verdict leads to. */
+export function elementChain({ data }: Element): string | undefined {
+  return typeof data === 'object' ? data.chain : undefined;
 }
 
 /** As nftables has it: a range of an interval set is two elements, which must come and go together. */
-export function toSetElements({
-  key,
-  keyEnd,
-  behind,
-  data,
-  verdict,
-  comment,
-}: Element): readonly SetElement[] {
-  const element = {
-    key,
-    ...(keyEnd === undefined ? {} : { keyEnd }),
-    ...(data === undefined ? {} : { data: verdict === undefined ? data : { code: verdict, chain: data } }),
-    ...(comment === undefined ? {} : { comment }),
-  };
-  return behind === undefined || behind === '' ? [element] : [element, { key: behind, intervalEnd: true }];
+export function toSetElements(element: Element): readonly SetElement[] {
+  const { key, behind } = element;
+  if (behind === undefined) return [element];
+  return behind === '' ? [{ key }] : [{ key }, { key: behind, intervalEnd: true }];
 }
 
 /** The set's elements as they were read back; what we never write (a bare verdict, an end without a start) is left out. */
@@ -74,22 +78,20 @@ function pairRanges(set: SetName, elements: readonly SetElement[]): readonly Ele
   });
 }
 
-function fromSetElement(set: SetName, element: SetElement): Element | undefined {
-  const value = readValue(element.data);
-  if (value === undefined) return undefined;
+function fromSetElement(set: SetName, { key, keyEnd, data, comment }: SetElement): Element | undefined {
+  const value = typeof data === 'object' && 'code' in data ? chainVerdict(data) : data && text(data);
+  if (data !== undefined && value === undefined) return undefined;
   return {
     set,
-    key: text(element.key),
-    ...(element.keyEnd === undefined ? {} : { keyEnd: text(element.keyEnd) }),
-    ...value,
-    ...(element.comment === undefined ? {} : { comment: element.comment }),
+    key: text(key),
+    ...(keyEnd === undefined ? {} : { keyEnd: text(keyEnd) }),
+    ...(value === undefined ? {} : { data: value }),
+    ...(comment === undefined ? {} : { comment }),
   };
 }
 
-function readValue(data: SetElement['data']): Pick<Element, 'data' | 'verdict'> | undefined {
-  if (data === undefined) return {};
-  if (typeof data === 'string' || data instanceof Uint8Array) return { data: text(data) };
-  return data.code === 'goto' || data.code === 'jump' ? { data: data.chain, verdict: data.code } : undefined;
+function chainVerdict(verdict: Verdict): ChainVerdict | undefined {
+  return verdict.code === 'goto' || verdict.code === 'jump' ? verdict : undefined;
 }
 
 function text(bytes: string | Uint8Array): string {
@@ -104,7 +106,9 @@ const PROTOCOLS = new Map<number, Protocol>([
 ]);
 
 export function addressKey(address: Address): string {
-  return String.fromCharCode(...addressBytes(address));
+  const bytes = addressBytes(address);
+  const [a = 0, b = 0, c = 0, d = 0] = bytes;
+  return bytes.length === 4 ? String.fromCharCode(a, b, c, d) : String.fromCharCode(...bytes);
 }
 
 export function protocolKey(protocol: Protocol): string {

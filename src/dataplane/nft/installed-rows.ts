@@ -34,10 +34,12 @@ export function installedRows(rows: Rows, numbers: ServiceNumbers): InstalledRow
   const lowerOne = (address: ServiceAddressRow | undefined) =>
     address === undefined ? [] : lowerAddress(address, node.externalClusterIp);
 
-  const all: Element[] = [...lowerNode(node)];
-  for (const service of services.values()) all.push(...lower(service));
-  for (const address of addresses.values()) all.push(...lowerOne(address));
-  store.exchange([], all);
+  function* all(): Iterable<Element> {
+    yield* lowerNode(node);
+    for (const service of services.values()) yield* lower(service);
+    for (const address of addresses.values()) yield* lowerOne(address);
+  }
+  store.fill(all());
 
   return {
     services,

@@ -46,7 +46,7 @@ export function lowerAddress(
       ...(row.pingable && !hidden ? [ping] : []),
       ...(chain === undefined
         ? []
-        : [{ set: familySet(`address-${direction}`, family), key, data: chain, verdict: 'goto' } as const]),
+        : [{ set: familySet(`address-${direction}`, family), key, data: { code: 'goto', chain } } as const]),
     ];
   });
 }

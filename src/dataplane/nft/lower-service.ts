@@ -65,7 +65,7 @@ function lowerFrontend(rows: ServiceRows, frontend: FrontendRow, number: number)
     const chain = dispatchTarget(rows, frontend, direction);
     const map = frontend.kind === 'hostPort' ? 'host-port' : 'frontend';
     const set = familySet(`${map}-${direction}`, rows.family);
-    if (chain !== undefined) elements.push({ set, key, data: chain, verdict: 'goto' });
+    if (chain !== undefined) elements.push({ set, key, data: { code: 'goto', chain } });
   }
   const elsewhere = chainFor(rows, frontend.elsewhere);
   if (elsewhere !== undefined) {
@@ -73,8 +73,7 @@ function lowerFrontend(rows: ServiceRows, frontend: FrontendRow, number: number)
     elements.push({
       set: familySet('frontend-inside', rows.family),
       key: elsewhereKey,
-      data: elsewhere,
-      verdict: 'goto',
+      data: { code: 'goto', chain: elsewhere },
     });
   }
   if (elements.length === 0) return elements;
@@ -135,12 +134,16 @@ function lowerAffinity(rows: ServiceRows, lists: readonly ListName[], number: nu
   const service = numberKey(number);
   const member = familySet('member', rows.family);
   return [
-    { set: 'sticky-learn', key: service, data: stickChainName(rows.affinitySeconds), verdict: 'jump' },
+    {
+      set: 'sticky-learn',
+      key: service,
+      data: { code: 'jump', chain: stickChainName(rows.affinitySeconds) },
+    },
     ...lists.flatMap((list): Element[] => {
       const listKey = numberKey(LIST_NUMBER[list]);
       const chain = pickChainName(list, rows[list].length);
       return [
-        { set: 'sticky-pick', key: service + listKey, data: chain, verdict: 'goto' },
+        { set: 'sticky-pick', key: service + listKey, data: { code: 'goto', chain } },
         ...rows[list].map((backend) => ({ set: member, key: listKey + service + backendKey(backend) })),
       ];
     }),
@@ -154,7 +157,7 @@ function lowerSources(rows: ServiceRows, number: number): readonly Element[] {
   const service = numberKey(number);
   const source = familySet('source', rows.family);
   return [
-    { set: 'after-sources', key: service, data: next, verdict: 'goto' },
+    { set: 'after-sources', key: service, data: { code: 'goto', chain: next } },
     ...rows.sourceRanges.prefixes.map(prefixRange).map(({ first, last }) => ({
       set: source,
       key: service + first,

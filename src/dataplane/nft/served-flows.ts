@@ -3,7 +3,7 @@ import { type Address, addressFromBytes, type Family } from '../../model/address
 import type { Port, Protocol } from '../../model/names.ts';
 import type { FrontendRow, ServiceRows, Treatment } from '../../model/rows.ts';
 import { scopeAddress } from './chains/frontend-key.ts';
-import { type Element, numberFromKey, portFromKey, protocolFromKey } from './element.ts';
+import { type Element, elementBytes, numberFromKey, portFromKey, protocolFromKey } from './element.ts';
 import { familySet, type SetName } from './layout.ts';
 import { serviceNumberOf } from './lower-service.ts';
 
@@ -41,9 +41,10 @@ export function observedFlows(
   const flows = new Map<string, ServedFlows>();
   for (const family of ['IPv4', 'IPv6'] as const) {
     const backends = backendsByService(family, sets);
-    for (const { key, data, comment } of sets.get(familySet('service', family))?.values() ?? []) {
-      const service = backends.get(serviceNumberOf(data ?? ''));
-      const frontend = parseFrontend(family, key);
+    for (const element of sets.get(familySet('service', family))?.values() ?? []) {
+      const { comment } = element;
+      const service = backends.get(serviceNumberOf(elementBytes(element)));
+      const frontend = parseFrontend(family, element.key);
       if (comment === undefined || service === undefined || frontend === undefined) continue;
       const earlier = flows.get(comment);
       flows.set(comment, {
@@ -60,10 +61,10 @@ export function observedFlows(
 function backendsByService(family: Family, sets: ReadonlyMap<SetName, ReadonlyMap<string, Element>>) {
   const backends = new Map<number, { address: Address; port: Port }[]>();
   const width = family === 'IPv4' ? 4 : 16;
-  for (const { key, data } of sets.get(familySet('slot', family))?.values() ?? []) {
-    if (data === undefined) continue;
+  for (const element of sets.get(familySet('slot', family))?.values() ?? []) {
+    const data = elementBytes(element);
     const backend = { address: readAddress(data, width), port: portFromKey(data, width) as Port };
-    const service = numberFromKey(key, 0);
+    const service = numberFromKey(element.key, 0);
     const list = backends.get(service);
     if (list === undefined) backends.set(service, [backend]);
     else list.push(backend);

@@ -3,7 +3,7 @@
  * agent adopts those it finds, and new ones are above every number that was ever seen in a set.
  */
 import type { ServiceId } from '../../model/rows.ts';
-import { type Element, numberFromKey } from './element.ts';
+import { type Element, elementBytes, numberFromKey } from './element.ts';
 import type { SetName } from './layout.ts';
 import { serviceNumberOf, serviceTag } from './lower-service.ts';
 
@@ -39,17 +39,19 @@ export function createServiceNumbers(
 function adoptable(observed: ReadonlyMap<SetName, ReadonlyMap<string, Element>>): Map<string, number> {
   const byTag = new Map<string, number>();
   const owner = new Map<number, string>();
+  const contested = new Set<number>();
   for (const set of ['service4', 'service6'] as const) {
-    for (const { comment, data } of observed.get(set)?.values() ?? []) {
-      if (comment === undefined || data === undefined) continue;
-      const number = serviceNumberOf(data);
+    for (const element of observed.get(set)?.values() ?? []) {
+      const { comment } = element;
+      if (comment === undefined) continue;
+      const number = serviceNumberOf(elementBytes(element));
       // A number with two owners means that somebody wrote here; neither keeps it (H19).
-      if ((owner.get(number) ?? comment) !== comment) byTag.delete(owner.get(number) ?? comment);
-      else if (!byTag.has(comment)) byTag.set(comment, number);
-      if (!owner.has(number)) owner.set(number, comment);
+      if ((owner.get(number) ?? comment) !== comment) contested.add(number);
+      owner.set(number, comment);
+      byTag.set(comment, number);
     }
   }
-  return byTag;
+  return new Map([...byTag].filter(([, number]) => !contested.has(number)));
 }
 
 function highest(observed: ReadonlyMap<SetName, ReadonlyMap<string, Element>>): number {
@@ -58,8 +60,7 @@ function highest(observed: ReadonlyMap<SetName, ReadonlyMap<string, Element>>): 
     if (candidate > number) number = candidate;
   };
   for (const set of ['service4', 'service6'] as const)
-    for (const { data } of observed.get(set)?.values() ?? [])
-      if (data !== undefined) see(serviceNumberOf(data));
+    for (const element of observed.get(set)?.values() ?? []) see(serviceNumberOf(elementBytes(element)));
   for (const set of ['slot4', 'slot6', 'sticky-learn'] as const)
     for (const { key } of observed.get(set)?.values() ?? []) see(numberFromKey(key, 0));
   for (const [set, offset] of [
