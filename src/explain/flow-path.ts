@@ -81,9 +81,8 @@ export function masqueradeAddress(tables: LookupTables, address: Address): Addre
   return tables.rows.node.nodeAddresses.find((each) => familyOf(each) === familyOf(address)) ?? null;
 }
 
-/** The source address after the node has sent the packet on, untranslated. */
+/** The source address after the node has sent the packet on, untranslated; what a pod sends to itself never gets here. */
 export function sourceAfter(tables: LookupTables, { source, destination }: Travelling): Address {
-  return (
-    (leavesMasqueraded(tables, source, destination) ? masqueradeAddress(tables, source) : null) ?? source
-  );
+  const leaves = source !== destination && leavesMasqueraded(tables, source, destination);
+  return (leaves ? masqueradeAddress(tables, source) : null) ?? source;
 }

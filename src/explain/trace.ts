@@ -1,6 +1,5 @@
 /** `weir trace`: the lab's questions answered offline, from the rows that each node would have. */
 
-import { unroutableReason } from '../compile/services/address-checks.ts';
 import { compileAll } from '../compile/services/compiler.ts';
 import type { Address } from '../model/address.ts';
 import type { CompileOptions } from '../model/compile-options.ts';
@@ -9,6 +8,7 @@ import type { NodeObject, PodObject, ServiceObject, WeirObject } from '../model/
 import { EXTERNAL_ADDRESSES, expandProbes, type Probe } from '../model/probe-expansion.ts';
 import type { ParsedRequest, ProbeAnswer, ProbeFailure } from '../model/probe-request.ts';
 import type { FrontendKind, Rows } from '../model/rows.ts';
+import { unroutableReason } from '../model/unroutable-address.ts';
 import { createWorld } from '../world/world.ts';
 import type { ExcludedEndpoint } from './candidate-list.ts';
 import { type AddressOwner, addressOwners, type FlowNetwork } from './flow-path.ts';

@@ -6,6 +6,7 @@
 import { type Address, type Prefix, parseAddress, parsePrefix } from '../model/address.ts';
 import { type Port, parsePort } from '../model/names.ts';
 import type { Labels } from '../model/objects.ts';
+import { unroutableReason } from '../model/unroutable-address.ts';
 
 /** What is wrong at a field; becomes a Problem once the object is known. */
 export interface Finding {
@@ -158,6 +159,17 @@ export function readAddress(field: Field): Address | undefined {
   const address = parseAddress(text);
   if (address !== undefined) return address;
   return refuse(field, 'InvalidAddress', `${shown(text)} is not an IP address`, addressRemedy(text));
+}
+
+/** What to do about loopback, link-local and other addresses that no packet can be sent to. */
+export const UNREACHABLE_REMEDY = 'use an address that others can reach';
+
+/** The address of something that packets are sent to. */
+export function readHostAddress(field: Field): Address | undefined {
+  const address = readAddress(field);
+  const reason = address === undefined ? null : unroutableReason(address);
+  if (reason === null) return address;
+  return refuse(field, 'InvalidAddress', `${address} is ${reason}`, UNREACHABLE_REMEDY);
 }
 
 export function readPrefix(field: Field): Prefix | undefined {

@@ -1,6 +1,7 @@
 /** core/v1 Node. */
 import { familyOf, type Prefix } from '../model/address.ts';
 import type { NodeObject } from '../model/objects.ts';
+import { unroutableReason } from '../model/unroutable-address.ts';
 import {
   childField,
   type Field,
@@ -12,6 +13,8 @@ import {
   readPrefix,
   readText,
   refuse,
+  UNREACHABLE_REMEDY,
+  warn,
 } from './field.ts';
 import { readMeta } from './meta.ts';
 
@@ -49,8 +52,13 @@ function readNodeAddresses(field: Field): NodeObject['addresses'] {
     const type = readText(childField(item, 'type'));
     // Hostname, InternalDNS and ExternalDNS are names: nothing a dataplane could match.
     if (type !== 'InternalIP' && type !== 'ExternalIP') continue;
-    const address = readAddress(childField(item, 'address'));
-    if (address !== undefined) addresses.push({ type, address });
+    const addressField = childField(item, 'address');
+    const address = readAddress(addressField);
+    const reason = address === undefined ? null : unroutableReason(address);
+    if (address !== undefined && reason === null) addresses.push({ type, address });
+    // A node without one of its addresses still runs pods.
+    if (reason !== null)
+      warn(addressField, 'InvalidAddress', `${address} is ${reason} and left out`, UNREACHABLE_REMEDY);
   }
   return addresses;
 }

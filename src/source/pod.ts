@@ -10,6 +10,7 @@ import {
   readAddress,
   readBoolean,
   readChoice,
+  readHostAddress,
   readItems,
   readOptionalPort,
   readPort,
@@ -78,7 +79,7 @@ function readPodAddresses(status: Field): readonly Address[] {
       : [single];
   const addresses: Address[] = [];
   for (const field of fields) {
-    const address = readAddress(field);
+    const address = readHostAddress(field);
     if (address === undefined) continue;
     if (addresses.some((other) => familyOf(other) === familyOf(address))) {
       const remedy = 'keep at most one IPv4 and one IPv6 address';

@@ -33,6 +33,12 @@ describe('a Pod manifest', () => {
     expect(parsed('Pod', podYaml('{}')).deleting).toBe(false);
   });
 
+  it('[A11] has no address that nobody could send a packet to', () => {
+    expect(refusalOf(podYaml('{}', 'status: {podIP: 127.0.0.1}'))).toEqual(['InvalidAddress status.podIP']);
+    const list = podYaml('{}', 'status: {podIPs: [{ip: 10.244.1.5}, {ip: "fe80::1"}]}');
+    expect(refusalOf(list)).toEqual(['InvalidAddress status.podIPs[1].ip']);
+  });
+
   it('has at most one address of each family', () => {
     const addresses = (status: string) => parsed('Pod', podYaml('{}', `status: ${status}`)).addresses;
     expect(addresses('{podIP: 10.244.1.5}')).toEqual(['10.244.1.5']);

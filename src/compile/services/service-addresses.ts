@@ -3,8 +3,8 @@ import { type Address, type Prefix, prefixContains } from '../../model/address.t
 import { type ObjectName, objectName } from '../../model/names.ts';
 import type { ServiceObject } from '../../model/objects.ts';
 import type { ServiceAddressRow } from '../../model/rows.ts';
+import { unroutableReason } from '../../model/unroutable-address.ts';
 import { type AddressBook, clusterIpsOf, holderOf, loadBalancerIpsOf, sortedOwners } from './address-book.ts';
-import { unroutableReason } from './address-checks.ts';
 import type { Exposure } from './expose.ts';
 import type { Finding } from './problems.ts';
 

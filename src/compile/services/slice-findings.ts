@@ -1,8 +1,8 @@
 /** What is wrong with a Service's slices: addresses that may not be endpoints, port names, names instead of addresses. */
 import type { Address } from '../../model/address.ts';
 import type { EndpointSliceObject, Problem, ServiceObject } from '../../model/objects.ts';
+import { unroutableReason } from '../../model/unroutable-address.ts';
 import { sortedOwners } from './address-book.ts';
-import { unroutableReason } from './address-checks.ts';
 import type { OwnerIndex } from './owner-index.ts';
 import { problemOf } from './problems.ts';
 

@@ -1,5 +1,5 @@
-/** Which addresses may never be an endpoint or a Service's address, whatever a manifest says (A11, I2, I5). */
-import { type Address, familyOf } from '../../model/address.ts';
+/** Which addresses can never be reached through the network, and so are no node, pod, endpoint or Service, whatever a manifest says (A11, I2, I5). */
+import { type Address, familyOf } from './address.ts';
 
 /** Why the address cannot be reached through the network (`a loopback address` …); null: it can. */
 export function unroutableReason(address: Address): string | null {

@@ -1,0 +1,20 @@
+import { expect, it } from 'vitest';
+import { parsed, problemsOf } from './parsing.ts';
+
+it('[A23] a Node keeps the addresses that can be reached, and says which it leaves out', () => {
+  const yaml = `apiVersion: v1
+kind: Node
+metadata: {name: n1}
+status:
+  addresses:
+    - {type: Hostname, address: n1}
+    - {type: InternalIP, address: 127.0.0.1}
+    - {type: InternalIP, address: 172.31.0.1}
+    - {type: ExternalIP, address: "::"}
+`;
+  expect(parsed('Node', yaml).addresses).toEqual([{ type: 'InternalIP', address: '172.31.0.1' }]);
+  expect(problemsOf(yaml).map(({ severity, field, message }) => [severity, field, message])).toEqual([
+    ['warning', 'status.addresses[1].address', '127.0.0.1 is a loopback address and left out'],
+    ['warning', 'status.addresses[3].address', ':: is an unspecified address and left out'],
+  ]);
+});
