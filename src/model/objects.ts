@@ -116,7 +116,11 @@ export interface EndpointSliceObject extends Meta {
   /** FQDN slices are kept so that they can be reported, never programmed. */
   readonly addressType: Family | 'FQDN';
   /** `port: null` means every port (port numbers are then not used by Services). */
-  readonly ports: readonly { readonly name: string; readonly protocol: Protocol; readonly port: Port | null }[];
+  readonly ports: readonly {
+    readonly name: string;
+    readonly protocol: Protocol;
+    readonly port: Port | null;
+  }[];
   readonly endpoints: readonly SliceEndpoint[];
 }
 

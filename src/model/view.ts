@@ -1,6 +1,12 @@
 /** The read-only face of the world: the latest objects and the indexes that compiling needs. */
 import type { NodeName, ObjectName } from './names.ts';
-import type { EndpointSliceObject, NamespaceObject, NodeObject, PodObject, ServiceObject } from './objects.ts';
+import type {
+  EndpointSliceObject,
+  NamespaceObject,
+  NodeObject,
+  PodObject,
+  ServiceObject,
+} from './objects.ts';
 
 export interface ClusterView {
   readonly namespaces: ReadonlyMap<string, NamespaceObject>;
