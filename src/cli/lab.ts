@@ -25,10 +25,13 @@ interface LabFlags {
   readonly json?: true;
 }
 
-/** Makes the cluster; returns when every agent has synced. */
+/** Makes the cluster; returns when every agent has synced. Ctrl-C takes down what was made; a second one ends at once. */
 export async function up(flags: LabFlags & { readonly manifests: readonly string[] }): Promise<void> {
   needRoot();
-  const result = await labUp({ name: flags.name, manifests: flags.manifests, onStep: progress });
+  const { name, manifests } = flags;
+  const interruption = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interruption.abort());
+  const result = await labUp({ name, manifests, onStep: progress, signal: interruption.signal });
   tellChange(flags, result, 'is up');
 }
 

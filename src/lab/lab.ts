@@ -33,6 +33,8 @@ export interface LabUpOptions {
   /** More arguments for every agent, such as `--masquerade-all`. */
   readonly agentArguments?: readonly string[];
   readonly onStep?: OnStep;
+  /** Aborted: no further step is begun, and what was made is taken down again. */
+  readonly signal?: AbortSignal;
 }
 
 export interface LabChangeOptions {
@@ -57,10 +59,11 @@ export interface LabChangeResult {
 
 /**
  * Makes the cluster that the manifests describe; resolves when every agent has synced. On failure nothing is left.
- * @throws LabError (usage) for a bad name, an existing lab, unreadable manifests; (failed) if the machine fails
+ * @throws LabError (usage) for a bad name, an existing lab, unreadable manifests; (failed) if the machine fails or
+ *   `signal` is aborted
  */
 export async function labUp(options: LabUpOptions): Promise<LabChangeResult> {
-  const { name, manifests: paths, agents = true, agentArguments = [], onStep = silent } = options;
+  const { name, manifests: paths, agents = true, agentArguments = [], onStep = silent, signal } = options;
   checkBasics(name);
   checkPodProgram();
   const manifests = await readAll(paths);
@@ -74,10 +77,19 @@ export async function labUp(options: LabUpOptions): Promise<LabChangeResult> {
     const state = emptyState(name, { agents, agentArguments });
     createState(state);
     try {
-      return await change(state, applyDocuments([], rawOf(manifests)), manifests, onStep);
-    } catch (error) {
+      const step: OnStep = (text) => {
+        signal?.throwIfAborted();
+        onStep(text);
+      };
+      const result = await change(state, applyDocuments([], rawOf(manifests)), manifests, step);
+      signal?.throwIfAborted();
+      return result;
+    } catch (cause) {
       await takeDown(name, silent);
-      throw error;
+      // The programs that make the lab were interrupted too: what they said of it is no news.
+      throw signal?.aborted
+        ? new LabError('failed', `interrupted; what there was of lab ${name} is gone again`, cause)
+        : cause;
     }
   });
 }

@@ -37,6 +37,19 @@ describe('a lab that goes', () => {
     expect(leftovers()).toEqual([]);
   });
 
+  it.each(['making', 'starting', 'connecting'])(
+    '[A71] is taken down again when Ctrl-C comes while it is %s its parts',
+    async (step) => {
+      const interruption = new AbortController();
+      const onStep = (text: string) => text.startsWith(step) && interruption.abort();
+      const { signal } = interruption;
+      await expect(
+        labUp({ name: NAME, manifests: [folder.path], agents: false, onStep, signal }),
+      ).rejects.toThrow(/^interrupted; .* is gone again$/);
+      expect(leftovers()).toEqual([]);
+    },
+  );
+
   it('is removed when it was only half made', async () => {
     const name = `weir-${NAME}-n-south`;
     execFileSync('ip', ['netns', 'add', name]);
