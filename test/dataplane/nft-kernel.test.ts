@@ -69,13 +69,17 @@ describe('nft backend in the kernel', () => {
     await dataplane.close();
   });
 
-  it('writes the difference only, and no chain outlives its last user', async () => {
+  it('writes the difference only, and no chain row outlives its last user', async () => {
     const dataplane = await open();
-    await dataplane.sync(rowsOf(service([1, 2, 3])));
-    const report = await dataplane.apply(changeBetween(rowsOf(service([1, 2, 3])), rowsOf(service([1, 2]))));
-    expect(report).toMatchObject({ elementsAdded: 1, elementsRemoved: 2, chainsAdded: 1, chainsRemoved: 1 });
-    expect(listing()).toMatch(/chain pick-2 /);
-    expect(listing()).not.toMatch(/chain pick-3 /);
+    const many = Array.from({ length: 40 }, (_, index) => index + 1);
+    await dataplane.sync(rowsOf(service(many)));
+    expect(listing()).toMatch(/chain pick-40 /);
+    const fewer = rowsOf(service(many.slice(0, 39)));
+    const report = await dataplane.apply(changeBetween(rowsOf(service(many)), fewer));
+    // The frontend's number and what it stands for are exchanged, and one slot goes.
+    expect(report).toMatchObject({ elementsAdded: 2, elementsRemoved: 3, chainsAdded: 1, chainsRemoved: 1 });
+    expect(listing()).toMatch(/chain pick-39 /);
+    expect(listing()).not.toMatch(/chain pick-40 /);
     await dataplane.close();
   });
 
@@ -115,10 +119,11 @@ describe('nft backend in the kernel', () => {
     ['the whole ruleset', ['flush', 'ruleset']],
     ['a chain', ['flush', 'chain', 'inet', 'weir', 'translated']],
     ['a pick chain', ['flush', 'chain', 'inet', 'weir', 'pick-2']],
+    ['a chain row', ['flush', 'chain', 'inet', 'weir', 'stick-77']],
     ['a map', ['flush', 'map', 'inet', 'weir', 'slot4']],
   ])('notices that somebody flushed %s, and repairs it', async (_what, command) => {
     const dataplane = await open();
-    await dataplane.sync(rowsOf(service([1, 2])));
+    await dataplane.sync(rowsOf(service([1, 2], { affinitySeconds: 77 })));
     const intact = listing();
     const noticed = new Promise<void>((resolve) => dataplane.onForeignChange(resolve));
     nft(...command);
@@ -140,6 +145,41 @@ describe('nft backend in the kernel', () => {
     await noticed;
     await dataplane.repair();
     expect(listing().split('\n').sort()).toEqual(intact.split('\n').sort());
+    await dataplane.close();
+  });
+
+  it('rewrites nothing when somebody changed the table and changed it back', async () => {
+    const dataplane = await open();
+    await dataplane.sync(rowsOf(service([1, 2])));
+    const noticed = new Promise<void>((resolve) => dataplane.onForeignChange(resolve));
+    nft('add', 'element', 'inet', 'weir', 'cluster-ip4', '{ 192.0.2.1 }');
+    nft('delete', 'element', 'inet', 'weir', 'cluster-ip4', '{ 192.0.2.1 }');
+    await noticed;
+    expect(await dataplane.repair()).toMatchObject({ bytes: 0 });
+    await dataplane.close();
+  });
+
+  it('[H4] takes over a table with sets, chains and hooks of another version', async () => {
+    nft('add', 'table', 'inet', 'weir');
+    nft('add', 'set', 'inet', 'weir', 'cluster-ip4', '{ type ipv4_addr; }');
+    nft('add', 'set', 'inet', 'weir', 'of-another-time', '{ type ipv4_addr; }');
+    nft('add', 'chain', 'inet', 'weir', 'output', '{ type nat hook output priority -90; }');
+    nft('add', 'chain', 'inet', 'weir', 'of-another-time');
+    nft('add', 'rule', 'inet', 'weir', 'output', 'jump', 'of-another-time');
+    const dataplane = await open();
+    await dataplane.sync(rowsOf(service([1, 2])));
+    expect(listing()).not.toContain('of-another-time');
+    expect(listing()).toContain('hook output priority -105');
+    expect(await dataplane.sync(rowsOf(service([1, 2])))).toMatchObject({ bytes: 0 });
+    await dataplane.close();
+  });
+
+  it('[H4] starts anew where a set is of another type', async () => {
+    nft('add', 'table', 'inet', 'weir');
+    nft('add', 'set', 'inet', 'weir', 'cluster-ip4', '{ type inet_service; }');
+    const dataplane = await open();
+    await dataplane.sync(rowsOf(service([1, 2])));
+    expect(await dataplane.sync(rowsOf(service([1, 2])))).toMatchObject({ bytes: 0 });
     await dataplane.close();
   });
 
@@ -180,7 +220,7 @@ describe('nft backend in the kernel', () => {
     await newer.close();
   });
 
-  it('changes nothing when the kernel refuses, and recovers with the next change', async () => {
+  it('[H7] changes nothing when the kernel refuses, and recovers with the next change', async () => {
     const dataplane = await open();
     await dataplane.sync(rowsOf(service([1])));
     nft('delete', 'table', 'inet', 'weir');

@@ -5,6 +5,7 @@ import { type Command, type Nftables, NftError, openNftables } from '../../kerne
 import type { Port } from '../../model/names.ts';
 import type { Rows, RowsChange, ServiceId } from '../../model/rows.ts';
 import { type ApplyReport, type Dataplane, DataplaneError, type DataplaneStatus } from '../dataplane.ts';
+import type { Chain } from './chains/chain.ts';
 import { compareWithKernel, type ElementDelta } from './element-store.ts';
 import { createFlowCleanup, type FlowCleanup } from './flow-cleanup.ts';
 import { type InstalledRows, installedRows, inverseOf } from './installed-rows.ts';
@@ -13,13 +14,7 @@ import { serviceTag } from './lower-service.ts';
 import { type Observed, readBack } from './read-back.ts';
 import { observedFlows, servedFlows } from './served-flows.ts';
 import { createServiceNumbers, type ServiceNumbers } from './service-numbers.ts';
-import {
-  buildSkeleton,
-  chainsInPlace,
-  SKELETON_VERSION,
-  type Skeleton,
-  skeletonCommands,
-} from './skeleton.ts';
+import { buildSkeleton, compareSkeleton, SKELETON_VERSION, skeletonCommands } from './skeleton.ts';
 import { staleFlows } from './stale-flows.ts';
 import { deltaCommands, isEmptyDelta } from './transaction.ts';
 
@@ -34,14 +29,12 @@ export interface NftDataplaneOptions {
 interface State {
   readonly nft: Nftables;
   readonly flows: FlowCleanup;
-  readonly skeleton: Skeleton;
+  readonly skeleton: readonly Chain[];
   /** null until the first sync. */
   installed: InstalledRows | null;
   numbers: ServiceNumbers | null;
   /** The kernel may differ from `installed`: the next change reads everything back. */
   uncertain: boolean;
-  /** Somebody else touched rules or chains, which reading back only counts. */
-  chainsSuspect: boolean;
   repairs: number;
   /** null until the first sync: notices of its own elements would only cost. */
   monitor: { close(): void } | null;
@@ -58,7 +51,6 @@ export async function openNftDataplane(options: NftDataplaneOptions): Promise<Da
     installed: null,
     numbers: null,
     uncertain: true,
-    chainsSuspect: false,
     repairs: 0,
     monitor: null,
     listeners: new Set(),
@@ -80,7 +72,6 @@ export async function openNftDataplane(options: NftDataplaneOptions): Promise<Da
 
 function noticeForeignChange(state: State): void {
   state.uncertain = true;
-  state.chainsSuspect = true;
   for (const listener of state.listeners) listener();
 }
 
@@ -102,11 +93,9 @@ async function sync(state: State, rows: Rows): Promise<ApplyReport> {
   state.numbers ??= createServiceNumbers(observed.sets);
   state.installed = installedRows(rows, state.numbers);
   const { store } = state.installed;
-  const suspect = state.chainsSuspect;
-  state.chainsSuspect = false;
-  const chains = chainsInPlace(state.skeleton, observed, { suspect });
-  const delta = compareWithKernel(store, observed.sets, chains.rows);
-  const commands = skeletonCommands(state.skeleton, observed, chains, deltaCommands(delta));
+  const skeleton = compareSkeleton(state.skeleton, observed);
+  const delta = compareWithKernel(store, skeleton.rebuild ? new Map() : observed.sets, skeleton.rows);
+  const commands = skeletonCommands(skeleton, observed, deltaCommands(delta));
   const bytes = await commit(state, commands);
   state.uncertain = false;
   await watch(state, generation + (bytes > 0 ? 1 : 0));
@@ -149,7 +138,7 @@ function status(state: State): DataplaneStatus {
     backend: 'nft',
     skeleton: SKELETON_VERSION,
     sets: [...SETS.keys()].map((name) => ({ name, elements: store?.count(name) ?? 0 })),
-    chains: state.skeleton.chains.length + (store?.chains().size ?? 0),
+    chains: state.skeleton.length + (store?.chains().size ?? 0),
     repairs: state.repairs,
   };
 }

@@ -98,7 +98,7 @@ export function compareWithKernel(
   const deleted: Element[] = [];
   const added: Element[] = [];
   for (const set of SETS.keys()) {
-    if (KERNEL_WRITTEN.has(set) || set === 'skeleton') continue;
+    if (KERNEL_WRITTEN.has(set)) continue;
     const present = observed.get(set) ?? new Map<string, Element>();
     const kept = new Set<string>();
     for (const element of wanted.elements(set)) {

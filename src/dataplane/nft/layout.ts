@@ -25,8 +25,9 @@ type Suffix = 4 | 6;
 type FamilySet =
   | `frontend-${Direction}`
   | `host-port-${Direction}`
-  | `address-${Direction}`
   | `pingable-${Direction}`
+  | 'cluster-ip'
+  | 'hidden-cluster-ip'
   | 'echo'
   | 'service'
   | 'slot'
@@ -41,8 +42,13 @@ type FamilySet =
   | 'hairpin'
   | 'masquerade-source'
   | 'non-masquerade';
+/**
+ * Maps from numbers to the chains that they stand for, one for each stage of a packet's way: chains may only lead
+ * to later ones, since the kernel refuses loops.
+ */
+export type Route = 'route' | 'route-allowed' | 'route-pick';
 /** Sets that both families share. */
-type SharedSet = 'after-sources' | 'sticky-pick' | 'sticky-learn' | 'masquerade-all' | 'skeleton';
+type SharedSet = Route | 'stick' | 'after-sources' | 'sticky-pick' | 'sticky-learn' | 'masquerade-all';
 export type SetName = `${FamilySet}${Suffix}` | SharedSet;
 
 export function familySet(name: FamilySet, family: Family): SetName {
@@ -52,21 +58,24 @@ export function familySet(name: FamilySet, family: Family): SetName {
 /** Most clients that all affinities together remember; the oldest entries time out, a full map learns no more. */
 export const AFFINITY_SIZE = 262_144;
 
+/** A number as a map's value; why a word goes before it, `lookUpNumber` tells. */
+const NUMBER: readonly DataType[] = ['mark', 'mark'];
+
 /** Every set of the table by name. Ids of services are of nft's type `mark`, its only plain 32-bit number. */
 export const SETS: ReadonlyMap<SetName, SetSpec> = new Map([
   ...familySets('IPv4', 'ipv4_addr'),
   ...familySets('IPv6', 'ipv6_addr'),
-  ['after-sources', { key: ['mark'], data: 'verdict', comment: 'service: where an allowed source goes on' }],
-  ['sticky-pick', { key: ['mark', 'mark'], data: 'verdict', comment: 'service, list: pick chain' }],
-  [
-    'sticky-learn',
-    { key: ['mark'], data: 'verdict', comment: 'service: chain that learns with its timeout' },
-  ],
+  ['route', { key: ['mark'], data: 'verdict', comment: 'number: chain that it stands for' }],
+  ['route-allowed', { key: ['mark'], data: 'verdict', comment: 'the same, behind source ranges' }],
+  ['route-pick', { key: ['mark'], data: 'verdict', comment: 'the same, behind affinity' }],
+  ['stick', { key: ['mark'], data: 'verdict', comment: 'seconds: chain that learns with this timeout' }],
+  ['after-sources', { key: ['mark'], data: NUMBER, comment: 'service: (nothing), route-allowed' }],
+  ['sticky-pick', { key: ['mark', 'mark'], data: NUMBER, comment: 'service, list: (nothing), route-pick' }],
+  ['sticky-learn', { key: ['mark'], data: NUMBER, comment: 'service: (nothing), affinity seconds' }],
   [
     'masquerade-all',
     { key: ['inet_proto'], comment: 'protocols whose every translated flow is masqueraded' },
   ],
-  ['skeleton', { key: ['mark'], comment: 'digest of the chains in place' }],
 ] satisfies [SetName, SetSpec][]);
 
 /** Sets whose elements the kernel writes: they are read, never compared. */
@@ -77,19 +86,17 @@ function familySets(family: Family, address: DataType): [SetName, SetSpec][] {
   const endpoint: readonly DataType[] = [address, 'inet_service'];
   const specs: [FamilySet, SetSpec][] = [
     ...DIRECTIONS.flatMap((direction): [FamilySet, SetSpec][] => [
-      [`frontend-${direction}`, { key: frontend, data: 'verdict', comment: 'frontend: what to do with it' }],
+      [`frontend-${direction}`, { key: frontend, data: NUMBER, comment: 'frontend: (nothing), route' }],
       [
         `host-port-${direction}`,
-        { key: frontend, data: 'verdict', comment: 'the same, at addresses of this node only' },
-      ],
-      [
-        `address-${direction}`,
-        { key: [address], data: 'verdict', comment: 'service address: any other port' },
+        { key: frontend, data: NUMBER, comment: 'the same, at addresses of this node only' },
       ],
       [`pingable-${direction}`, { key: [address], comment: 'service addresses that answer ping' }],
     ]),
+    ['cluster-ip', { key: [address], comment: 'cluster IPs: other ports are refused' }],
+    ['hidden-cluster-ip', { key: [address], comment: 'cluster IPs that the outside can not reach' }],
     ['echo', { key: ['inet_proto'], data: [address], comment: 'who answers pings to services' }],
-    ['service', { key: frontend, data: ['mark', 'mark'], comment: 'frontend: (nothing), service number' }],
+    ['service', { key: frontend, data: NUMBER, comment: 'frontend: (nothing), service number' }],
     ['slot', { key: ['mark', 'mark'], data: endpoint, comment: 'service, slot: backend' }],
     [
       'affinity',

@@ -2,7 +2,7 @@
 import { type Address, familyOf, type Prefix } from '../../model/address.ts';
 import type { NodeRows, ServiceAddressRow } from '../../model/rows.ts';
 import { addressKey, byteKey, type Element, intervalElements } from './element.ts';
-import { DIRECTIONS, type Direction, familySet } from './layout.ts';
+import { DIRECTIONS, familySet } from './layout.ts';
 
 const TRANSPORTS = [6, 17, 132] as const;
 const ICMP_PROTOCOL = { IPv4: 1, IPv6: 58 } as const;
@@ -38,27 +38,16 @@ export function lowerAddress(
 ): readonly Element[] {
   const family = familyOf(row.address);
   const key = addressKey(row.address);
-  return DIRECTIONS.flatMap((direction): Element[] => {
-    const hidden = row.kind === 'clusterIP' && direction === 'outside' && externalClusterIp === 'drop';
-    const ping: Element = { set: familySet(`pingable-${direction}`, family), key };
-    const chain = otherPorts(row, direction, externalClusterIp);
-    return [
-      ...(row.pingable && !hidden ? [ping] : []),
-      ...(chain === undefined
-        ? []
-        : [{ set: familySet(`address-${direction}`, family), key, data: { code: 'goto', chain } } as const]),
-    ];
-  });
-}
-
-/** Only cluster IPs belong to Services alone; load-balancer and external IPs may serve other things at other ports. */
-function otherPorts(
-  row: ServiceAddressRow,
-  direction: Direction,
-  externalClusterIp: NodeRows['externalClusterIp'],
-): string | undefined {
-  if (row.kind !== 'clusterIP') return undefined;
-  return direction === 'inside' || externalClusterIp === 'reject' ? 'refuse' : 'discard';
+  const isClusterIp = row.kind === 'clusterIP';
+  const isHidden = isClusterIp && externalClusterIp === 'drop';
+  const reachableFrom = DIRECTIONS.filter((direction) => direction === 'inside' || !isHidden);
+  const pingable = row.pingable ? reachableFrom : [];
+  return [
+    ...pingable.map((direction) => ({ set: familySet(`pingable-${direction}`, family), key })),
+    // Only cluster IPs belong to Services alone; other addresses may serve other things at other ports.
+    ...(isClusterIp ? [{ set: familySet('cluster-ip', family), key }] : []),
+    ...(isHidden ? [{ set: familySet('hidden-cluster-ip', family), key }] : []),
+  ];
 }
 
 function firstOfEachFamily(addresses: readonly Address[]): readonly Address[] {

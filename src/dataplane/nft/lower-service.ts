@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import type { Address } from '../../model/address.ts';
 import type { BackendRow, FrontendRow, ServiceId, ServiceRows, Treatment } from '../../model/rows.ts';
 import { scopeAddress } from './chains/frontend-key.ts';
-import { pickChainName, stickChainName, stickyChainName } from './chains/pick.ts';
+import { chainNumber, pickChainName, stickChainName, stickyChainName } from './chains/pick.ts';
 import { sourceChainName } from './chains/sources.ts';
 import {
   addressKey,
@@ -21,6 +21,8 @@ import {
   LIST_NUMBER,
   type ListName,
   LOCAL_SLOT_OFFSET,
+  type Route,
+  type SetName,
 } from './layout.ts';
 
 const LISTS: readonly ListName[] = ['cluster', 'local'];
@@ -44,12 +46,21 @@ export function serviceTag(id: ServiceId): string {
   return `${id.slice(0, 80)}~${createHash('sha256').update(id).digest('hex').slice(0, 32)}`;
 }
 
-/** The value of a frontend in the `service` map; why a word goes before the number, `lookUpService` tells. */
-function serviceValue(number: number): string {
+/** An entry that leads to a chain, and the one that tells what its number stands for: that has many users. */
+function lowerRoute(route: Route, set: SetName, key: string, chain: string): readonly Element[] {
+  const number = chainNumber(chain);
+  return [
+    { set, key, data: numberValue(number) },
+    { set: route, key: numberKey(number), data: { code: 'goto', chain } },
+  ];
+}
+
+/** A number as a value; why a word goes before it, `lookUpNumber` tells. */
+function numberValue(number: number): string {
   return numberKey(0) + numberKey(number);
 }
 
-/** The number in such a value. */
+/** The service's number in a value of the `service` map. */
 export function serviceNumberOf(value: string): number {
   return numberFromKey(value, 4);
 }
@@ -65,20 +76,16 @@ function lowerFrontend(rows: ServiceRows, frontend: FrontendRow, number: number)
     const chain = dispatchTarget(rows, frontend, direction);
     const map = frontend.kind === 'hostPort' ? 'host-port' : 'frontend';
     const set = familySet(`${map}-${direction}`, rows.family);
-    if (chain !== undefined) elements.push({ set, key, data: { code: 'goto', chain } });
+    if (chain !== undefined) elements.push(...lowerRoute('route', set, key, chain));
   }
   const elsewhere = chainFor(rows, frontend.elsewhere);
   if (elsewhere !== undefined) {
     const elsewhereKey = frontendKey(rows, frontend, scopeAddress('elsewhere', rows.family));
-    elements.push({
-      set: familySet('frontend-inside', rows.family),
-      key: elsewhereKey,
-      data: { code: 'goto', chain: elsewhere },
-    });
+    elements.push(...lowerRoute('route', familySet('frontend-inside', rows.family), elsewhereKey, elsewhere));
   }
   if (elements.length === 0) return elements;
   const comment = serviceTag(rows.id);
-  return [...elements, { set: familySet('service', rows.family), key, data: serviceValue(number), comment }];
+  return [...elements, { set: familySet('service', rows.family), key, data: numberValue(number), comment }];
 }
 
 function frontendKey(rows: ServiceRows, frontend: FrontendRow, address: Address): string {
@@ -130,20 +137,18 @@ function lowerLocalBackend(rows: ServiceRows, backend: BackendRow): readonly Ele
 }
 
 function lowerAffinity(rows: ServiceRows, lists: readonly ListName[], number: number): readonly Element[] {
-  if (rows.affinitySeconds === null || lists.length === 0) return [];
+  const seconds = rows.affinitySeconds;
+  if (seconds === null || lists.length === 0) return [];
   const service = numberKey(number);
   const member = familySet('member', rows.family);
   return [
-    {
-      set: 'sticky-learn',
-      key: service,
-      data: { code: 'jump', chain: stickChainName(rows.affinitySeconds) },
-    },
+    { set: 'sticky-learn', key: service, data: numberValue(seconds) },
+    { set: 'stick', key: numberKey(seconds), data: { code: 'jump', chain: stickChainName(seconds) } },
     ...lists.flatMap((list): Element[] => {
       const listKey = numberKey(LIST_NUMBER[list]);
       const chain = pickChainName(list, rows[list].length);
       return [
-        { set: 'sticky-pick', key: service + listKey, data: { code: 'goto', chain } },
+        ...lowerRoute('route-pick', 'sticky-pick', service + listKey, chain),
         ...rows[list].map((backend) => ({ set: member, key: listKey + service + backendKey(backend) })),
       ];
     }),
@@ -157,7 +162,7 @@ function lowerSources(rows: ServiceRows, number: number): readonly Element[] {
   const service = numberKey(number);
   const source = familySet('source', rows.family);
   return [
-    { set: 'after-sources', key: service, data: { code: 'goto', chain: next } },
+    ...lowerRoute('route-allowed', 'after-sources', service, next),
     ...rows.sourceRanges.prefixes.map(prefixRange).map(({ first, last }) => ({
       set: source,
       key: service + first,

@@ -1,34 +1,32 @@
 /** What the kernel holds of our table now. */
-import type { Nftables } from '../../kernel/native.ts';
-import { type Element, elementIdentity, fromSetElements, numberFromKey } from './element.ts';
+import type { Expression, ListedChain, Nftables, SetSpec } from '../../kernel/native.ts';
+import { type Element, elementIdentity, fromSetElements } from './element.ts';
 import { SETS, type SetName, TABLE, TABLE_FAMILY } from './layout.ts';
+
+export interface ObservedChain {
+  readonly base: ListedChain['base'];
+  readonly rules: readonly (readonly Expression[])[];
+}
 
 export interface Observed {
   /** False: there is no such table. */
   readonly exists: boolean;
+  readonly specs: ReadonlyMap<string, SetSpec>;
   readonly sets: ReadonlyMap<SetName, ReadonlyMap<string, Element>>;
-  /** Rules per chain. */
-  readonly chains: ReadonlyMap<string, number>;
-  /** Digest of the skeleton in place; null when there is none or it is ambiguous. */
-  readonly skeleton: number | null;
+  readonly chains: ReadonlyMap<string, ObservedChain>;
 }
 
-const NOTHING: Observed = { exists: false, sets: new Map(), chains: new Map(), skeleton: null };
+const NOTHING: Observed = { exists: false, specs: new Map(), sets: new Map(), chains: new Map() };
 
+/** Reads the whole table; rejects with an NftError. */
 export async function readBack(nft: Nftables): Promise<Observed> {
   const tables = await nft.listTables();
   if (!tables.some(({ family, table }) => family === TABLE_FAMILY && table === TABLE)) return NOTHING;
-  const present = new Set((await nft.listSets(TABLE_FAMILY, TABLE)).map(({ set }) => set));
+  const listed = await nft.listSets(TABLE_FAMILY, TABLE);
+  const specs = new Map(listed.map(({ set, spec }) => [set, spec]));
   const sets = new Map<SetName, ReadonlyMap<string, Element>>();
-  for (const set of SETS.keys()) if (present.has(set)) sets.set(set, await readSet(nft, set));
-  const marks = [...(sets.get('skeleton')?.values() ?? [])];
-  const [mark] = marks;
-  return {
-    exists: true,
-    sets,
-    chains: await countRules(nft),
-    skeleton: mark !== undefined && marks.length === 1 ? numberFromKey(mark.key, 0) : null,
-  };
+  for (const set of SETS.keys()) if (specs.has(set)) sets.set(set, await readSet(nft, set));
+  return { exists: true, specs, sets, chains: await readChains(nft) };
 }
 
 async function readSet(nft: Nftables, set: SetName): Promise<ReadonlyMap<string, Element>> {
@@ -36,10 +34,13 @@ async function readSet(nft: Nftables, set: SetName): Promise<ReadonlyMap<string,
   return new Map(fromSetElements(set, raw).map((element) => [elementIdentity(element), element]));
 }
 
-async function countRules(nft: Nftables): Promise<ReadonlyMap<string, number>> {
-  const chains = new Map<string, number>();
-  for (const { chain } of await nft.listChains(TABLE_FAMILY, TABLE)) chains.set(chain, 0);
-  for (const { chain } of await nft.listRules(TABLE_FAMILY, TABLE))
-    chains.set(chain, (chains.get(chain) ?? 0) + 1);
-  return chains;
+async function readChains(nft: Nftables): Promise<ReadonlyMap<string, ObservedChain>> {
+  const rules = new Map<string, (readonly Expression[])[]>();
+  for (const { chain, expressions } of await nft.listRules(TABLE_FAMILY, TABLE)) {
+    const list = rules.get(chain);
+    if (list === undefined) rules.set(chain, [expressions]);
+    else list.push(expressions);
+  }
+  const chains = await nft.listChains(TABLE_FAMILY, TABLE);
+  return new Map(chains.map(({ chain, base }) => [chain, { base, rules: rules.get(chain) ?? [] }]));
 }

@@ -1,114 +1,125 @@
 /**
- * The fixed part of the table: its sets and base chains. It is written once and recognised by a digest that stands
- * in the set `skeleton`; an agent with other chains replaces them in one batch and keeps the sets and their elements.
+ * The fixed part of the table: its sets and chains. What is in place is compared by content, so an agent of another
+ * version, or one that finds a rule tampered with, rewrites just the chains that differ, in the batch of its first rows.
  */
-import { createHash } from 'node:crypto';
-import type { Command } from '../../kernel/native.ts';
+import { type Command, expressionsEqual, type SetSpec } from '../../kernel/native.ts';
 import type { Port } from '../../model/names.ts';
 import { addRules, type Chain, declareChain, deleteChain, flushChain } from './chains/chain.ts';
 import { dispatchChains } from './chains/dispatch.ts';
-import { chainRow, stickyChains } from './chains/pick.ts';
+import { chainRow, fixedPickChains, stickyChains } from './chains/pick.ts';
 import { postroutingChains } from './chains/postrouting.ts';
 import { sourceChains } from './chains/sources.ts';
-import { SETS, TABLE, TABLE_FAMILY } from './layout.ts';
-import type { Observed } from './read-back.ts';
-import { markSkeleton } from './transaction.ts';
+import { SETS, type SetName, TABLE, TABLE_FAMILY } from './layout.ts';
+import type { Observed, ObservedChain } from './read-back.ts';
 
 /** What a person calls this arrangement of chains; raise it when they change meaning. */
 export const SKELETON_VERSION = 1;
 
-export interface Skeleton {
-  readonly chains: readonly Chain[];
-  /** First 32 bits of a hash over all chains and sets. */
-  readonly digest: number;
-}
-
-/** How the chains that were read back compare with ours. */
-export interface ChainsInPlace {
-  /** Every fixed chain is there with as many rules as it should have, under our digest. */
-  readonly intact: boolean;
+/** How what was read back compares with what should be there. */
+export interface SkeletonState {
+  /** There is no table, or its sets are of other types: everything is written anew. */
+  readonly rebuild: boolean;
+  readonly missingSets: readonly SetName[];
+  /** Fixed chains that are missing or differ. */
+  readonly broken: readonly Chain[];
   /** Chain rows by name: whether they can stay as they are. */
   readonly rows: ReadonlyMap<string, boolean>;
-  /** Chains that are neither of this skeleton nor chain rows. */
+  /** Chains that are neither fixed nor chain rows. */
   readonly foreign: readonly string[];
+  /** Sets that this version does not have. */
+  readonly foreignSets: readonly string[];
 }
 
-export function buildSkeleton(nodePortRange: readonly [Port, Port]): Skeleton {
-  const chains = [
+/** The fixed chains. */
+export function buildSkeleton(nodePortRange: readonly [Port, Port]): readonly Chain[] {
+  return [
     ...dispatchChains(),
     ...sourceChains(),
     ...stickyChains(),
+    ...fixedPickChains(),
     ...postroutingChains(nodePortRange),
   ];
-  const examples = ['pick-1', 'pick-local-1', 'stick-1'].map(chainRow);
-  return { chains, digest: digestOf([SKELETON_VERSION, chains, examples, [...SETS]]) };
 }
 
-/** `suspect`: somebody else changed chains, so that the right number of rules proves nothing. */
-export function chainsInPlace(
-  skeleton: Skeleton,
-  observed: Observed,
-  { suspect }: { suspect: boolean },
-): ChainsInPlace {
-  const trusted = !suspect && observed.exists && observed.skeleton === skeleton.digest;
-  const complete = ({ name, rules }: Chain) => observed.chains.get(name) === rules.length;
-  const fixed = new Set(skeleton.chains.map(({ name }) => name));
+export function compareSkeleton(skeleton: readonly Chain[], observed: Observed): SkeletonState {
+  const { specs } = observed;
+  const rebuild = !observed.exists || [...SETS].some(([set, spec]) => !isSameShape(specs.get(set), spec));
+  if (rebuild) {
+    const missingSets = [...SETS.keys()];
+    return { rebuild, missingSets, broken: skeleton, rows: new Map(), foreign: [], foreignSets: [] };
+  }
+  const fixed = new Set(skeleton.map(({ name }) => name));
   const rows = new Map<string, boolean>();
   const foreign: string[] = [];
-  for (const name of observed.chains.keys()) {
+  for (const [name, found] of observed.chains) {
     const row = chainRow(name);
-    if (row !== undefined) rows.set(name, trusted && complete(row));
+    if (row !== undefined) rows.set(name, isIntact(row, found));
     else if (!fixed.has(name)) foreign.push(name);
   }
-  const allSets = [...SETS.keys()].every((set) => observed.sets.has(set));
-  return {
-    intact: trusted && allSets && foreign.length === 0 && skeleton.chains.every(complete),
-    rows,
-    foreign,
-  };
+  const missingSets = [...SETS.keys()].filter((set) => !specs.has(set));
+  const broken = skeleton.filter((chain) => !isIntact(chain, observed.chains.get(chain.name)));
+  const known: ReadonlySet<string> = new Set(SETS.keys());
+  const foreignSets = [...specs.keys()].filter((set) => !known.has(set));
+  return { rebuild, missingSets, broken, rows, foreign, foreignSets };
 }
 
-/** The whole batch: the skeleton where it is not intact, the delta of rows, then what is left over. */
+/** The whole batch: what the skeleton lacks, the delta of rows, then what is left over. */
 export function skeletonCommands(
-  skeleton: Skeleton,
+  state: SkeletonState,
   observed: Observed,
-  chains: ChainsInPlace,
   delta: readonly Command[],
 ): readonly Command[] {
-  if (chains.intact) return delta;
-  const marks = [...(observed.sets.get('skeleton')?.values() ?? [])];
-  return [
-    ...installSkeleton(skeleton),
-    ...markSkeleton(marks, skeleton.digest),
-    ...chains.foreign.map(flushChain),
-    ...delta,
-    ...chains.foreign.map(deleteChain),
+  const table = { object: 'table', family: TABLE_FAMILY, table: TABLE } as const;
+  const anew: readonly Command[] = [
+    ...(observed.exists ? [{ verb: 'delete', ...table } as const] : []),
+    { verb: 'add', ...table },
   ];
-}
-
-/** Table, sets and chains from nothing, or over an older skeleton whose sets are kept. */
-function installSkeleton(skeleton: Skeleton): readonly Command[] {
   return [
-    { verb: 'add', object: 'table', family: TABLE_FAMILY, table: TABLE },
-    ...[...SETS].map(
-      ([set, spec]): Command => ({
-        verb: 'add',
-        object: 'set',
-        family: TABLE_FAMILY,
-        table: TABLE,
-        set,
-        spec,
-      }),
+    ...(state.rebuild ? anew : []),
+    ...state.missingSets.map(addSet),
+    ...state.broken.flatMap((chain) =>
+      declareAgain(chain, state.rebuild ? undefined : observed.chains.get(chain.name)),
     ),
-    ...skeleton.chains.map(declareChain),
-    ...skeleton.chains.map(({ name }) => flushChain(name)),
-    ...skeleton.chains.flatMap(addRules),
+    ...state.broken.flatMap(addRules),
+    ...state.foreign.map(flushChain),
+    ...delta,
+    ...state.foreign.map(deleteChain),
+    ...state.foreignSets.map(
+      (set): Command => ({ verb: 'delete', object: 'set', family: TABLE_FAMILY, table: TABLE, set }),
+    ),
   ];
 }
 
-function digestOf(value: unknown): number {
-  const text = JSON.stringify(value, (_key, item: unknown) =>
-    item instanceof Uint8Array ? Buffer.from(item).toString('hex') : item,
-  );
-  return createHash('sha256').update(text).digest().readUInt32LE(0);
+function addSet(set: SetName): Command {
+  const spec = SETS.get(set);
+  const command = { verb: 'add', object: 'set', family: TABLE_FAMILY, table: TABLE, set } as const;
+  return spec === undefined ? command : { ...command, spec };
+}
+
+/** Empty and registered at its hook, whatever it was before. */
+function declareAgain(chain: Chain, found: ObservedChain | undefined): readonly Command[] {
+  if (found === undefined) return [declareChain(chain)];
+  if (isSameBase(chain, found)) return [flushChain(chain.name)];
+  return [flushChain(chain.name), deleteChain(chain.name), declareChain(chain)];
+}
+
+function isIntact(chain: Chain, found: ObservedChain | undefined): boolean {
+  if (found === undefined || !isSameBase(chain, found) || found.rules.length !== chain.rules.length)
+    return false;
+  return chain.rules.every((rule, index) => expressionsEqual(rule, found.rules[index] ?? []));
+}
+
+function isSameBase({ base }: Chain, found: ObservedChain): boolean {
+  if (base === undefined || found.base === undefined) return base === found.base;
+  const { type, hook, priority, policy = 'accept' } = found.base;
+  return base.type === type && base.hook === hook && base.priority === priority && base.policy === policy;
+}
+
+/** Sets of another key, value or kind can't be kept; a missing one can be added. */
+function isSameShape(found: SetSpec | undefined, wanted: SetSpec): boolean {
+  return found === undefined || shapeOf(found) === shapeOf(wanted);
+}
+
+function shapeOf({ key, data, interval = false, dynamic = false, timeout = false }: SetSpec): string {
+  return JSON.stringify([key, data ?? null, interval, dynamic, timeout]);
 }

@@ -2,7 +2,7 @@
 import type { Command, SetElement } from '../../kernel/native.ts';
 import { addRules, type Chain, declareChain, deleteChain, flushChain } from './chains/chain.ts';
 import { chainRow } from './chains/pick.ts';
-import { type Element, numberKey, toSetElements } from './element.ts';
+import { type Element, toSetElements } from './element.ts';
 import type { ElementDelta } from './element-store.ts';
 import { type SetName, TABLE, TABLE_FAMILY } from './layout.ts';
 
@@ -25,14 +25,6 @@ export function deltaCommands(delta: ElementDelta): readonly Command[] {
     ...elementCommands('delete', delta.deleted),
     ...elementCommands('add', delta.added),
     ...delta.chainsUnused.flatMap((name) => [flushChain(name), deleteChain(name)]),
-  ];
-}
-
-/** Replaces the digest that tells which skeleton is in place. */
-export function markSkeleton(observed: readonly Element[], digest: number): readonly Command[] {
-  return [
-    ...elementCommands('delete', observed),
-    ...elementCommands('add', [{ set: 'skeleton', key: numberKey(digest) }]),
   ];
 }
 

@@ -7,8 +7,9 @@ import { DIRECTIONS, type Direction } from '../layout.ts';
 import type { Chain } from './chain.ts';
 import { loadFrontend } from './frontend-key.ts';
 import {
-  follow,
   forEachFamily,
+  frontendWidth,
+  goByNumber,
   goTo,
   inSet,
   loadAddress,
@@ -56,7 +57,7 @@ function frontends(direction: Direction): Chain {
     rules: [
       ...forEachFamily((family) => [
         ...loadFrontend(family, 'exact'),
-        follow(setOf(`frontend-${direction}`, family), 0),
+        ...goByNumber(setOf(`frontend-${direction}`, family), 0, frontendWidth(family), 'route'),
       ]),
       [...matchLocalDestination(), goTo(`${direction}-node`)],
       ...(direction === 'inside' ? elsewhere() : []),
@@ -70,7 +71,7 @@ function elsewhere(): readonly Rule[] {
     loadAddress(family, 'destination', 0),
     inSet(setOf('other-node', family), 0),
     ...loadFrontend(family, 'elsewhere'),
-    follow(setOf('frontend-inside', family), 0),
+    ...goByNumber(setOf('frontend-inside', family), 0, frontendWidth(family), 'route'),
   ]);
 }
 
@@ -83,14 +84,14 @@ function thisNode(direction: Direction): Chain {
       ...(['exact', 'anyAddress'] as const).flatMap((scope) =>
         forEachFamily((family) => [
           ...loadFrontend(family, scope),
-          follow(setOf(`host-port-${direction}`, family), 0),
+          ...goByNumber(setOf(`host-port-${direction}`, family), 0, frontendWidth(family), 'route'),
         ]),
       ),
       ...forEachFamily((family) => [
         loadAddress(family, 'destination', 0),
         inSet(setOf('node-port-address', family), 0),
         ...loadFrontend(family, 'anyAddress'),
-        follow(setOf(`frontend-${direction}`, family), 0),
+        ...goByNumber(setOf(`frontend-${direction}`, family), 0, frontendWidth(family), 'route'),
       ]),
       [goTo(`${direction}-address`)],
     ],
@@ -110,17 +111,19 @@ function addresses(direction: Direction): Chain {
         lookUp(setOf('echo', family), 0, 1),
         translate(family, 1),
       ]),
-      ...forEachFamily((family) => [
-        loadAddress(family, 'destination', 0),
-        follow(setOf(`address-${direction}`, family), 0),
-      ]),
-      ...forEachFamily((family) => [
-        loadAddress(family, 'destination', 0),
-        inSet(setOf('service-cidr', family), 0),
-        goTo('discard'),
-      ]),
+      ...(direction === 'outside' ? endAt('hidden-cluster-ip', 'discard') : []),
+      ...endAt('cluster-ip', 'refuse'),
+      ...endAt('service-cidr', 'discard'),
     ],
   };
+}
+
+function endAt(set: 'hidden-cluster-ip' | 'cluster-ip' | 'service-cidr', chain: string): readonly Rule[] {
+  return forEachFamily((family) => [
+    loadAddress(family, 'destination', 0),
+    inSet(setOf(set, family), 0),
+    goTo(chain),
+  ]);
 }
 
 /** TCP gets a reset, which no ICMP rate limit holds back; counters tell how often each happened. */

@@ -13,6 +13,7 @@ import {
   jumpTo,
   loadAddress,
   loadProtocol,
+  lookUpNumber,
   lookUpService,
   notInSet,
   numberBytes,
@@ -51,7 +52,12 @@ function matchTranslated(): Rule {
 function learn(): readonly Rule[] {
   return perOriginalKey((family, loadKey) => {
     const service = frontendWidth(family);
-    return [...loadKey, ...lookUpService(family, service), follow('sticky-learn', service)];
+    return [
+      ...loadKey,
+      ...lookUpService(family, service),
+      ...lookUpNumber('sticky-learn', service, service + 1),
+      follow('stick', service + 1),
+    ];
   });
 }
 

@@ -5,9 +5,9 @@ import type { Family } from '../../../model/address.ts';
 import type { Chain } from './chain.ts';
 import { loadFrontend } from './frontend-key.ts';
 import {
-  follow,
   forEachFamily,
   frontendWidth,
+  goByNumber,
   goTo,
   inSet,
   loadAddress,
@@ -24,7 +24,9 @@ export function sourceChainName(policy: SourcePolicy): string {
 
 /** `allow`: only listed sources go on. `deny`: all but the listed. */
 export function sourceChains(): readonly Chain[] {
-  const goOn = perKey((family) => [follow('after-sources', frontendWidth(family))]);
+  const goOn = perKey((family) =>
+    goByNumber('after-sources', frontendWidth(family), frontendWidth(family) + 1, 'route-allowed'),
+  );
   const listed = (ending: (family: Family) => readonly Expression[]) =>
     perKey((family) => [
       loadAddress(family, 'source', frontendWidth(family) + 1),
@@ -34,7 +36,12 @@ export function sourceChains(): readonly Chain[] {
   return [
     {
       name: sourceChainName('allow'),
-      rules: [...listed((family) => [follow('after-sources', frontendWidth(family))]), [goTo('discard')]],
+      rules: [
+        ...listed((family) =>
+          goByNumber('after-sources', frontendWidth(family), frontendWidth(family) + 1, 'route-allowed'),
+        ),
+        [goTo('discard')],
+      ],
     },
     {
       name: sourceChainName('deny'),
