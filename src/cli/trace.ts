@@ -16,7 +16,7 @@ export interface TraceFlags extends ProbeFlags {
 export async function trace(flags: TraceFlags): Promise<void> {
   const requests = readRequests(flags);
   const { objects, problems } = await readCluster(flags.manifests);
-  if (!flags.json) tellProblems(problems);
+  tellProblems(problems);
   const compile = { ...defaultCompileOptions('' as NodeName), masqueradePods: flags.masqueradePods };
   const node = (flags.node ?? null) as NodeName | null;
   const lines = traceManifests({ objects, requests, options: { compile, node } });

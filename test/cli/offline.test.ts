@@ -88,6 +88,17 @@ describe('weir trace', () => {
     expect(code).toBe(1);
   });
 
+  it('tells problems of the manifests on stderr, also beside JSON', async () => {
+    const bad = join(mkdtempSync(join(directory, 'more-')), 'broken.yaml');
+    writeFileSync(bad, BROKEN);
+    const probe = ['--from', 'node/n1', '--to', 'svc:shop/web', '--json'];
+    const { code, stdout, stderr } = await weir(['trace', '--manifests', directory, ...probe]);
+    rmSync(bad);
+    expect(JSON.parse(stdout.trim().split('\n')[0] ?? '')).toMatchObject({ verdict: 'allowed' });
+    expect(stderr).toMatch(/^error: Service shop\/broken spec\.ports\[0\]\.port: [^\n]+\n$/);
+    expect(code).toBe(0);
+  });
+
   it('prints a table for people', async () => {
     const { stdout } = await weir([
       'trace',
