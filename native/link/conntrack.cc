@@ -4,6 +4,8 @@
 #include <sys/socket.h>
 
 #include <functional>
+#include <memory>
+#include <mutex>
 
 #include "core/errno_error.h"
 #include "link/conntrack_message.h"
@@ -12,6 +14,28 @@
 
 namespace weir {
 namespace {
+
+// The process's own socket is kept: closing one waits, under nftables' lock, for deletions still under way there. That
+// takes up to 14 ms, which the next change of the ruleset would have to wait as well. After a failure a new one is opened.
+void with_socket(const std::string& network_namespace, const std::function<void(NetlinkSocket&)>& work) {
+  if (!network_namespace.empty()) {
+    in_network_namespace(network_namespace, [&] {
+      NetlinkSocket socket(NETLINK_NETFILTER);
+      work(socket);
+    });
+    return;
+  }
+  static std::mutex mutex;
+  static std::unique_ptr<NetlinkSocket> kept;
+  const std::lock_guard<std::mutex> lock(mutex);
+  if (kept == nullptr) kept = std::make_unique<NetlinkSocket>(NETLINK_NETFILTER);
+  try {
+    work(*kept);
+  } catch (...) {
+    kept.reset();
+    throw;
+  }
+}
 
 using Visitor = std::function<void(ConntrackEntry&&)>;
 
@@ -95,18 +119,14 @@ size_t delete_entries(NetlinkSocket& socket, const std::vector<ConntrackEntry>& 
 
 std::vector<ConntrackEntry> list_conntrack(const ConntrackFilter& filter, const std::string& network_namespace) {
   std::vector<ConntrackEntry> entries;
-  in_network_namespace(network_namespace, [&] {
-    NetlinkSocket socket(NETLINK_NETFILTER);
-    entries = entries_of_any(socket, {filter});
-  });
+  with_socket(network_namespace, [&](NetlinkSocket& socket) { entries = entries_of_any(socket, {filter}); });
   return entries;
 }
 
 size_t delete_conntrack(const std::vector<ConntrackFilter>& filters, const std::string& network_namespace) {
   if (filters.empty()) return 0;
   size_t deleted = 0;
-  in_network_namespace(network_namespace, [&] {
-    NetlinkSocket socket(NETLINK_NETFILTER);
+  with_socket(network_namespace, [&](NetlinkSocket& socket) {
     deleted = delete_entries(socket, entries_of_any(socket, filters));
   });
   return deleted;

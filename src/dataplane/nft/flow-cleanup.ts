@@ -2,7 +2,11 @@
  * Deletes stale conntrack entries behind changes. Walking the kernel's table takes some 10 ms whatever is in it, so it
  * happens beside the changes, one walk for all that is due.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type ConntrackFilter, deleteConntrack } from '../../kernel/conntrack.ts';
+
+/** Changes that come within this time share one walk, milliseconds. */
+const GATHER_MS = 20;
 
 export interface FlowCleanup {
   /** Returns at once; the entries go soon after. */
@@ -25,6 +29,8 @@ export function createFlowCleanup({ log, netns }: FlowCleanupOptions): FlowClean
   let running: Promise<void> | null = null;
 
   async function work(): Promise<void> {
+    // The walk may run on our processor and is not preempted: whoever waits for the change is answered first.
+    await sleep(GATHER_MS);
     while (due.length > 0) {
       const filters = due;
       due = [];
