@@ -13,6 +13,7 @@ import { type Core, createCore } from './core.ts';
 import { type HealthState, type HealthVerdict, judgeHealth, startHealthServer } from './health.ts';
 import { readListeningSockets } from './listening-sockets.ts';
 import { createMetrics, startMetricsServer } from './metrics.ts';
+import { networkNamespace } from './neighbours.ts';
 import { keepServing } from './persistent-server.ts';
 import type { Pipeline } from './pipeline.ts';
 import { rowsToJson } from './rows-json.ts';
@@ -141,6 +142,7 @@ function describe(options: AgentOptions, { core, verdict, startedAtMs, heard }: 
     instance: configuration.instance,
     node: configuration.compile.node,
     pid: process.pid,
+    networkNamespace: networkNamespace(),
     startedAt: new Date(startedAtMs).toISOString(),
     options: configuration.compile,
     healthy: verdict.ready,

@@ -1,8 +1,11 @@
 /** Where an instance keeps what is not in the kernel's tables. */
 
+/** Run directories of all instances of the machine. */
+export const RUN_DIRECTORY = '/run/weir';
+
 /** The instance's run directory. */
 export function runDirectory(instance: string): string {
-  return `/run/weir/${instance}`;
+  return `${RUN_DIRECTORY}/${instance}`;
 }
 
 /** The control socket, see control-socket.ts. */

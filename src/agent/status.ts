@@ -48,6 +48,8 @@ export interface AgentStatus {
   readonly instance: string;
   readonly node: string;
   readonly pid: number;
+  /** Inode of the network namespace whose table it writes. */
+  readonly networkNamespace: number;
   readonly startedAt: string;
   /** What this agent compiles with: its flags, as values. */
   readonly options: CompileOptions;

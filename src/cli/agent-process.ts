@@ -4,6 +4,7 @@ import { startAgent } from '../agent/agent.ts';
 import { systemClock } from '../agent/clock.ts';
 import type { AgentConfiguration } from '../agent/configuration.ts';
 import { controlSocketPath } from '../agent/instance-paths.ts';
+import { refuseNeighbours } from '../agent/neighbours.ts';
 import { createPipeline } from '../agent/pipeline.ts';
 import { createControlPlane } from '../cluster/control-plane.ts';
 import { DEFAULT_CLUSTER_OPTIONS } from '../cluster/options.ts';
@@ -26,6 +27,7 @@ export async function runAgentProcess(configuration: AgentConfiguration): Promis
     world: createWorld(),
     compiler: createServiceCompiler(configuration.compile),
   });
+  await refuseNeighbours(configuration.instance);
   const stopped = stopSignal();
   const agent: RunningAgent = await startAgent({
     configuration,

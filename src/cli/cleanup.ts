@@ -3,6 +3,7 @@ import { existsSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { askAgent, ControlError } from '../agent/control-client.ts';
 import { controlSocketPath, pinDirectory, runDirectory } from '../agent/instance-paths.ts';
+import { refuseNeighbours } from '../agent/neighbours.ts';
 import type { AgentStatus } from '../agent/status.ts';
 import { TABLE } from '../dataplane/nft/layout.ts';
 import { NftError, openNftables } from '../kernel/native.ts';
@@ -21,6 +22,7 @@ export async function cleanup(options: { readonly instance: string; readonly jso
   const instance = checkInstance(options.instance);
   requireRoot('cleanup changes nftables of this network namespace');
   await refuseWhileRunning(instance);
+  await refuseNeighbours(instance);
   const traces: Trace[] = [
     { what: `nft table inet ${TABLE}`, removed: await removeTable() },
     { what: pinDirectory(instance), removed: removeDirectory(pinDirectory(instance)) },

@@ -68,8 +68,8 @@ const write = (file: string, text: string) => writeFileSync(join(directory, file
 const ask = (method: 'GET' | 'POST', resource: string) => askAgent(controlSocketPath(name), method, resource);
 const status = async () => (await ask('GET', '/status')) as AgentStatus;
 
-function inNamespace(argv: readonly string[]): ChildProcess {
-  const child = spawn('nsenter', [`--net=${netns}`, process.execPath, MAIN, ...argv, '--instance', name]);
+function inNamespace(argv: readonly string[], instance = name): ChildProcess {
+  const child = spawn('nsenter', [`--net=${netns}`, process.execPath, MAIN, ...argv, '--instance', instance]);
   children.push(child);
   return child;
 }
@@ -104,8 +104,8 @@ function end(child: ChildProcess, signal: NodeJS.Signals): Promise<number | null
   });
 }
 
-async function run(argv: readonly string[]) {
-  const child = inNamespace(argv);
+async function run(argv: readonly string[], instance = name) {
+  const child = inNamespace(argv, instance);
   let said = '';
   for (const stream of [child.stdout, child.stderr]) {
     stream?.on('data', (chunk) => {
@@ -218,6 +218,21 @@ describe('agent process on nft', () => {
       readonly traces: readonly { readonly removed: boolean }[];
     };
     expect(traces.every(({ removed }) => !removed)).toBe(true);
+  });
+
+  it('[A71] shares its network namespace with no other instance, which may not clean up its table either', async () => {
+    write('node.yaml', NODE);
+    await startAgent();
+    const refusal = {
+      code: 1,
+      said: expect.stringMatching(`^weir: the agent of instance ${name} .* stop it first\n$`),
+    };
+    const source = ['--source', directory, '--hostname-override', 'n1'];
+    expect(await run(['agent', ...source], `${name}-other`)).toMatchObject(refusal);
+    expect(await run(['cleanup'], `${name}-other`)).toMatchObject(refusal);
+    expect(await hasTable()).toBe(true);
+    expect(existsSync(`/run/weir/${name}-other`)).toBe(false);
+    expect((await status()).repairs).toBe(0);
   });
 
   it('shows its state by weir status and what would change by weir plan', async () => {

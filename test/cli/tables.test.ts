@@ -25,6 +25,7 @@ const STATUS: AgentStatus = {
   instance: 'weir',
   node: 'n1',
   pid: 7,
+  networkNamespace: 4026531840,
   startedAt: '2026-11-21T14:00:00.000Z',
   options: readConfiguration({ flags: { source: '.' }, environment: {}, file: null }).compile,
   healthy: false,
