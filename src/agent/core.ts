@@ -50,6 +50,7 @@ export function createCore(options: CoreOptions): Core {
   const problems = () => [...pipeline.problems(), ...nodePorts.problems(), ...serviceHealth.problems()];
   const problemLog = logProblems(log);
   const tellProblems = () => problemLog.update(problems());
+  const repairs = repairNotices(log, () => loop.requestRepair());
   const installation = createInstallation({
     pipeline,
     openDataplane: options.openDataplane,
@@ -57,27 +58,12 @@ export function createCore(options: CoreOptions): Core {
       nodePorts.follow(compiled);
       serviceHealth.update(compiled.healthChecks);
     },
-    onForeignChange() {
-      // One line per repair: who fights over the table must not flood the log as well.
-      if (!repairing) log.warn('another process changed our table: repairing');
-      repairing = true;
-      loop.requestRepair();
-    },
+    onForeignChange: repairs.noticed,
   });
-  let repairing = false;
   const attempt = async (what: SyncAttempt): Promise<void> => {
-    const started = clock.monotonicMs();
-    repairing = false;
+    repairs.begun();
     try {
-      const report = await installation.install(what);
-      const durationMs = clock.monotonicMs() - started;
-      record.succeeded(clock.wallMs(), durationMs, report.applied);
-      options.onSynced(report, durationMs);
-      log.debug({ ...report.applied, full: report.full, durationMs }, 'synced');
-    } catch (error) {
-      record.failed(errorLine(error));
-      log.error({ err: error }, `sync failed, it is tried again: ${errorLine(error)}`);
-      throw error;
+      await attemptRecorded(options, installation, record, what);
     } finally {
       tellProblems();
       // Not awaited: reading the socket tables of a busy node takes longer than a sync.
@@ -100,6 +86,42 @@ export function createCore(options: CoreOptions): Core {
       await loop.stop();
       await serviceHealth.close();
       await installation.close();
+    },
+  };
+}
+
+/** One attempt, remembered and told whether it succeeds or not. */
+async function attemptRecorded(
+  { clock, log, onSynced }: CoreOptions,
+  installation: Installation,
+  record: SyncRecord,
+  what: SyncAttempt,
+): Promise<void> {
+  const started = clock.monotonicMs();
+  try {
+    const report = await installation.install(what);
+    const durationMs = clock.monotonicMs() - started;
+    record.succeeded(clock.wallMs(), durationMs, report.applied);
+    onSynced(report, durationMs);
+    log.debug({ ...report.applied, full: report.full, durationMs }, 'synced');
+  } catch (error) {
+    record.failed(errorLine(error));
+    log.error({ err: error }, `sync failed, it is tried again: ${errorLine(error)}`);
+    throw error;
+  }
+}
+
+/** One line per repair: who fights over the table must not flood the log as well. */
+function repairNotices(log: Logger, repair: () => void) {
+  let told = false;
+  return {
+    noticed() {
+      if (!told) log.warn('another process changed our table: repairing');
+      told = true;
+      repair();
+    },
+    begun() {
+      told = false;
     },
   };
 }

@@ -27,10 +27,14 @@ export function documentKey(raw: RawObject): string {
   return `${kind} ${CLUSTER_SCOPED.has(kind) ? '' : namespace}/${metadata.name}`;
 }
 
-/** The documents after these manifests were applied: same keys are replaced, the rest stays. */
+/**
+ * The documents after these manifests were applied: same keys are replaced, the rest stays. `now` (RFC 3339) becomes the
+ * creation time of new objects that bring none, as at an API server: who came first keeps an address that two want.
+ */
 export function applyDocuments(
   documents: readonly LabDocument[],
   manifests: readonly RawObject[],
+  now?: string,
 ): readonly LabDocument[] {
   const result = new Map(documents.map((document) => [document.key, document]));
   const seen = new Set<string>();
@@ -39,7 +43,8 @@ export function applyDocuments(
     // As in a folder, the first of two with one name counts; readManifests has reported the second.
     if (seen.has(key)) continue;
     seen.add(key);
-    result.set(key, applied(key, raw, result.get(key)));
+    const previous = result.get(key);
+    result.set(key, applied(key, withCreation(raw, creationOf(previous?.resolved) ?? now), previous));
   }
   return [...result.values()];
 }
@@ -85,6 +90,19 @@ export function resolveDocuments(
 export function manifestText(documents: readonly LabDocument[]): string {
   const items = documents.map(({ resolved, refused }) => refused ?? resolved);
   return `${JSON.stringify({ apiVersion: 'v1', kind: 'List', items }, undefined, 1)}\n`;
+}
+
+function creationOf(raw: RawObject | undefined): unknown {
+  return (raw?.metadata as RawObject | undefined)?.creationTimestamp;
+}
+
+function withCreation(raw: RawObject, time: unknown): RawObject {
+  if (time === undefined || !isRecord(raw.metadata) || creationOf(raw) !== undefined) return raw;
+  return { ...raw, metadata: { ...raw.metadata, creationTimestamp: time } };
+}
+
+function isRecord(value: unknown): value is RawObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function applied(key: string, raw: RawObject, previous: LabDocument | undefined): LabDocument {

@@ -81,7 +81,7 @@ export async function labUp(options: LabUpOptions): Promise<LabChangeResult> {
         signal?.throwIfAborted();
         onStep(text);
       };
-      const result = await change(state, applyDocuments([], rawOf(manifests)), manifests, step);
+      const result = await change(state, applyDocuments([], rawOf(manifests), now()), manifests, step);
       signal?.throwIfAborted();
       return result;
     } catch (cause) {
@@ -126,6 +126,10 @@ export async function labDown(options: {
   return result;
 }
 
+function now(): string {
+  return new Date().toISOString();
+}
+
 async function changeRunning(
   { name, paths, onStep = silent }: LabChangeOptions,
   combine: typeof applyDocuments,
@@ -135,7 +139,7 @@ async function changeRunning(
   const manifests = await readAll(paths);
   return withLock(name, async () => {
     const state = readState(name);
-    return change(state, combine(state.documents, rawOf(manifests)), manifests, onStep);
+    return change(state, combine(state.documents, rawOf(manifests), now()), manifests, onStep);
   });
 }
 

@@ -280,6 +280,18 @@ describe.each(BACKENDS)('traffic from outside on %s', () => {
     ).toEqual(['allowed', 'allowed', 'allowed']);
   });
 
+  it('keep what a Service has when a newcomer with an earlier name asks for it', async () => {
+    const newcomer = service('a-newcomer', {
+      type: 'NodePort',
+      selector: { app: 'nobody' },
+      ports: [{ port: 80, nodePort: 30007 }],
+    });
+    const { problems } = await lab.apply(newcomer);
+    expect(problems.map(({ object }) => object.name)).toContain('a-newcomer');
+    expect(await verdicts({ from: 'external', to: 'nodeport:one:30007' })).toEqual(['allowed', 'allowed']);
+    await lab.remove(newcomer);
+  });
+
   it('spread a node port over the endpoints there are', async () => {
     const second = pod('web-b', { node: 'one', labels: { app: 'web' } });
     await lab.apply(second);
