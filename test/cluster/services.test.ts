@@ -154,7 +154,7 @@ describe('load-balancer addresses', () => {
     expect(complete(service('web', spec)).service('web')?.loadBalancerIngress).toEqual([
       { address: '203.0.113.7', ipMode: 'VIP' },
     ]);
-    const withStatus = service('web', spec) + 'status: {loadBalancer: {ingress: [{ip: 203.0.113.9}]}}\n';
+    const withStatus = `${service('web', spec)}status: {loadBalancer: {ingress: [{ip: 203.0.113.9}]}}\n`;
     expect(complete(withStatus).service('web')?.loadBalancerIngress).toMatchObject([
       { address: '203.0.113.9' },
     ]);
