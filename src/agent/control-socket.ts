@@ -29,8 +29,7 @@ export interface ControlSocket {
  */
 export async function openControlSocket(path: string, agent: ControlledAgent): Promise<ControlSocket> {
   await refuseSecond(path);
-  mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
-  rmSync(path, { force: true });
+  makeRoom(path);
   const server = createServer((request, response) => void answer(request, response, agent));
   await listenPrivately(server, path);
   return {
@@ -40,6 +39,17 @@ export async function openControlSocket(path: string, agent: ControlledAgent): P
       removeIfEmpty(dirname(dirname(path)));
     },
   };
+}
+
+function makeRoom(path: string): void {
+  try {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
+    rmSync(path, { force: true });
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    const message = `no room for the control socket (${reason}); make ${dirname(path)} writable for the agent`;
+    throw new ControlError(message, { code: 'failed', cause });
+  }
 }
 
 function removeIfEmpty(directory: string): void {

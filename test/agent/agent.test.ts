@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -161,6 +161,14 @@ describe('control socket', () => {
     writeFileSync(socketPath(), '');
     await start();
     expect(await ask('GET', '/status')).toMatchObject({ node: 'n1' });
+  });
+
+  it('says what must be writable where it has no room for the socket', async () => {
+    symlinkSync('/nowhere/at/all', join(directory, 'run'));
+    await expect(start()).rejects.toMatchObject({
+      code: 'failed',
+      message: expect.stringMatching(/^no room for the control socket .*\/run writable for the agent$/),
+    });
   });
 
   it('refuses a second agent of the same instance and leaves the first alone', async () => {
