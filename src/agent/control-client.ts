@@ -12,13 +12,22 @@ export class ControlError extends Error {
   }
 }
 
+/** A question is answered at once, unless the agent hangs or was stopped; a sync takes as long as it takes. */
+const PATIENCE_MS = { GET: 10_000, POST: 0 } as const;
+
 /**
- * Sends one request and resolves with the parsed JSON of a 200 answer.
+ * Sends one request and resolves with the parsed JSON of a 200 answer. `patienceMs`: of silence; 0 waits for ever.
  * @throws ControlError as its code says
  */
-export function askAgent(path: string, method: 'GET' | 'POST', resource: string): Promise<unknown> {
+export function askAgent(
+  path: string,
+  method: 'GET' | 'POST',
+  resource: string,
+  patienceMs: number = PATIENCE_MS[method],
+): Promise<unknown> {
   return new Promise((resolve, reject) => {
-    const outgoing = request({ socketPath: path, method, path: resource, agent: false }, (response) => {
+    const options = { socketPath: path, method, path: resource, agent: false, timeout: patienceMs };
+    const outgoing = request(options, (response) => {
       const chunks: Buffer[] = [];
       response.on('data', (chunk: Buffer) => chunks.push(chunk));
       response.on('error', (cause) => reject(failure(path, cause)));
@@ -28,6 +37,7 @@ export function askAgent(path: string, method: 'GET' | 'POST', resource: string)
         else reject(new ControlError(errorText(text), { code: 'refused' }));
       });
     });
+    outgoing.on('timeout', () => outgoing.destroy(new Error('the agent hangs: no answer; restart it')));
     outgoing.on('error', (cause: NodeJS.ErrnoException) => reject(failure(path, cause)));
     outgoing.end();
   });

@@ -38,7 +38,10 @@ function instances(): readonly string[] {
 }
 
 async function statusOf(instance: string): Promise<Partial<AgentStatus> | null> {
-  const silence = new Promise<null>((resolve) => setTimeout(resolve, PATIENCE_MS, null).unref());
-  const answer = askAgent(controlSocketPath(instance), 'GET', '/status').catch(() => null);
-  return (await Promise.race([answer, silence])) as Partial<AgentStatus> | null;
+  try {
+    const answer = await askAgent(controlSocketPath(instance), 'GET', '/status', PATIENCE_MS);
+    return answer as Partial<AgentStatus> | null;
+  } catch {
+    return null;
+  }
 }

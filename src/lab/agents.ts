@@ -12,6 +12,7 @@ import { isRunning } from './processes.ts';
 
 const MAIN = fileURLToPath(new URL('../cli/main.ts', import.meta.url));
 const START_MS = 60_000;
+const STATUS_MS = 5_000;
 const POLL_MS = 20;
 const WIDTH = 16;
 
@@ -76,7 +77,7 @@ export async function syncAgents(
 /** What GET /status of the agent answers; null if it does not. */
 export async function agentStatus(agent: AgentPlan): Promise<unknown> {
   try {
-    return JSON.parse((await ask(agent, 'GET', '/status')).text);
+    return JSON.parse((await ask(agent, 'GET', '/status', STATUS_MS)).text);
   } catch {
     return null;
   }
@@ -110,10 +111,11 @@ function ask(
   agent: AgentPlan,
   method: 'GET' | 'POST',
   path: string,
+  timeout = START_MS,
 ): Promise<{ readonly status: number; readonly text: string }> {
   return new Promise((resolve, reject) => {
     const socketPath = `/run/weir/${agent.instance}/agent.sock`;
-    const outgoing = request({ socketPath, method, path, agent: false, timeout: START_MS }, (response) => {
+    const outgoing = request({ socketPath, method, path, agent: false, timeout }, (response) => {
       let text = '';
       response.setEncoding('utf8');
       response.on('data', (chunk: string) => {
