@@ -6,7 +6,7 @@
 import { clusterChanges, sliceObject } from './cluster-objects.ts';
 import type { ClusterShape } from './cluster-shape.ts';
 import { type DataPath, openDataPath } from './data-path.ts';
-import { type Answer, Request } from './data-path-messages.ts';
+import { type Answer, type Pace, Request } from './data-path-messages.ts';
 import { peakRssMb } from './memory.ts';
 
 let path: DataPath | null = null;
@@ -24,7 +24,7 @@ async function answer(request: Request): Promise<Answer | null> {
       return { type: 'loaded', wallMs: performance.now() - start, peakRssMb: peakRssMb('self') };
     }
     case 'change':
-      return { type: 'changed', latenciesMs: await changeEndpoints(request.count) };
+      return { type: 'changed', latenciesMs: await changeEndpoints(request.count, request.pace) };
     case 'exit':
       await path?.close();
       process.disconnect();
@@ -32,8 +32,11 @@ async function answer(request: Request): Promise<Answer | null> {
   }
 }
 
-/** Milliseconds of each change. Neighbouring changes meet different Services, spread over all of them. */
-async function changeEndpoints(count: number): Promise<number[]> {
+/**
+ * Milliseconds of each change, from object to kernel. Changes go through the Services in long strides, two for each: its
+ * endpoint goes, then comes back.
+ */
+async function changeEndpoints(count: number, pace: Pace): Promise<number[]> {
   if (path === null || loaded === null) throw new Error('change was asked for before load');
   const latencies: number[] = [];
   for (let done = 0; done < count; done++, changes++) {
@@ -42,6 +45,7 @@ async function changeEndpoints(count: number): Promise<number[]> {
     const start = performance.now();
     await path.change({ type: 'set', object });
     latencies.push(performance.now() - start);
+    if (pace === 'settled') await path.settled();
   }
   return latencies;
 }

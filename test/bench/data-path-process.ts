@@ -2,14 +2,17 @@
 import type { ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
 import type { ClusterShape } from './cluster-shape.ts';
-import { Answer, type Request } from './data-path-messages.ts';
+import { Answer, type Pace, type Request } from './data-path-messages.ts';
 import { spawnInNamespace } from './namespaces.ts';
+
+/** What the launcher `weir` starts an agent's Node with. */
+const AGENT_NODE_OPTIONS: readonly string[] = ['--max-semi-space-size=4'];
 
 export interface DataPathProcess {
   /** Loads the cluster into the namespace's kernel. Time runs from objects in memory; memory is the process's peak. */
   load(shape: ClusterShape, localPods: readonly string[]): Promise<{ wallMs: number; peakRssMb: number }>;
   /** Changes one endpoint at a time; milliseconds from object to kernel for each. */
-  change(count: number): Promise<readonly number[]>;
+  change(count: number, pace: Pace): Promise<readonly number[]>;
   /** Ends the process; what is in the kernel stays. */
   exit(): Promise<void>;
 }
@@ -20,8 +23,9 @@ export function startDataPath(namespace: string): DataPathProcess {
   const child = spawnInNamespace(
     namespace,
     process.execPath,
-    [script],
-    ['ignore', 'inherit', 'inherit', 'ipc'],
+    [...AGENT_NODE_OPTIONS, script],
+    // stdout belongs to the report.
+    ['ignore', 2, 2, 'ipc'],
   );
   return {
     async load(shape, localPods) {
@@ -30,8 +34,8 @@ export function startDataPath(namespace: string): DataPathProcess {
         throw new Error(`loading ${shape.services} Services: ${describe(answer)}`);
       return answer;
     },
-    async change(count) {
-      const answer = await ask(child, { type: 'change', count });
+    async change(count, pace) {
+      const answer = await ask(child, { type: 'change', count, pace });
       if (answer.type !== 'changed') throw new Error(`changing endpoints: ${describe(answer)}`);
       return answer.latenciesMs;
     },

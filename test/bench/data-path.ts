@@ -11,6 +11,8 @@ export interface DataPath {
   load(changes: readonly ObjectChange[]): Promise<void>;
   /** One change in, its rows in the kernel when this resolves. Throws when nothing was written. */
   change(change: ObjectChange): Promise<void>;
+  /** Resolves when what follows a change (stale connection-tracking entries) is done as well. */
+  settled(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -33,6 +35,7 @@ export async function openDataPath(): Promise<DataPath> {
       const report = await dataplane.apply(rows);
       if (report.bytes === 0) throw new Error('a change that should have reached the kernel wrote nothing');
     },
+    settled: () => dataplane.settled(),
     close: () => dataplane.close(),
   };
 }

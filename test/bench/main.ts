@@ -1,7 +1,7 @@
 /**
  * `npm run bench`: measures Weir beside its peers on this machine and reports medians and ratios.
  *
- *   npm run bench -- [--quick] [--only NAME] [--json]
+ *   npm run bench -- [--quick] [--only NAME] [--rounds N] [--json]
  *
  * Needs root. Works in network namespaces of its own and in a temporary folder; both are gone when it ends.
  */
@@ -19,7 +19,7 @@ import { seededRandom } from './statistics.ts';
 
 const SCENARIOS: readonly Scenario[] = [COLD, CHANGE, CONNECTIONS];
 
-const USAGE = `usage: npm run bench -- [--quick] [--only NAME] [--json]
+const USAGE = `usage: npm run bench -- [--quick] [--only NAME] [--rounds N] [--json]
 ${SCENARIOS.map(({ name, about }) => `  ${name.padEnd(12)} ${about}`).join('\n')}
 `;
 
@@ -46,9 +46,7 @@ async function main(): Promise<number> {
     const series: Series[] = [];
     for (const scenario of chosen) {
       const progress = (message: string): boolean => process.stderr.write(`${scenario.name}: ${message}\n`);
-      series.push(
-        ...(await scenario.run({ quick: options.quick, folder, random: seededRandom(1), progress })),
-      );
+      series.push(...(await scenario.run({ ...options, folder, random: seededRandom(1), progress })));
     }
     const report = reportOf(series);
     process.stdout.write(options.json ? `${JSON.stringify(report, null, 2)}\n` : `${formatTable(report)}\n`);
@@ -62,6 +60,7 @@ interface Options {
   readonly quick: boolean;
   readonly json: boolean;
   readonly only: string | undefined;
+  readonly rounds: number | undefined;
 }
 
 function parseOptions(): Options | null {
@@ -71,9 +70,12 @@ function parseOptions(): Options | null {
         quick: { type: 'boolean', default: false },
         json: { type: 'boolean', default: false },
         only: { type: 'string' },
+        rounds: { type: 'string' },
       },
     });
-    return { quick: values.quick, json: values.json, only: values.only };
+    if (values.rounds !== undefined && !/^[1-9]\d{0,3}$/.test(values.rounds)) return null;
+    const rounds = values.rounds === undefined ? undefined : Number(values.rounds);
+    return { quick: values.quick, json: values.json, only: values.only, rounds };
   } catch {
     return null;
   }

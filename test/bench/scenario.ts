@@ -5,6 +5,8 @@ import type { Random } from './statistics.ts';
 export interface ScenarioContext {
   /** Smaller sizes and fewer rounds: a check that takes a minute or two, not figures to publish. */
   readonly quick: boolean;
+  /** How many rounds instead of the scenario's own number. */
+  readonly rounds: number | undefined;
   /** A folder of this run, removed at its end. */
   readonly folder: string;
   readonly random: Random;

@@ -33,7 +33,7 @@ export const COLD: Scenario = {
     const variants = prepare(shape, context);
     const costs = await runInterleaved(
       variants,
-      { rounds: 3, warmUps: 0, random: context.random },
+      { rounds: context.rounds ?? 3, warmUps: 0, random: context.random },
       async (variant) => {
         const namespace = createNamespace('cold');
         try {
@@ -87,7 +87,7 @@ function prepare(shape: ClusterShape, context: ScenarioContext): Variant[] {
 /** Loads a ruleset with the `nft` command; memory is polled, since a process that ended has none to read. */
 async function measureNft(namespace: string, ruleset: string): Promise<Cost> {
   const start = performance.now();
-  const nft = spawnInNamespace(namespace, 'nft', ['-f', ruleset], 'inherit');
+  const nft = spawnInNamespace(namespace, 'nft', ['-f', ruleset], ['ignore', 2, 2]);
   let peak = 0;
   const poll = setInterval(() => {
     peak = Math.max(peak, peakRssMb(nft.pid ?? 0));

@@ -77,7 +77,7 @@ export const CONNECTIONS: Scenario = {
       for (const services of sizes)
         await prepareSize(services, services === sizes[0], traffic, variants, context);
       const seconds = context.quick ? 0.5 : 1;
-      const rounds = context.quick ? 7 : 21;
+      const rounds = context.rounds ?? (context.quick ? 7 : 21);
       context.progress(`${variants.length} variants, ${rounds} rounds of ${seconds} s each`);
       const outcomes = await runInterleaved(
         variants,
