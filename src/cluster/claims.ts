@@ -28,6 +28,8 @@ export interface ClaimBook {
   assign(owner: ObjectName, slot: string, candidates: Candidates): string | undefined;
   /** Gives back the values of all slots of the owner but these. */
   retain(owner: ObjectName, slots: ReadonlySet<string>): void;
+  /** Gives all of them back; an owner that found nothing free is looked at again when something becomes free. */
+  abandon(owner: ObjectName): void;
   /** Owners for whom something changed since the last call: they have to be looked at again. */
   takeAffected(): ReadonlySet<ObjectName>;
   assignments(): Assignments;
@@ -43,8 +45,10 @@ interface Book {
   readonly claimedBy: Map<ObjectName, readonly string[]>;
   readonly holders: Map<string, ObjectName>;
   readonly slots: Map<ObjectName, Map<string, string>>;
-  /** Owners that found nothing free: any value given back may be theirs. */
-  readonly starved: Set<ObjectName>;
+  /** Owners that found nothing free, with the slots that stayed empty: any value given back may be theirs. */
+  readonly starved: Map<ObjectName, Set<string>>;
+  /** Values assigned since the last takeAffected: nobody has gone without them yet. */
+  readonly fresh: Set<string>;
   affected: Set<ObjectName>;
 }
 
@@ -55,7 +59,8 @@ export function createClaimBook(history: Assignments = new Map()): ClaimBook {
     claimedBy: new Map(),
     holders: new Map(),
     slots: new Map(),
-    starved: new Set(),
+    starved: new Map(),
+    fresh: new Set(),
     affected: new Set(),
   };
   return {
@@ -66,11 +71,15 @@ export function createClaimBook(history: Assignments = new Map()): ClaimBook {
     retain(owner, slots) {
       for (const slot of book.slots.get(owner)?.keys() ?? [])
         if (!slots.has(slot)) giveBack(book, owner, slot);
-      if (slots.size === 0) book.starved.delete(owner);
+      for (const slot of book.starved.get(owner) ?? []) if (!slots.has(slot)) satisfy(book, owner, slot);
+    },
+    abandon(owner) {
+      for (const slot of book.slots.get(owner)?.keys() ?? []) giveBack(book, owner, slot);
     },
     takeAffected() {
       const { affected } = book;
       book.affected = new Set();
+      book.fresh.clear();
       return affected;
     },
     assignments: () =>
@@ -87,7 +96,7 @@ function replaceClaims(book: Book, owner: ObjectName, claim: Claim, values: read
     const others = book.claims.get(value);
     others?.delete(owner);
     if (others?.size === 0) book.claims.delete(value);
-    markAffected(book, [...(others?.keys() ?? []), ...book.starved]);
+    markAffected(book, [...(others?.keys() ?? []), ...book.starved.keys()]);
   }
   if (values.length === 0) book.claimedBy.delete(owner);
   else book.claimedBy.set(owner, values);
@@ -139,7 +148,7 @@ function assignSlot(
   }
   for (const value of candidates.values()) if (isFree(book, value)) return take(book, owner, slot, value);
   giveBack(book, owner, slot);
-  book.starved.add(owner);
+  book.starved.set(owner, (book.starved.get(owner) ?? new Set<string>()).add(slot));
   return undefined;
 }
 
@@ -149,7 +158,8 @@ function isFree(book: Book, value: string): boolean {
 
 function take(book: Book, owner: ObjectName, slot: string, value: string): string {
   giveBack(book, owner, slot);
-  book.starved.delete(owner);
+  satisfy(book, owner, slot);
+  book.fresh.add(value);
   const slots = book.slots.get(owner) ?? new Map<string, string>();
   book.slots.set(owner, slots.set(slot, value));
   book.holders.set(value, owner);
@@ -163,5 +173,12 @@ function giveBack(book: Book, owner: ObjectName, slot: string): void {
   slots.delete(slot);
   if (slots.size === 0) book.slots.delete(owner);
   book.holders.delete(value);
-  markAffected(book, book.starved);
+  // Who takes one of two values and gives it back for want of the other must not wake others that do the same.
+  if (!book.fresh.delete(value)) markAffected(book, book.starved.keys());
+}
+
+function satisfy(book: Book, owner: ObjectName, slot: string): void {
+  const slots = book.starved.get(owner);
+  slots?.delete(slot);
+  if (slots?.size === 0) book.starved.delete(owner);
 }

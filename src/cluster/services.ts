@@ -41,8 +41,8 @@ export function completeService(
   const ported =
     addressed === null ? null : completeNodePorts(owner, addressed, books.nodePorts, options, problems);
   if (ported !== null) return { object: withIngress(ported), problems };
-  books.clusterIps.retain(owner, new Set());
-  books.nodePorts.retain(owner, new Set());
+  books.clusterIps.abandon(owner);
+  books.nodePorts.abandon(owner);
   return { object: null, problems };
 }
 

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { createControlPlane } from '../../src/cluster/control-plane.ts';
 import { DEFAULT_CLUSTER_OPTIONS } from '../../src/cluster/options.ts';
+import type { Prefix } from '../../src/model/address.ts';
+import type { Port } from '../../src/model/names.ts';
 import type { ObjectChange, ObjectKind, WeirObject } from '../../src/model/objects.ts';
 import { follow, ordered } from './clusters.ts';
 import { completedOf, manifest, node, objectsOf, pod, service } from './completion.ts';
@@ -10,8 +12,8 @@ const ZONED = (name: string, zone: string) => node(name, `topology.kubernetes.io
 const WEB = service('web', 'selector: {app: web}, ports: [{port: 80}]');
 
 /** A control plane whose completed objects can be looked at after each step. */
-function stepper() {
-  const plane = createControlPlane(DEFAULT_CLUSTER_OPTIONS);
+function stepper(options: Partial<typeof DEFAULT_CLUSTER_OPTIONS> = {}) {
+  const plane = createControlPlane({ ...DEFAULT_CLUSTER_OPTIONS, ...options });
   const objects = new Map<string, WeirObject>();
   const apply = (changes: readonly ObjectChange[]) => {
     const step = plane.apply(changes);
@@ -112,5 +114,39 @@ describe('one step of the control plane', () => {
     cluster.remove('Service', 'web');
     const { done } = cluster.remove('Pod', 'p');
     expect(done.objects.map(({ kind, name }) => `${kind} ${name}`)).toEqual(['Node a']);
+  });
+
+  it('[A22] ends where two Services lack one node port each, and serves the other when one of them goes', () => {
+    const cluster = stepper({ nodePortRange: [30000 as Port, 30002 as Port] });
+    const exposed = (name: string) =>
+      service(name, 'type: NodePort, ports: [{name: a, port: 80}, {name: b, port: 81}]');
+    const { done } = cluster.set(exposed('a') + exposed('b'));
+    expect(done.findings()).toEqual(['error NodePortsExhausted Service b spec.ports']);
+    const both = cluster.set(service('c', 'type: NodePort, ports: [{port: 80, nodePort: 30000}]')).done;
+    expect([both.service('a')?.ports, both.service('b')?.ports].filter(Boolean)).toHaveLength(1);
+    cluster.remove('Service', 'c');
+    const last = cluster.remove('Service', both.service('a') === undefined ? 'b' : 'a').done;
+    expect(last.findings()).toEqual([]);
+    expect(last.service('b') ?? last.service('a')).toMatchObject({ ports: { length: 2 } });
+  });
+
+  it('gives a Service the node port that another one gave back', () => {
+    const cluster = stepper({ nodePortRange: [30000 as Port, 30000 as Port] });
+    const exposed = (name: string) => service(name, 'type: NodePort, ports: [{port: 80}]');
+    expect(cluster.set(exposed('a') + exposed('b')).done.service('b')).toBeUndefined();
+    const { done } = cluster.remove('Service', 'a');
+    expect(done.service('b')?.ports[0]?.nodePort).toBe(30000);
+    expect(done.findings()).toEqual([]);
+  });
+
+  it('[A63] gives cluster IPs of both families as soon as the scarce one has a free one, whichever comes first', () => {
+    const scarce = { serviceCidrs: ['10.96.0.0/16', 'fd96::/126'] as readonly string[] as readonly Prefix[] };
+    for (const families of ['[IPv6, IPv4]', '[IPv4, IPv6]']) {
+      const cluster = stepper(scarce);
+      const dual = (name: string) => service(name, `ports: [{port: 80}], ipFamilies: ${families}`);
+      const { done } = cluster.set(dual('a') + dual('b') + dual('c'));
+      expect(done.findings()).toEqual(['error AddressesExhausted Service c spec.clusterIPs']);
+      expect(cluster.remove('Service', 'a').done.service('c')?.clusterIps).toHaveLength(2);
+    }
   });
 });
