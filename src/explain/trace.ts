@@ -123,7 +123,12 @@ function traceScene(
 
 /** Where nobody in the cluster has them, hand-made slices tell of servers outside. */
 function sliceAddresses(objects: readonly WeirObject[]): readonly Address[] {
+  const clusterIps = new Set(
+    objects.flatMap((object) =>
+      object.kind === 'Service' && object.clusterIps !== 'headless' ? object.clusterIps : [],
+    ),
+  );
   const slices = objects.filter((object) => object.kind === 'EndpointSlice');
   const addresses = slices.flatMap(({ endpoints }) => endpoints.flatMap((each) => each.addresses));
-  return addresses.filter((address) => unroutableReason(address) === null);
+  return addresses.filter((address) => unroutableReason(address) === null && !clusterIps.has(address));
 }

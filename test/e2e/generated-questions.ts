@@ -1,5 +1,5 @@
 /** What can be asked about a generated cluster: every sender, at every address and port that something may serve. */
-import type { Address } from '../../src/model/address.ts';
+import { type Address, prefixContains } from '../../src/model/address.ts';
 import type { Port, Protocol } from '../../src/model/names.ts';
 import { type ParsedRequest, parseProbeRequest } from '../../src/model/probe-request.ts';
 import { unroutableReason } from '../../src/model/unroutable-address.ts';
@@ -54,13 +54,16 @@ function targetsOf({ nodes, pods, services }: Cluster): readonly Target[] {
   const nodeAddresses = nodes.flatMap(({ addresses }) => addresses.map(({ address }) => address));
   const at = (addresses: readonly Address[], port: Port | null, protocol: Protocol): readonly Target[] =>
     port === null ? [] : addresses.map((to) => ({ to, port, protocol }));
+  // An address that no pod has there is routed to the network's node, not to where the question enters.
+  const isPodNetwork = (address: Address) =>
+    nodes.some(({ podCidrs }) => podCidrs.some((network) => prefixContains(network, address)));
   const virtual = services.map((service) => ({
     ports: service.ports,
     addresses: [
       ...(service.clusterIps === 'headless' ? [] : service.clusterIps),
       ...service.externalIps,
       ...service.loadBalancerIngress.map(({ address }) => address),
-    ].filter((address) => unroutableReason(address) === null),
+    ].filter((address) => unroutableReason(address) === null && !isPodNetwork(address)),
   }));
   const known = [...virtual.flatMap(({ addresses }) => addresses), ...pods.flatMap((pod) => pod.addresses)];
   return [

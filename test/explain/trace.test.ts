@@ -146,6 +146,8 @@ describe('other destinations', () => {
     expect(one({ to: '192.0.2.40', port: 80 }, [unready('192.0.2.40')])).toMatchObject(outside);
     expect(one({ to: '203.0.113.10', port: 80 }, [])).toMatchObject(outside);
     expect(one({ to: '127.0.0.1', port: 80 }, [unready('127.0.0.1')])).toMatchObject({ verdict: 'blocked' });
+    const foreign = { labels: { 'service.kubernetes.io/service-proxy-name': 'other' } };
+    expect(one({ to: 'svc:a/web' }, [unready('10.96.0.7')], foreign)).toMatchObject({ verdict: 'blocked' });
   });
 
   it('has a node speak to itself from the address that it dials', () => {
@@ -225,7 +227,9 @@ function trace(
 
 function clusterOf(
   endpoints: readonly SliceEndpoint[],
-  service: { readonly externalTrafficPolicy?: 'Cluster' | 'Local' },
+  service: Pick<Parameters<typeof serviceOf>[2], 'labels'> & {
+    readonly externalTrafficPolicy?: 'Cluster' | 'Local';
+  },
 ): readonly WeirObject[] {
   const web = serviceOf('a', 'web', {
     type: 'NodePort',
