@@ -1,0 +1,78 @@
+/** docs/nftables.md against the table itself: what `nft list table` shows is explained there, and nothing that is gone. */
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { chainNumber, FIXED_PICKS, stickChainName } from '../../src/dataplane/nft/chains/pick.ts';
+import { SETS } from '../../src/dataplane/nft/layout.ts';
+import { buildSkeleton } from '../../src/dataplane/nft/skeleton.ts';
+import { NODE_PORT_RANGE } from './rows-arbitrary.ts';
+
+const DOCUMENT = readFileSync(new URL('../../docs/nftables.md', import.meta.url), 'utf8');
+
+/** The cells of the table below a heading, by line. */
+function cellsBelow(heading: string): readonly (readonly string[])[] {
+  const [, behind = ''] = DOCUMENT.split(`\n${heading}\n`);
+  const [section = ''] = behind.split(/^#/m);
+  const lines = section.split('\n').filter((line) => line.startsWith('| `') || line.startsWith('| N'));
+  return lines.map((line) => line.split('|').map((cell) => cell.trim()));
+}
+
+/** The names in the first cells below a heading, sorted. */
+function namesBelow(heading: string): readonly string[] {
+  const names = cellsBelow(heading).flatMap(([, first = '']) =>
+    [...first.matchAll(/`([^`]+)`/g)].map(([, name = '']) => name),
+  );
+  return names.sort();
+}
+
+/** A chain as the document names it: numbers stand for themselves only in a person's mind. */
+function documentedChain(name: string): string {
+  return name.replace(/^(pick|pick-local)-\d+$/, '$1-N').replace(/^stick-\d+$/, 'stick-T');
+}
+
+function unique(names: Iterable<string>): readonly string[] {
+  return [...new Set(names)].sort();
+}
+
+const FIXED = buildSkeleton(NODE_PORT_RANGE).map(({ name }) => name);
+
+describe('docs/nftables.md', () => {
+  it('names every set and map, and no other', () => {
+    expect(namesBelow('## Sets and maps')).toEqual(
+      unique([...SETS.keys()].map((name) => name.replace(/[46]$/, ''))),
+    );
+  });
+
+  it('says which sets both families share', () => {
+    const shared = cellsBelow('## Sets and maps').filter(([, first = '']) => first.includes('*both*'));
+    const names = shared.map(([, first = '']) => /`([^`]+)`/.exec(first)?.[1] ?? '');
+    expect(names.sort()).toEqual(unique([...SETS.keys()].filter((name) => !/[46]$/.test(name))));
+  });
+
+  it('names every chain, and no other', () => {
+    const chains = [...FIXED, stickChainName(10_800)].map(documentedChain);
+    expect(namesBelow('## The way of a packet')).toEqual(unique(chains));
+  });
+
+  it('counts chains and sets as they are', () => {
+    const picks = 2 * FIXED_PICKS;
+    const prose = DOCUMENT.replace(/\s+/g, ' ');
+    expect(prose).toContain(`${FIXED.length} fixed chains (${picks} of them`);
+    expect(prose).toContain(`number of endpoints up to ${FIXED_PICKS},`);
+    expect(prose).toContain(`${SETS.size} sets and maps`);
+  });
+
+  it('gives the numbers of chains as the maps hold them', () => {
+    const numbers = cellsBelow('### Numbers of chains');
+    const single = numbers.filter(([, number = '', chain = '']) => /^`0x/.test(number) && !/-N`/.test(chain));
+    expect(single.length).toBeGreaterThan(3);
+    for (const [, number = '', chain = ''] of single) {
+      expect(chainNumber(chain.replaceAll('`', ''))).toBe(Number(number.replaceAll('`', '')));
+    }
+    expect(DOCUMENT).toContain(
+      `\`0x${chainNumber('pick-40').toString(16).padStart(8, '0')}\` is \`pick-40\``,
+    );
+    expect(DOCUMENT).toContain(
+      `\`0x${(chainNumber('pick-local-1') - 1).toString(16).padStart(8, '0')}\` + N`,
+    );
+  });
+});
