@@ -13,10 +13,18 @@ export function listen(server: Server, where: ListenOptions): Promise<number> {
   });
 }
 
-/** Stops listening, cuts idle connections and waits for requests being answered. */
+/** How long a request that is being answered may hold up the closing of its server, milliseconds. */
+const LAST_ANSWERS_MS = 1000;
+
+/** Stops listening, cuts idle connections and waits a second for requests being answered. */
 export function closeServer(server: Server): Promise<void> {
   return new Promise((resolve) => {
-    server.close(() => resolve());
+    // A client that connects and sends nothing counts as one with a request: nobody shall keep us from ending.
+    const patience = setTimeout(() => server.closeAllConnections(), LAST_ANSWERS_MS);
+    server.close(() => {
+      clearTimeout(patience);
+      resolve();
+    });
     server.closeIdleConnections();
   });
 }
@@ -28,10 +36,12 @@ export function answerJson(
   body: unknown,
   headers: Readonly<Record<string, string>> = {},
 ): void {
+  // What can't be written as JSON throws before anything is sent, so that an error can still be answered.
+  const text = `${JSON.stringify(body)}\n`;
   response.writeHead(code, {
     'Content-Type': 'application/json',
     'X-Content-Type-Options': 'nosniff',
     ...headers,
   });
-  response.end(`${JSON.stringify(body)}\n`);
+  response.end(text);
 }
