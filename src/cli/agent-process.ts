@@ -17,7 +17,7 @@ import { createLog } from './log.ts';
 /** Runs until SIGTERM or SIGINT, which end it cleanly and leave the kernel's state. */
 export async function runAgentProcess(configuration: AgentConfiguration): Promise<void> {
   const log = createLog(configuration.logLevel);
-  const source = directorySource({ directory: configuration.source });
+  const source = directorySource({ directory: configuration.source, log });
   const pipeline = createPipeline({
     controlPlane: createControlPlane({
       ...DEFAULT_CLUSTER_OPTIONS,

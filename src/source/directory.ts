@@ -32,9 +32,14 @@ export function directorySource({ directory, log }: DirectoryOptions): Source {
   let unsure = false;
   let period: NodeJS.Timeout | undefined;
 
-  const schedule = createLookSchedule(look, (cause) =>
-    log?.warn({ directory, err: cause }, 'Folder of manifests could not be followed'),
-  );
+  let told: string | null = null;
+
+  const schedule = createLookSchedule(look, (cause) => {
+    // It is tried every two seconds: the same trouble is told once.
+    if (told === String(cause)) return;
+    told = String(cause);
+    log?.warn({ directory, err: cause }, 'Folder of manifests could not be followed');
+  });
   const watch = createFolderWatch(
     (path) => schedule.ask(path, DEBOUNCE_MS),
     (failed, cause) =>
@@ -48,6 +53,7 @@ export function directorySource({ directory, log }: DirectoryOptions): Source {
     if (directories !== null && watch.follow(directories)) schedule.ask(null, DEBOUNCE_MS);
     if (unsure) schedule.ask(null, UNSURE_MS);
     if (batch !== null) listener?.(batch);
+    told = null;
   }
 
   return {

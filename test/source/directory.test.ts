@@ -56,6 +56,32 @@ describe('directorySource', () => {
     expect(source.state()).toMatchObject({ synced: false, reason: expect.stringContaining('ENOENT') });
   });
 
+  it('tells of trouble while it follows, once, and goes on', () =>
+    withFolder(async (folder) => {
+      const warnings: string[] = [];
+      const seen = createRecorder();
+      let trouble: string | null = null;
+      const warned = Promise.withResolvers<void>();
+      const warn = (details: object) => {
+        warnings.push(String((details as { readonly err: unknown }).err));
+        warned.resolve();
+      };
+      const source = directorySource({ directory: folder, log: { warn } });
+      open.push(source);
+      await source.start((batch) => {
+        if (trouble !== null) throw new Error(trouble);
+        seen.listen(batch);
+      });
+      trouble = 'no room';
+      await writeFile(join(folder, 'a.yaml'), serviceManifest('a', 80));
+      await warned.promise;
+      expect(warnings).toEqual(['Error: no room']);
+      trouble = null;
+      await writeFile(join(folder, 'a.yaml'), serviceManifest('a', 81));
+      await source.rescan();
+      expect(portOf(seen, 'a')).toBe(81);
+    }));
+
   it('sees edits, new files in new folders, and deletions by itself', () =>
     withFolder(async (folder) => {
       await writeFile(join(folder, 'a.yaml'), serviceManifest('a', 80));
