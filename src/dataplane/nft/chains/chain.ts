@@ -7,13 +7,16 @@ type AddChain = Extract<Command, { object: 'chain' }>;
 /** A chain with all its rules. `base`: the hook it is registered at; without one it is reached by goto or jump. */
 export interface Chain {
   readonly name: string;
+  /** What it does, in a line of at most 120 bytes that `nft list` shows: some look-ups it can't show. */
+  readonly about: string;
   readonly base?: NonNullable<AddChain['base']>;
   readonly rules: readonly Rule[];
 }
 
 /** Makes the chain known, so that others can go to it. */
-export function declareChain({ name, base }: Chain): Command {
-  const command = { verb: 'add', object: 'chain', family: TABLE_FAMILY, table: TABLE, chain: name } as const;
+export function declareChain({ name, about, base }: Chain): Command {
+  const place = { family: TABLE_FAMILY, table: TABLE, chain: name } as const;
+  const command = { verb: 'add', object: 'chain', ...place, comment: about } as const;
   return base === undefined ? command : { ...command, base };
 }
 

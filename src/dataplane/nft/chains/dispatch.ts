@@ -30,6 +30,7 @@ export function dispatchChains(): readonly Chain[] {
   return [
     {
       name: 'prerouting',
+      about: 'new connections: from a pod of this node, or from elsewhere',
       base: { type: 'nat', hook: 'prerouting', priority: BEFORE_DESTINATION_NAT, policy: 'accept' },
       rules: [
         ...forEachFamily((family) => [
@@ -42,6 +43,7 @@ export function dispatchChains(): readonly Chain[] {
     },
     {
       name: 'output',
+      about: 'new connections of this node',
       base: { type: 'nat', hook: 'output', priority: BEFORE_DESTINATION_NAT, policy: 'accept' },
       rules: [[goTo('inside')]],
     },
@@ -54,6 +56,7 @@ export function dispatchChains(): readonly Chain[] {
 function frontends(direction: Direction): Chain {
   return {
     name: direction,
+    about: 'frontend: its number in frontend-*, what that stands for in route',
     rules: [
       ...forEachFamily((family) => [
         ...loadFrontend(family, 'exact'),
@@ -79,6 +82,7 @@ function elsewhere(): readonly Rule[] {
 function thisNode(direction: Direction): Chain {
   return {
     name: `${direction}-node`,
+    about: 'an address of this node: host ports, then node ports',
     rules: [
       ...forEachFamily((family) => [...matchLoopbackDestination(family), expr.verdict({ code: 'accept' })]),
       ...(['exact', 'anyAddress'] as const).flatMap((scope) =>
@@ -102,6 +106,7 @@ function thisNode(direction: Direction): Chain {
 function addresses(direction: Direction): Chain {
   return {
     name: `${direction}-address`,
+    about: 'no frontend: pings of Services are answered, other ports of cluster IPs refused',
     rules: [
       ...forEachFamily((family) => [
         ...matchEchoRequest(family),
@@ -132,6 +137,7 @@ function refusals(): readonly Chain[] {
   return [
     {
       name: 'refuse',
+      about: 'no endpoint, or no such port',
       rules: [
         [
           loadProtocol(0),
@@ -142,6 +148,10 @@ function refusals(): readonly Chain[] {
         [expr.counter(), expr.reject({ type: 'icmpx', code: 'port-unreachable' })],
       ],
     },
-    { name: 'discard', rules: [[expr.counter(), expr.verdict({ code: 'drop' })]] },
+    {
+      name: 'discard',
+      about: 'not for this client, or nobody has the address',
+      rules: [[expr.counter(), expr.verdict({ code: 'drop' })]],
+    },
   ];
 }

@@ -97,7 +97,8 @@ function pickChain(list: ListName, slots: number): Chain {
       translate(family, backend, backend + addressWidth(family)),
     ];
   });
-  return { name: pickChainName(list, slots), rules };
+  const about = `frontend: service, a random slot of ${slots}, its backend`;
+  return { name: pickChainName(list, slots), about, rules };
 }
 
 /**
@@ -135,7 +136,8 @@ function stickyChain(list: ListName): Chain {
       ...goByNumber('sticky-pick', service, service + 2, 'route-pick'),
     ];
   });
-  return { name: stickyChainName(list), rules: [...remembered, ...forget, ...choose] };
+  const about = 'the backend that the client had, if it is still a member; else forget it and pick';
+  return { name: stickyChainName(list), about, rules: [...remembered, ...forget, ...choose] };
 }
 
 /** Behind the translation: client, service → the backend that was chosen, for so many idle seconds. */
@@ -156,7 +158,8 @@ function stickChain(seconds: number): Chain {
       expr.verdict({ code: 'return' }),
     ];
   });
-  return { name: stickChainName(seconds), rules };
+  const about = `remember client and service: backend for ${seconds} idle seconds`;
+  return { name: stickChainName(seconds), about, rules };
 }
 
 /**

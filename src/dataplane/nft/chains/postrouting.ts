@@ -31,11 +31,20 @@ export function postroutingChains(nodePortRange: readonly [Port, Port]): readonl
   return [
     {
       name: 'postrouting',
+      about: 'behind the translation: affinity learns, and who needs it is masqueraded',
       base: { type: 'nat', hook: 'postrouting', priority: BEFORE_SOURCE_NAT, policy: 'accept' },
       rules: [[...matchTranslated(), jumpTo('translated')], ...leavingCluster()],
     },
-    { name: 'translated', rules: [...learn(), ...hairpin(), ...always(), ...stays(), ...ours()] },
-    { name: 'masquerading', rules: masquerade(nodePortRange) },
+    {
+      name: 'translated',
+      about: 'learn affinity; masquerade hairpins, and outside clients of backends elsewhere',
+      rules: [...learn(), ...hairpin(), ...always(), ...stays(), ...ours()],
+    },
+    {
+      name: 'masquerading',
+      about: 'never with a source port of the node-port range',
+      rules: masquerade(nodePortRange),
+    },
   ];
 }
 

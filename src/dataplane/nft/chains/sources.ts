@@ -36,6 +36,7 @@ export function sourceChains(): readonly Chain[] {
   return [
     {
       name: sourceChainName('allow'),
+      about: 'service, client: a listed source goes on by after-sources',
       rules: [
         ...listed((family) =>
           goByNumber('after-sources', frontendWidth(family), frontendWidth(family) + 1, 'route-allowed'),
@@ -45,6 +46,7 @@ export function sourceChains(): readonly Chain[] {
     },
     {
       name: sourceChainName('deny'),
+      about: 'service, client: a listed source ends here',
       rules: [...listed(() => [goTo('discard')]), ...goOn, [expr.verdict({ code: 'drop' })]],
     },
   ];
