@@ -2,29 +2,35 @@
 import { existsSync } from 'node:fs';
 import { problemLine } from '../agent/problem-log.ts';
 import { completeObjects } from '../cluster/complete.ts';
-import { DEFAULT_CLUSTER_OPTIONS } from '../cluster/options.ts';
+import { type ClusterOptions, DEFAULT_CLUSTER_OPTIONS } from '../cluster/options.ts';
 import type { Problem, WeirObject } from '../model/objects.ts';
-import { readManifests } from '../source/manifests.ts';
+import { type Manifests, readManifests } from '../source/manifests.ts';
 import { CommandFailure } from './exit.ts';
 
 export interface OfflineCluster {
   readonly objects: readonly WeirObject[];
   readonly problems: readonly Problem[];
+  /** Everything as written. */
+  readonly documents: Manifests['documents'];
 }
 
 /**
- * Reads and completes manifests as the standalone control plane does.
+ * Reads and completes manifests as the standalone control plane does; `options` are those an agent was given.
  * @throws CommandFailure when a path does not exist
  */
-export async function readCluster(paths: readonly string[]): Promise<OfflineCluster> {
+export async function readCluster(
+  paths: readonly string[],
+  options: Partial<ClusterOptions> = {},
+): Promise<OfflineCluster> {
   const missing = paths.filter((path) => !existsSync(path));
   if (missing.length > 0) {
     const message = `${missing.join(', ')}: no such file or folder; name the manifests to read`;
     throw new CommandFailure(message, { exitCode: 1 });
   }
   const read = await readManifests(paths);
-  const completed = completeObjects(read.objects, DEFAULT_CLUSTER_OPTIONS);
-  return { objects: completed.objects, problems: [...read.problems, ...completed.problems] };
+  const completed = completeObjects(read.objects, { ...DEFAULT_CLUSTER_OPTIONS, ...options });
+  const problems = [...read.problems, ...completed.problems];
+  return { objects: completed.objects, problems, documents: read.documents };
 }
 
 /** Tells problems on stderr, a line each. */

@@ -4,6 +4,7 @@ import { askAgent, ControlError } from '../agent/control-client.ts';
 import { controlSocketPath } from '../agent/instance-paths.ts';
 import { type RowsJson, rowsFromJson } from '../agent/rows-json.ts';
 import type { AgentStatus } from '../agent/status.ts';
+import type { ClusterOptions } from '../cluster/options.ts';
 import { createServiceCompiler } from '../compile/services/compiler.ts';
 import type { CompileOptions } from '../model/compile-options.ts';
 import { compareText, type NodeName } from '../model/names.ts';
@@ -26,23 +27,24 @@ export interface PlanFlags {
 
 interface Installed {
   readonly options: CompileOptions;
-  /** null: no agent to compare with. */
-  readonly rows: Rows | null;
+  readonly rows: Rows;
 }
 
 /** Compares with the running agent's rows, by its options; without an agent with an empty kernel, by the defaults. */
 export async function plan(flags: PlanFlags): Promise<void> {
   const socket = controlSocketPath(checkInstance(flags.instance));
-  const { objects, problems } = await readCluster(flags.manifests);
-  const installed = await askInstalled(socket, flags, objects);
-  const compiler = createServiceCompiler(installed.options);
-  const observed = installed.rows ?? compiler.rows();
+  const installed = await askInstalled(socket, flags.node);
+  // What is allowed, and given where manifests leave it out, follows from the agent's own ranges.
+  const { objects, problems } = await readCluster(flags.manifests, clusterOptions(installed));
+  const options = installed?.options ?? defaultCompileOptions(chooseNode(flags.node, objects));
+  const compiler = createServiceCompiler(options);
+  const observed = installed?.rows ?? compiler.rows();
   const world = createWorld();
   world.apply(objects.map((object) => ({ type: 'set', object })));
   const found = compiler.update(world.view, 'everything').problems;
   const change = diffRows(observed, compiler.rows());
-  const against = installed.rows === null ? 'nothing' : 'agent';
-  const node = installed.options.node;
+  const against = installed === null ? 'nothing' : 'agent';
+  const { node } = options;
   if (flags.json) {
     printJson({
       planned: node,
@@ -58,22 +60,23 @@ export async function plan(flags: PlanFlags): Promise<void> {
   process.stdout.write(`Plan for node ${node}, against ${compared}:\n${planText(change, { observed })}`);
 }
 
-async function askInstalled(
-  socket: string,
-  flags: PlanFlags,
-  objects: readonly WeirObject[],
-): Promise<Installed> {
-  const node = chooseNode(flags.node, objects);
+/** null: no agent to compare with, or it is another node's. */
+async function askInstalled(socket: string, node: string | undefined): Promise<Installed | null> {
   try {
     const status = (await askAgent(socket, 'GET', '/status')) as AgentStatus;
-    if (flags.node === undefined || status.node === flags.node) {
-      const rows = rowsFromJson((await askAgent(socket, 'GET', '/rows')) as RowsJson);
-      return { options: status.options, rows };
-    }
+    if (node !== undefined && status.node !== node) return null;
+    const rows = rowsFromJson((await askAgent(socket, 'GET', '/rows')) as RowsJson);
+    return { options: status.options, rows };
   } catch (error) {
-    if (!(error instanceof ControlError) || error.code !== 'not-running') throw error;
+    if (error instanceof ControlError && error.code === 'not-running') return null;
+    throw error;
   }
-  return { options: defaultCompileOptions(node), rows: null };
+}
+
+function clusterOptions(installed: Installed | null): Partial<ClusterOptions> {
+  if (installed === null) return {};
+  const { serviceCidrs, nodePortRange } = installed.options;
+  return { serviceCidrs, nodePortRange };
 }
 
 function chooseNode(wanted: string | undefined, objects: readonly WeirObject[]): NodeName {

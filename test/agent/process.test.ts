@@ -74,8 +74,8 @@ function inNamespace(argv: readonly string[], instance = name): ChildProcess {
   return child;
 }
 
-async function startAgent(): Promise<ChildProcess> {
-  const child = inNamespace(['agent', '--source', directory, '--hostname-override', 'n1']);
+async function startAgent(...flags: readonly string[]): Promise<ChildProcess> {
+  const child = inNamespace(['agent', '--source', directory, '--hostname-override', 'n1', ...flags]);
   await until(async () => {
     try {
       await ask('POST', '/sync');
@@ -254,5 +254,30 @@ describe('agent process on nft', () => {
     expect(planned.services).toContainEqual(
       expect.objectContaining({ action: 'remove', row: 'shop/web:/TCP/IPv4' }),
     );
+  });
+
+  it('[A22] plans with the ranges of the running agent, whatever the defaults are', async () => {
+    write('node.yaml', NODE);
+    write('web.yaml', service('web', '10.97.0.80', '80'));
+    const ranges = ['--service-node-port-range', '80-32767', '--service-cluster-ip-range', '10.97.0.0/16'];
+    await startAgent(...ranges);
+    expect((await status()).problems).toEqual([]);
+    const { said } = await run(['plan', '--manifests', directory]);
+    expect(said).toMatch(/^Plan for node n1.*\nNothing to change/);
+  });
+
+  it('says that its node does not exist and what to do, and serves cluster IPs all the same', async () => {
+    write('node.yaml', NODE);
+    write('web.yaml', service('web', '10.96.0.80'));
+    await startAgent('--hostname-override', 'n2');
+    const { problems, counts } = await status();
+    expect(problems).toEqual([
+      expect.objectContaining({
+        reason: 'NodeNotFound',
+        object: { kind: 'Node', namespace: '', name: 'n2' },
+        remedy: expect.stringContaining('--hostname-override'),
+      }),
+    ]);
+    expect(counts).toMatchObject({ services: 1, slots: 1 });
   });
 });
