@@ -84,7 +84,10 @@ export async function removeSettings(changes: readonly SettingsChange[]): Promis
 export async function addLoopbackAddresses(namespace: string, addresses: readonly string[]): Promise<void> {
   await ip(
     namespace,
-    addresses.map((address) => `address replace ${address}/${address.includes(':') ? 128 : 32} dev lo`),
+    // Without nodad an IPv6 address can't be used yet when this returns.
+    addresses.map(
+      (address) => `address replace ${address}${address.includes(':') ? '/128 dev lo nodad' : '/32 dev lo'}`,
+    ),
   );
 }
 

@@ -45,6 +45,13 @@ describe('a running lab', () => {
     expect(fromNode).toMatchObject({ clientSeen: '192.168.7.9' });
   });
 
+  it('can use an IPv6 source address at once', async () => {
+    await probe({ from: 'external/2001:db8:77::7', to: 'shop/stock' });
+    const addresses = inNamespace('external', ['ip', '-6', '-oneline', 'address', 'show', 'dev', 'lo']);
+    // Else it waits for a check that nobody else has it, a moment that now and then is too long.
+    expect(addresses).toMatch(/2001:db8:77::7\/128 .*nodad/);
+  });
+
   it('prints exactly the fields of the contract, in order', async () => {
     const [line] = await probe({ port: 80, family: 4 });
     expect(Object.keys(line ?? {})).toEqual([
