@@ -83,6 +83,12 @@ function addQuestions(program: Command): void {
     .option(...JSON_FLAG)
     .action(async (options) => (await import('./trace.ts')).trace(options));
   program
+    .command('objects')
+    .description('all objects as completed: addresses, ports and slices that a control plane would add')
+    .requiredOption('--manifests <path...>', 'folders or files')
+    .option(...JSON_FLAG)
+    .action(async (options) => (await import('./objects.ts')).objects(options));
+  program
     .command('status')
     .description('what an agent does: backends, counts, sync state, problems')
     .argument('[what]', '"services" for the table of Services with their endpoints')
