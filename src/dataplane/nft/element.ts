@@ -115,7 +115,12 @@ export function protocolKey(protocol: Protocol): string {
   return `${String.fromCharCode(PROTOCOL_NUMBER[protocol])}\0\0\0`;
 }
 
-/** A single byte that is the whole key: only fields of a concatenation are padded. */
+/** The protocol as a whole key: only fields of a concatenation are padded. */
+export function protocolByte(protocol: Protocol): string {
+  return byteKey(PROTOCOL_NUMBER[protocol]);
+}
+
+/** A single byte that is the whole key. */
 export function byteKey(value: number): string {
   return String.fromCharCode(value);
 }

@@ -48,7 +48,14 @@ type FamilySet =
  */
 export type Route = 'route' | 'route-allowed' | 'route-pick';
 /** Sets that both families share. */
-type SharedSet = Route | 'stick' | 'after-sources' | 'sticky-pick' | 'sticky-learn' | 'masquerade-all';
+type SharedSet =
+  | Route
+  | 'stick'
+  | 'after-sources'
+  | 'sticky-pick'
+  | 'sticky-learn'
+  | 'sticky-protocol'
+  | 'masquerade-all';
 export type SetName = `${FamilySet}${Suffix}` | SharedSet;
 
 export function familySet(name: FamilySet, family: Family): SetName {
@@ -72,6 +79,7 @@ export const SETS: ReadonlyMap<SetName, SetSpec> = new Map([
   ['after-sources', { key: ['mark'], data: NUMBER, comment: 'service: (nothing), route-allowed' }],
   ['sticky-pick', { key: ['mark', 'mark'], data: NUMBER, comment: 'service, list: (nothing), route-pick' }],
   ['sticky-learn', { key: ['mark'], data: NUMBER, comment: 'service: (nothing), affinity seconds' }],
+  ['sticky-protocol', { key: ['inet_proto'], comment: 'protocols of services with affinity' }],
   [
     'masquerade-all',
     { key: ['inet_proto'], comment: 'protocols whose every translated flow is masqueraded' },

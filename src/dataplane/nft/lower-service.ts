@@ -12,6 +12,7 @@ import {
   numberKey,
   portKey,
   prefixRange,
+  protocolByte,
   protocolKey,
 } from './element.ts';
 import {
@@ -142,6 +143,7 @@ function lowerAffinity(rows: ServiceRows, lists: readonly ListName[], number: nu
   const service = numberKey(number);
   const member = familySet('member', rows.family);
   return [
+    { set: 'sticky-protocol', key: protocolByte(rows.protocol) },
     { set: 'sticky-learn', key: service, data: numberValue(seconds) },
     { set: 'stick', key: numberKey(seconds), data: { code: 'jump', chain: stickChainName(seconds) } },
     ...lists.flatMap((list): Element[] => {

@@ -38,8 +38,16 @@ export function postroutingChains(nodePortRange: readonly [Port, Port]): readonl
     {
       name: 'translated',
       about: 'learn affinity; masquerade hairpins, and outside clients of backends elsewhere',
-      rules: [...learn(), ...hairpin(), ...always(), ...stays(), ...ours()],
+      rules: [
+        ...ifProtocolIn('sticky-protocol', 'learn'),
+        ...hairpin(),
+        ...ifProtocolIn('masquerade-all', 'always'),
+        ...stays(),
+        ...ours(),
+      ],
     },
+    { name: 'learn', about: 'service: affinity seconds, the chain that remembers so long', rules: learn() },
+    { name: 'always', about: '--masquerade-all: every flow that was translated here', rules: ours() },
     {
       name: 'masquerading',
       about: 'never with a source port of the node-port range',
@@ -80,14 +88,9 @@ function hairpin(): readonly Rule[] {
   ]);
 }
 
-function always(): readonly Rule[] {
-  return perOriginalKey((family, loadKey) => [
-    loadProtocol(0),
-    inSet('masquerade-all', 0),
-    ...loadKey,
-    ...lookUpService(family, frontendWidth(family)),
-    goTo('masquerading'),
-  ]);
+/** What only some clusters need costs the others one look-up. */
+function ifProtocolIn(set: 'sticky-protocol' | 'masquerade-all', chain: string): readonly Rule[] {
+  return [[loadProtocol(0), inSet(set, 0), jumpTo(chain)]];
 }
 
 /** Replies come back through this node when the backend is here (done) or the client is (unless it leaves the cluster). */
