@@ -148,6 +148,19 @@ describe('nft backend in the kernel', () => {
     await dataplane.close();
   });
 
+  it('repairs what somebody changed behind changes of its own, before any notice of it', async () => {
+    const dataplane = await open();
+    await dataplane.sync(rowsOf(service([1, 2])));
+    const wanted = rowsOf(service([1, 2, 3]));
+    await dataplane.apply(changeBetween(rowsOf(service([1, 2])), wanted));
+    const intact = listing();
+    // No notice is read in between: the generation of the ruleset alone tells.
+    nft('flush', 'map', 'inet', 'weir', 'slot4');
+    expect((await dataplane.repair()).elementsAdded).toBe(3);
+    expect(listing().split('\n').sort()).toEqual(intact.split('\n').sort());
+    await dataplane.close();
+  });
+
   it('rewrites nothing when somebody changed the table and changed it back', async () => {
     const dataplane = await open();
     await dataplane.sync(rowsOf(service([1, 2])));
