@@ -86,7 +86,7 @@ function readEndpointAddresses(field: Field, family: Family): readonly Address[]
   if (items.length === 0 && !(isPresent(field) && !Array.isArray(field.value))) {
     refuse(field, 'MissingValue', 'the endpoint has no address', 'give it one address');
   }
-  return items.flatMap((item) => {
+  const addresses = items.flatMap((item) => {
     const address = readAddress(item);
     if (address === undefined)
       return refuse(item, 'MissingValue', 'the address is empty', 'give an IP address') ?? [];
@@ -100,6 +100,8 @@ function readEndpointAddresses(field: Field, family: Family): readonly Address[]
     );
     return [];
   });
+  // flatMap leaves room for 16 more: a copy without saves 13 MB with a hundred thousand endpoints.
+  return addresses.slice();
 }
 
 function readHints(field: Field): readonly string[] {
