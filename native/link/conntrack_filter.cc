@@ -41,6 +41,8 @@ ConntrackFilterSet::ConntrackFilterSet(const std::vector<ConntrackFilter>& filte
   for (const ConntrackFilter& filter : filters) {
     if (filter.reply_source.has_value()) {
       by_reply_source_[text_of(*filter.reply_source)].push_back(filter);
+    } else if (filter.original_destination.has_value()) {
+      by_original_destination_[text_of(*filter.original_destination)].push_back(filter);
     } else {
       others_.push_back(filter);
     }
@@ -48,9 +50,15 @@ ConntrackFilterSet::ConntrackFilterSet(const std::vector<ConntrackFilter>& filte
 }
 
 bool ConntrackFilterSet::matches(const ConntrackEntry& entry) const {
-  const auto found = by_reply_source_.find(text_of(entry.reply.source));
-  if (found != by_reply_source_.end() && any_matches(found->second, entry)) return true;
-  return any_matches(others_, entry);
+  return any_at(by_reply_source_, entry.reply.source, entry) ||
+         any_at(by_original_destination_, entry.original.destination, entry) || any_matches(others_, entry);
+}
+
+bool ConntrackFilterSet::any_at(const FiltersByAddress& filters, const AddressBytes& address,
+                                const ConntrackEntry& entry) {
+  if (filters.empty()) return false;
+  const auto found = filters.find(text_of(address));
+  return found != filters.end() && any_matches(found->second, entry);
 }
 
 }  // namespace weir

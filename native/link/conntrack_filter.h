@@ -52,15 +52,20 @@ struct ConntrackFilter {
 
 bool matches(const ConntrackFilter& filter, const ConntrackEntry& entry);
 
-// Many filters, of which one has to match. Filters that name the reply's source are found by it, so that a thousand
-// removed backends cost no more per entry than one.
+// Many filters, of which one has to match. Those that name the reply's source, or else the original destination, are found
+// by it, so that a thousand removed backends, or ten thousand new frontends, cost no more per entry than one.
 class ConntrackFilterSet {
  public:
   explicit ConntrackFilterSet(const std::vector<ConntrackFilter>& filters);
   bool matches(const ConntrackEntry& entry) const;
 
  private:
-  std::unordered_map<std::string, std::vector<ConntrackFilter>> by_reply_source_;
+  using FiltersByAddress = std::unordered_map<std::string, std::vector<ConntrackFilter>>;
+
+  static bool any_at(const FiltersByAddress& filters, const AddressBytes& address, const ConntrackEntry& entry);
+
+  FiltersByAddress by_reply_source_;
+  FiltersByAddress by_original_destination_;
   std::vector<ConntrackFilter> others_;
 };
 

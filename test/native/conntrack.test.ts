@@ -104,6 +104,27 @@ describe.each(['IPv4', 'IPv6'] as const)('conntrack entries of %s', (family: Fam
     expect(frontendsOf(await listConntrack({ family }, place))).toEqual([`UDP ${service} 53`]);
   });
 
+  it('[A61] many new frontends forget what went to them untranslated, whatever stays', async () => {
+    namespace.send('udp', service, 53);
+    namespace.send('udp', backend, 5353);
+    namespace.send('udp', backend, 99);
+    const frontends = Array.from({ length: 300 }, (_, index) => ({
+      family,
+      originalDestination: address(
+        family === 'IPv4' ? `10.9.${index >> 8}.${index & 255}` : `fd09::${index + 1}`,
+      ),
+      natted: false,
+    }));
+    expect(await deleteConntrack(frontends, place)).toBe(0);
+    const begun = { family, originalDestination: address(backend), originalDestinationPort: 99 as Port };
+    const served = { family, originalDestination: address(service), natted: false };
+    expect(await deleteConntrack([...frontends, begun, served], place)).toBe(1);
+    expect(frontendsOf(await listConntrack({ family }, place))).toEqual([
+      `UDP ${backend} 5353`,
+      `UDP ${service} 53`,
+    ]);
+  });
+
   it('selects what comparing every field by hand selects', async () => {
     for (const port of [53, 54]) namespace.send('udp', service, port);
     for (const [to, port] of [

@@ -1,7 +1,7 @@
 /**
  * Conntrack remembers decisions. Which of those must be forgotten after a change: datagram flows to a backend that is
- * no longer chosen (A60), unanswered connection attempts to it, and flows that began before their Service existed (A61).
- * Established TCP connections to a removed backend are left to end by themselves (A48).
+ * no longer chosen (A60), and what began before its Service existed (A61); of TCP, only attempts that nobody answered.
+ * Established TCP connections are left to end by themselves, to whomever they go (A48).
  */
 
 import type { ConntrackFilter } from '../../kernel/conntrack.ts';
@@ -50,7 +50,10 @@ function lostBackends(before: ServedFlows, after: ServedFlows | null): readonly 
   );
 }
 
-/** Flows that went untranslated to what is a frontend now. For node ports only node addresses count. */
+/**
+ * Flows that went untranslated to what is a frontend now. For node ports only this node's addresses count: what went to
+ * another node is translated there.
+ */
 function newFrontends(
   before: ServedFlows | null,
   after: ServedFlows,
@@ -60,12 +63,12 @@ function newFrontends(
   return after.frontends
     .filter((frontend) => !served.has(nameOf(frontend)))
     .flatMap((frontend) => addressesOf(frontend, after, node))
-    .map((frontend) => ({ ...matchFrontend(after, frontend), natted: false }));
+    .map((frontend) => ({ ...matchFrontend(after, frontend), ...forgettable(after), natted: false }));
 }
 
 function addressesOf(frontend: Frontend, { family }: ServedFlows, node: NodeRows): readonly Frontend[] {
   if (frontend.address !== null) return [frontend];
-  return [...node.nodeAddresses, ...node.otherNodeAddresses]
+  return node.nodeAddresses
     .filter((address) => familyOf(address) === family)
     .map((address) => ({ ...frontend, address }));
 }
