@@ -1,5 +1,5 @@
 /** Whether a real answer is one that the rows allow: `trace` says what may happen, packets say what did. */
-import type { TraceLine } from '../explain/trace.ts';
+import type { TraceLine } from '../explain/trace-line.ts';
 import { objectName } from '../model/names.ts';
 import type { PodObject, WeirObject } from '../model/objects.ts';
 import type { ProbeLine } from '../model/probe-request.ts';

@@ -2,7 +2,8 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { defaultCompileOptions } from '../agent/configuration.ts';
-import { type TraceLine, traceManifests } from '../explain/trace.ts';
+import { traceManifests } from '../explain/trace.ts';
+import type { TraceLine } from '../explain/trace-line.ts';
 import type { NodeName } from '../model/names.ts';
 import { CommandFailure, requireRoot } from './exit.ts';
 import { watchFolder } from './manifest-folder.ts';

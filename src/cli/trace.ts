@@ -1,6 +1,7 @@
 /** `weir trace`: where a connection goes and why, from manifests alone. */
 import { defaultCompileOptions } from '../agent/configuration.ts';
-import { type TraceLine, traceManifests } from '../explain/trace.ts';
+import { traceManifests } from '../explain/trace.ts';
+import type { TraceLine } from '../explain/trace-line.ts';
 import type { NodeName } from '../model/names.ts';
 import { readCluster, tellProblems } from './offline-cluster.ts';
 import { print, table } from './output.ts';

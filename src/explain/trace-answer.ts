@@ -9,7 +9,8 @@ import { type CandidateList, candidateList, type ListName } from './candidate-li
 import { type Decision, decide, type Packet } from './decide.ts';
 import { decideEcho, type EchoDecision } from './echo-decision.ts';
 import { type FlowPath, followPacket, masqueradeAddress, sourceAfter } from './flow-path.ts';
-import type { TraceAnswer, TraceScene } from './trace.ts';
+import type { TraceAnswer } from './trace-line.ts';
+import type { TraceScene } from './trace-scene.ts';
 import { decisionText } from './why-text.ts';
 
 type Path = FlowPath<Packet, Decision>;

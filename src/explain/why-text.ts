@@ -28,7 +28,10 @@ export function decisionText(
   const { step, service, frontend } = decision;
   if (service === null || frontend === null) return addressText(node, decision);
   const name = `${service.displayName} ${frontend.kind}`;
-  if (step === 'source-range') return `${name}: the client is outside its source ranges, dropped at ${node}`;
+  if (step === 'source-range') {
+    const place = service.sourceRanges?.policy === 'deny' ? 'inside its denied' : 'outside its';
+    return `${name}: the client is ${place} source ranges, dropped at ${node}`;
+  }
   if (frontend.kind === 'hostPort') return `${name}: the pod on ${node} has the port`;
   const met = policy === null ? name : `${name}, policy ${policy}`;
   if (decision.verdict === 'translated') return `${met}: ${countText(list)}`;

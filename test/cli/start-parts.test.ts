@@ -8,7 +8,7 @@ import { createJudge } from '../../src/cli/start-expectation.ts';
 import { startRequests } from '../../src/cli/start-requests.ts';
 import { createStartTable, median } from '../../src/cli/start-table.ts';
 import { createScreen, sceneLines } from '../../src/cli/start-view.ts';
-import type { TraceAnswer } from '../../src/explain/trace.ts';
+import type { TraceAnswer } from '../../src/explain/trace-line.ts';
 import type { Address } from '../../src/model/address.ts';
 import type { ObjectName, Port } from '../../src/model/names.ts';
 import type { ProbeAnswer } from '../../src/model/probe-request.ts';

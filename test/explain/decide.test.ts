@@ -2,8 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { decide } from '../../src/explain/decide.ts';
 import { decideEcho } from '../../src/explain/echo-decision.ts';
 import { lookupTables } from '../../src/explain/lookup-tables.ts';
+import { decisionText } from '../../src/explain/why-text.ts';
 import type { Address } from '../../src/model/address.ts';
-import type { Port } from '../../src/model/names.ts';
+import type { NodeName, Port } from '../../src/model/names.ts';
 import type { Rows } from '../../src/model/rows.ts';
 import {
   backend,
@@ -91,6 +92,10 @@ describe('steps', () => {
     expect(ask130(ranged('deny', ['203.0.113.0/24']), STRANGER).verdict).toBe('dropped');
     expect(ask130(ranged('deny', []), STRANGER).verdict).toBe('rejected');
     expect(ask130(ranged('allow', []), POD).verdict).toBe('translated');
+    const why = (table: Rows) =>
+      decisionText('n1' as NodeName, ask130(table, STRANGER), { candidates: [], excluded: [] }, null);
+    expect(why(ranged('allow', []))).toContain('is outside its source ranges, dropped at n1');
+    expect(why(ranged('deny', ['203.0.113.0/24']))).toContain('is inside its denied source ranges');
   });
 });
 

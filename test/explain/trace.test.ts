@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { compileAll } from '../../src/compile/services/compiler.ts';
-import { type TraceAnswer, type TraceLine, traceManifests, traceRows } from '../../src/explain/trace.ts';
+import { traceManifests, traceRows } from '../../src/explain/trace.ts';
+import type { TraceAnswer, TraceLine } from '../../src/explain/trace-line.ts';
 import type { Address } from '../../src/model/address.ts';
 import type { CompileOptions } from '../../src/model/compile-options.ts';
 import type { NodeName, Port } from '../../src/model/names.ts';

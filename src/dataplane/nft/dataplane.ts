@@ -1,4 +1,4 @@
-/** The nft backend: rows in, netlink batches out. README.md in this folder tells how the table is arranged. */
+/** The nft backend: rows in, netlink batches out. docs/nftables.md tells how the table is arranged. */
 
 import type { ConntrackFilter } from '../../kernel/conntrack.ts';
 import { type Command, type Nftables, NftError, openNftables } from '../../kernel/native.ts';
