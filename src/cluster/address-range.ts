@@ -8,6 +8,7 @@ import {
   prefixContains,
   splitPrefix,
 } from '../model/address.ts';
+import { bandedTurn } from './bands.ts';
 import type { Candidates } from './claims.ts';
 import { hashName } from './hash.ts';
 
@@ -38,12 +39,15 @@ export function addressNumber(prefix: Prefix, address: Address): number | undefi
 /**
  * The addresses of a prefix that may be handed out, beginning at one that the seed chooses. The last address (IPv4:
  * broadcast) and those before number `first` are left out; of a wide prefix only the first 2^`widestBits` count.
+ *
+ * @param bandOf how many of that many addresses, from the first, come last; none unless given
  */
 export function addressCandidates(
   prefix: Prefix,
   seed: string,
   first: number,
   widestBits: number,
+  bandOf: (size: number) => number = () => 0,
 ): Candidates {
   const { address, length } = splitPrefix(prefix);
   const bits = Math.min(addressBits(address) - length, widestBits);
@@ -55,8 +59,8 @@ export function addressCandidates(
     },
     *values() {
       const start = count > 0 ? hashName(seed) % count : 0;
-      for (let step = 0; step < count; step++)
-        yield numberedAddress(prefix, first + ((start + step) % count));
+      for (const number of bandedTurn(count, start, bandOf(2 ** bits)))
+        yield numberedAddress(prefix, first + number);
     },
   };
 }

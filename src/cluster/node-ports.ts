@@ -1,6 +1,7 @@
 /** Node ports: one for each port of a NodePort or LoadBalancer Service, and the health check's. */
 import type { ObjectName, Port } from '../model/names.ts';
 import type { ServiceObject, ServicePort } from '../model/objects.ts';
+import { bandedTurn, staticNodePorts } from './bands.ts';
 import type { Candidates, ClaimBook } from './claims.ts';
 import { hashName } from './hash.ts';
 import type { ClusterOptions } from './options.ts';
@@ -97,7 +98,7 @@ function portCandidates(seed: string, { nodePortRange: [first, last] }: ClusterO
     has: (value) => Number(value) >= first && Number(value) <= last,
     *values() {
       const start = hashName(seed) % count;
-      for (let step = 0; step < count; step++) yield String(first + ((start + step) % count));
+      for (const number of bandedTurn(count, start, staticNodePorts(count))) yield String(first + number);
     },
   };
 }

@@ -3,7 +3,10 @@ import type { Prefix } from '../model/address.ts';
 import type { Port } from '../model/names.ts';
 
 export interface ClusterOptions {
-  /** Where cluster IPs come from, one per family; the first family is the default of single-stack Services. */
+  /**
+   * Where cluster IPs come from: of several of a family, the next when the former is full. The first family is the
+   * default of single-stack Services.
+   */
   readonly serviceCidrs: readonly Prefix[];
   /** Where nodes without podCIDRs get theirs: node N has 10.244.N.0/24 and fd44:N::/64. */
   readonly podCidrs: readonly Prefix[];

@@ -1,9 +1,17 @@
 /** Services: families, cluster IPs and load-balancer addresses, as the API server fills them in. */
-import { type Address, FAMILIES, type Family, familyOf, prefixContains } from '../model/address.ts';
+import {
+  type Address,
+  FAMILIES,
+  type Family,
+  familyOf,
+  type Prefix,
+  prefixContains,
+} from '../model/address.ts';
 import type { ObjectName } from '../model/names.ts';
 import type { ServiceObject } from '../model/objects.ts';
 import { addressCandidates } from './address-range.ts';
-import type { ClaimBook } from './claims.ts';
+import { staticAddresses } from './bands.ts';
+import type { Candidates, ClaimBook } from './claims.ts';
 import { completeNodePorts } from './node-ports.ts';
 import type { ClusterOptions } from './options.ts';
 import type { ProblemText } from './problems.ts';
@@ -159,18 +167,34 @@ function allocate(
   book: ClaimBook,
   options: ClusterOptions,
 ): string | undefined {
-  const cidr = options.serviceCidrs.find((prefix) => familyOf(prefix) === family);
-  if (cidr === undefined) return undefined;
-  return book.assign(owner, family, addressCandidates(cidr, owner, FIRST_CLUSTER_IP, WIDEST_CIDR_BITS));
+  const cidrs = cidrsOf(family, options);
+  return cidrs.length === 0 ? undefined : book.assign(owner, family, clusterIpCandidates(owner, cidrs));
+}
+
+/** The addresses of the CIDRs, those of the first one before those of the next. */
+function clusterIpCandidates(owner: ObjectName, cidrs: readonly Prefix[]): Candidates {
+  const each = cidrs.map((cidr) =>
+    addressCandidates(cidr, owner, FIRST_CLUSTER_IP, WIDEST_CIDR_BITS, staticAddresses),
+  );
+  return {
+    has: (value) => each.some((candidates) => candidates.has(value)),
+    *values() {
+      for (const candidates of each) yield* candidates.values();
+    },
+  };
+}
+
+function cidrsOf(family: Family, { serviceCidrs }: ClusterOptions): readonly Prefix[] {
+  return serviceCidrs.filter((cidr) => familyOf(cidr) === family);
 }
 
 function noClusterIp(family: Family, options: ClusterOptions): ProblemText {
-  const cidr = options.serviceCidrs.find((prefix) => familyOf(prefix) === family);
+  const cidrs = cidrsOf(family, options);
   return {
     severity: 'error',
     field: 'spec.clusterIPs',
     reason: 'AddressesExhausted',
-    message: `no ${family} cluster IP is free${cidr === undefined ? '' : ` in ${cidr}`}`,
-    remedy: 'remove unused Services or use a wider --service-cluster-ip-range',
+    message: `no ${family} cluster IP is free${cidrs.length === 0 ? '' : ` in ${cidrs.join(', ')}`}`,
+    remedy: 'remove unused Services, or add or widen a network of --service-cluster-ip-range',
   };
 }

@@ -61,6 +61,35 @@ describe('cluster IPs', () => {
     expect(done.findings()).toEqual(['warning ClusterIPOutsideRange Service web spec.clusterIP']);
   });
 
+  it('[A65] come from the next CIDR of the family when one is full, and are never refused in any of them', () => {
+    const serviceCidrs = [
+      '10.96.0.0/30',
+      'fd96::/112',
+      '10.97.0.0/30',
+    ] as readonly string[] as readonly Prefix[];
+    const names = ['a', 'b', 'c', 'd'];
+    const done = complete(names.map((name) => service(name, PORT)).join(''), { serviceCidrs });
+    expect([...clusterIpsOf(done)].sort()).toEqual(['10.96.0.1', '10.96.0.2', '10.97.0.1', '10.97.0.2']);
+    const given = complete(service('web', `${PORT}, clusterIP: 10.97.0.1`), { serviceCidrs });
+    expect(given.findings()).toEqual([]);
+    const full = complete([...names, 'e'].map((name) => service(name, PORT)).join(''), { serviceCidrs });
+    expect(full.problems.map(({ message }) => message)).toEqual([
+      'no IPv4 cluster IP is free in 10.96.0.0/30, 10.97.0.0/30',
+    ]);
+  });
+
+  it('[A65] are chosen above the static band until all there are taken', () => {
+    const lastBytes = (count: number) => {
+      const text = Array.from({ length: count }, (_, index) => service(`s${index}`, PORT)).join('');
+      const ips = clusterIpsOf(complete(text, { serviceCidrs: ['10.96.0.0/26' as Prefix] }));
+      return ips.map((ip) => Number(ip.split('.')[3])).sort((a, b) => a - b);
+    };
+    const range = (first: number, last: number) =>
+      Array.from({ length: last - first + 1 }, (_, index) => first + index);
+    expect(lastBytes(46)).toEqual(range(17, 62));
+    expect(lastBytes(62)).toEqual(range(1, 62));
+  });
+
   it('run out with an error that names the CIDR', () => {
     const options = { serviceCidrs: ['10.96.0.0/30' as Prefix] };
     const done = complete(service('a', PORT) + service('b', PORT) + service('c', PORT), options);
@@ -124,6 +153,24 @@ describe('node ports', () => {
     const clash = complete(exposed('a', 30007) + exposed('b', 30007, 2025));
     expect(clash.findings()).toEqual(['error DuplicateNodePort Service a spec.ports[0].nodePort']);
     expect(clash.service('b')?.ports[0]?.nodePort).toBe(30007);
+  });
+
+  it('[A22] are chosen above the static band until all there are taken', () => {
+    const given = (count: number) => {
+      const text = Array.from({ length: count }, (_, index) =>
+        service(`s${index}`, `type: NodePort, ${PORT}`),
+      );
+      const { objects } = complete(text.join(''), { nodePortRange: [30000 as Port, 30039 as Port] });
+      return objects
+        .flatMap((object) =>
+          object.kind === 'Service' ? object.ports.map(({ nodePort }) => nodePort ?? 0) : [],
+        )
+        .sort((a, b) => a - b);
+    };
+    const range = (first: number, last: number) =>
+      Array.from({ length: last - first + 1 }, (_, index) => first + index);
+    expect(given(24)).toEqual(range(30016, 30039));
+    expect(given(40)).toEqual(range(30000, 30039));
   });
 
   it('that are explicit push given ones aside', () => {
