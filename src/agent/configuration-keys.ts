@@ -14,7 +14,14 @@ const key = (name: string, placeholder: string | null, fallback: string | null, 
   ({ name, placeholder, fallback, meaning }) satisfies ConfigurationKey;
 
 export const CONFIGURATION_KEYS: readonly ConfigurationKey[] = [
-  key('source', 'DIR|kubernetes', null, 'where objects come from: a folder of manifests'),
+  key('source', 'DIR|kubernetes', null, 'where objects come from: a folder of manifests, or an API server'),
+  key(
+    'kubeconfig',
+    'FILE',
+    '',
+    'how to reach the API server; empty: KUBECONFIG, else as a pod of the cluster',
+  ),
+  key('context', 'NAME', '', 'context of the kubeconfig; empty: its current one'),
   key('instance', 'NAME', 'weir', 'name of this agent’s share of the machine'),
   key('hostname-override', 'NODE', '', 'name of this node; empty: the host’s name'),
   key('cluster-cidr', 'CIDRS', '', 'pod networks of the cluster; empty: taken from nodes and pods'),

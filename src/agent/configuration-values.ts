@@ -103,9 +103,18 @@ export const labelValue = textOf<string | null>((text) => {
     : { error: 'not a label value; write up to 63 letters, digits, dashes, dots or underscores' };
 });
 
+/** Any text on one line, such as a path; empty: null. */
+export const optionalText = textOf<string | null>((text) =>
+  /\p{Cc}/u.test(text)
+    ? { error: 'has control characters; write plain text on one line' }
+    : { value: text === '' ? null : text },
+);
+
 /** A folder, or the word `kubernetes`. */
 export const sourceValue = textOf<string>((text) =>
-  text === '' ? { error: 'must be given; write the folder of manifests to read' } : { value: text },
+  text === ''
+    ? { error: 'must be given; write the folder of manifests to read, or kubernetes' }
+    : { value: text },
 );
 
 function prefixError(item: string): string | undefined {

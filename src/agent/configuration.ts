@@ -15,6 +15,10 @@ import { nearestKey } from './nearest-key.ts';
 export interface AgentConfiguration {
   /** A folder, or `kubernetes`. */
   readonly source: string;
+  /** Path, or several as in KUBECONFIG; null: in-cluster. */
+  readonly kubeconfig: string | null;
+  /** null: the kubeconfig's current one. */
+  readonly context: string | null;
   readonly instance: string;
   readonly compile: CompileOptions;
   readonly servicesBackend: 'auto' | 'bpf' | 'nft';
@@ -54,6 +58,8 @@ const prefixesOrPrimary = z.union([z.literal('primary').transform(() => []), val
 
 const schema = z.object({
   source: values.sourceValue,
+  kubeconfig: values.optionalText,
+  context: values.optionalText,
   instance: values.instanceName,
   'hostname-override': values.nodeNameValue,
   'cluster-cidr': values.prefixList,
@@ -91,9 +97,9 @@ export function readConfiguration(inputs: ConfigurationInputs): AgentConfigurati
   const texts = Object.fromEntries([...given].map(([name, { text }]) => [name, text]));
   const parsed = schema.safeParse(texts);
   if (!parsed.success) problems.push(...parsed.error.issues.map((issue) => issueLine(issue, given)));
-  problems.push(...contradictions(given));
+  problems.push(...contradictions(given, kubectlFile(inputs)));
   if (problems.length > 0 || !parsed.success) throw new ConfigurationError(problems);
-  return fromValues(parsed.data);
+  return fromValues(parsed.data, kubectlFile(inputs));
 }
 
 /** What `plan` and `trace` compile with where nothing else is said: the agent's defaults. */
@@ -175,21 +181,35 @@ function issueLine(issue: z.core.$ZodIssue, given: ReadonlyMap<string, Given>): 
   return `${origin} ${JSON.stringify(text)}: ${inner}`;
 }
 
-function contradictions(given: ReadonlyMap<string, Given>): readonly string[] {
+function contradictions(given: ReadonlyMap<string, Given>, kubectlsFile: string | null): readonly string[] {
+  const context = given.get('context');
+  const problems: string[] = [];
+  if (context?.text.trim() && !given.get('kubeconfig')?.text.trim() && kubectlsFile === null) {
+    problems.push(
+      `${context.origin} ${JSON.stringify(context.text)}: contexts stand in a kubeconfig; give --kubeconfig too, or set KUBECONFIG`,
+    );
+  }
   if (
     given.get('detect-local-mode')?.text === 'ClusterCIDR' &&
     given.get('cluster-cidr')?.text.trim() === ''
   ) {
-    return [
+    problems.push(
       '--detect-local-mode "ClusterCIDR": needs the pod networks; give --cluster-cidr, or use NodeCIDR',
-    ];
+    );
   }
-  return [];
+  return problems;
 }
 
-function fromValues(data: z.infer<typeof schema>): AgentConfiguration {
+/** The variable that every Kubernetes tool knows, below our own ways to say it. */
+function kubectlFile({ environment }: ConfigurationInputs): string | null {
+  return environment.KUBECONFIG?.trim() || null;
+}
+
+function fromValues(data: z.infer<typeof schema>, kubectlsFile: string | null): AgentConfiguration {
   return {
     source: data.source,
+    kubeconfig: data.kubeconfig ?? kubectlsFile,
+    context: data.context,
     instance: data.instance,
     compile: {
       node: (data['hostname-override'] ?? hostname().toLowerCase()) as NodeName,

@@ -1,35 +1,39 @@
 /** The agent's process: its parts put together, from start to the signal that ends it. */
-import type { RunningAgent } from '../agent/agent.ts';
+import type { Logger } from 'pino';
 import { startAgent } from '../agent/agent.ts';
 import { systemClock } from '../agent/clock.ts';
 import type { AgentConfiguration } from '../agent/configuration.ts';
 import { controlSocketPath } from '../agent/instance-paths.ts';
 import { refuseNeighbours } from '../agent/neighbours.ts';
-import { createPipeline } from '../agent/pipeline.ts';
+import { completedElsewhere, createPipeline, type PipelineParts } from '../agent/pipeline.ts';
 import { createControlPlane } from '../cluster/control-plane.ts';
 import { DEFAULT_CLUSTER_OPTIONS } from '../cluster/options.ts';
 import { createServiceCompiler } from '../compile/services/compiler.ts';
 import { openNftDataplane } from '../dataplane/nft/dataplane.ts';
+import type { Source } from '../model/source.ts';
 import { directorySource } from '../source/directory.ts';
+import { kubernetesSource } from '../source/kubernetes.ts';
 import { createWorld } from '../world/world.ts';
 import { createLog } from './log.ts';
 
 /** Runs until SIGTERM or SIGINT, which end it cleanly and leave the kernel's state. */
 export async function runAgentProcess(configuration: AgentConfiguration): Promise<void> {
   const log = createLog(configuration.logLevel);
-  const source = directorySource({ directory: configuration.source, log });
+  const { source, controlPlane } = createInput(configuration, log);
   const pipeline = createPipeline({
-    controlPlane: createControlPlane({
-      ...DEFAULT_CLUSTER_OPTIONS,
-      serviceCidrs: configuration.compile.serviceCidrs,
-      nodePortRange: configuration.compile.nodePortRange,
-    }),
+    controlPlane,
     world: createWorld(),
     compiler: createServiceCompiler(configuration.compile),
   });
   await refuseNeighbours(configuration.instance);
-  const stopped = stopSignal();
-  const agent: RunningAgent = await startAgent({
+  let signal: string | undefined;
+  const stopped = stopSignal().then((name) => {
+    signal = name;
+    log.info(`${name}: stopping; what is in the kernel stays`);
+  });
+  // Also while it waits for an API server, perhaps for ever.
+  void stopped.then(() => source.stop());
+  const agent = await startAgent({
     configuration,
     source,
     pipeline,
@@ -37,9 +41,38 @@ export async function runAgentProcess(configuration: AgentConfiguration): Promis
     clock: systemClock,
     log,
     socketPath: controlSocketPath(configuration.instance),
+  }).catch((error: unknown) => {
+    if (signal === undefined) throw error;
+    return null;
   });
-  log.info(`${await stopped}: stopping; what is in the kernel stays`);
+  if (agent === null) return;
+  await stopped;
   await agent.stop();
+}
+
+interface Input {
+  readonly source: Source;
+  readonly controlPlane: PipelineParts['controlPlane'];
+}
+
+/** An API server has a control plane of its own; a folder needs ours. */
+function createInput(configuration: AgentConfiguration, log: Logger): Input {
+  const { source, kubeconfig, context, compile } = configuration;
+  if (source === 'kubernetes') {
+    const access = { kubeconfig, context, environment: process.env };
+    return {
+      source: kubernetesSource({ ...access, clock: systemClock, log }),
+      controlPlane: completedElsewhere,
+    };
+  }
+  return {
+    source: directorySource({ directory: source, log }),
+    controlPlane: createControlPlane({
+      ...DEFAULT_CLUSTER_OPTIONS,
+      serviceCidrs: compile.serviceCidrs,
+      nodePortRange: compile.nodePortRange,
+    }),
+  };
 }
 
 function stopSignal(): Promise<string> {

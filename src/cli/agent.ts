@@ -1,6 +1,6 @@
 /** `weir agent`: the process of the DaemonSet. */
 import { type AgentConfiguration, ConfigurationError, readConfiguration } from '../agent/configuration.ts';
-import { CommandFailure, requireRoot, usageFailure } from './exit.ts';
+import { CommandFailure, requireRoot } from './exit.ts';
 
 /** Flags as commander gives them, by key name; `config` is the file. */
 export type AgentFlags = Readonly<Record<string, string | true | undefined>>;
@@ -18,11 +18,7 @@ function configure(flags: AgentFlags): AgentConfiguration {
   const { config, ...rest } = flags;
   try {
     const file = config === undefined ? (process.env.WEIR_CONFIG ?? null) : String(config);
-    const configuration = readConfiguration({ flags: rest, environment: process.env, file });
-    if (configuration.source === 'kubernetes') {
-      throw usageFailure('--source kubernetes comes with the API-server source; give a folder of manifests');
-    }
-    return configuration;
+    return readConfiguration({ flags: rest, environment: process.env, file });
   } catch (error) {
     if (error instanceof ConfigurationError) throw new CommandFailure(error.message, { exitCode: 2 });
     throw error;

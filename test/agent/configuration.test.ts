@@ -91,6 +91,20 @@ describe('configuration', () => {
     }
   });
 
+  it('finds the kubeconfig as kubectl does, below its own flag and variable; without any it is a pod', () => {
+    const flags = { source: 'kubernetes' };
+    const environment = { KUBECONFIG: 'a:b' };
+    expect(read({ flags })).toMatchObject({ source: 'kubernetes', kubeconfig: null, context: null });
+    expect(read({ flags, environment })).toMatchObject({ kubeconfig: 'a:b' });
+    const both = { ...environment, WEIR_KUBECONFIG: 'c', WEIR_CONTEXT: 'prod' };
+    expect(read({ flags, environment: both })).toMatchObject({ kubeconfig: 'c', context: 'prod' });
+    const flagged = { ...flags, kubeconfig: 'd', context: 'test' };
+    expect(read({ flags: flagged, environment: both })).toMatchObject({ kubeconfig: 'd', context: 'test' });
+    expect(problemsOf({ flags: { ...flags, context: 'prod' } })).toEqual([
+      '--context "prod": contexts stand in a kubeconfig; give --kubeconfig too, or set KUBECONFIG',
+    ]);
+  });
+
   it('takes lists, numbers and switches of the file as YAML has them', () => {
     const path = file('cluster-cidr: [10.0.0.0/8, "fd00::/8"]\nmasquerade-all: true\nmin-sync-period: 0\n');
     expect(read({ file: path })).toMatchObject({

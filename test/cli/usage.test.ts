@@ -20,7 +20,6 @@ describe('command line', () => {
       ['trace', '--manifests', 'x', '--from', 'a/b', '--batch', 'f'],
       /^weir: --batch and --from\/--to exclude each other/,
     ],
-    [['agent', '--source', 'kubernetes'], /^weir: --source kubernetes comes with the API-server source/],
     [['lab', 'probe', '--nonsense'], /^weir: unknown option '--nonsense'/],
   ] as const)('refuses %j with one clear line and exit code 2', async (argv, expected) => {
     const { code, stdout, stderr } = await weir(argv);
@@ -35,7 +34,7 @@ describe('command line', () => {
     const { code, stderr } = await weir(argv, { env: { WEIR_SYNC_PERIOD: 'never' } });
     expect(code).toBe(2);
     expect(stderr.trimEnd().split('\n')).toEqual([
-      'weir: --source "": must be given; write the folder of manifests to read',
+      'weir: --source "": must be given; write the folder of manifests to read, or kubernetes',
       'weir: --cluster-cidr "10.0.0.1/8": 10.0.0.1/8 is not a canonical CIDR; write 10.0.0.0/8',
       'weir: --masquerade-all "perhaps": write true or false',
       'weir: WEIR_SYNC_PERIOD "never": not a duration; write a number with a unit, like 400ms, 30s or 1m',

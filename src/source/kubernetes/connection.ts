@@ -1,0 +1,48 @@
+/** Where the API server is and how to speak to it; loaded again when credentials may have changed. */
+import type { RequestOptions } from 'node:https';
+import { ApiFailure, errorMessage } from './failure.ts';
+
+export interface ApiConnection {
+  /** `https://host:port`, with the path prefix where there is one; no slash at the end. */
+  readonly origin: string;
+  /** Headers, certificates and agent for the next request: tokens rotate, so they are asked for each time. */
+  requestOptions(): Promise<RequestOptions>;
+}
+
+export interface Connector {
+  /** @throws ApiFailure where the configuration can't be used */
+  connect(): Promise<ApiConnection>;
+  /** The next `connect` loads everything anew: files may have been replaced. */
+  renew(): void;
+  /** Of the last connection loaded; null before the first. */
+  origin(): string | null;
+}
+
+/** Loads a connection when first asked for and keeps it until `renew`. */
+export function createConnector(load: () => Promise<ApiConnection>): Connector {
+  let current: Promise<ApiConnection> | null = null;
+  let origin: string | null = null;
+  async function loadNow(): Promise<ApiConnection> {
+    try {
+      const connection = await load();
+      origin = connection.origin;
+      return connection;
+    } catch (error) {
+      current = null;
+      if (error instanceof ApiFailure) throw error;
+      throw new ApiFailure(`the cluster's access configuration can't be used (${errorMessage(error)})`, {
+        cause: error,
+      });
+    }
+  }
+  return {
+    connect() {
+      current ??= loadNow();
+      return current;
+    },
+    renew() {
+      current = null;
+    },
+    origin: () => origin,
+  };
+}

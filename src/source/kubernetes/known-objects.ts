@@ -1,0 +1,121 @@
+/**
+ * What is known of one kind: which objects were told, in which version, and what is wrong with them. Listings are
+ * compared with it by key, so that deletions are seen whatever was missed.
+ */
+import { type ObjectKey, objectKey } from '../../model/names.ts';
+import type { ObjectChange, Problem, WeirObject } from '../../model/objects.ts';
+import { parseObject } from '../parse-object.ts';
+import type { RawObject } from './decoding.ts';
+import { errorMessage } from './failure.ts';
+import type { WatchedKind } from './kinds.ts';
+
+export interface KnownObjects {
+  /** A listing begins: what it does not name until `endListing` is gone. Forgets a listing that was not ended. */
+  beginListing(): void;
+  endListing(): void;
+  set(object: RawObject): void;
+  remove(object: RawObject): void;
+  /** Every problem of this kind's objects now. */
+  problems(): readonly Problem[];
+}
+
+/** Where changes go. */
+export interface ChangeSink {
+  change(key: ObjectKey, change: ObjectChange): void;
+  /** Problems changed, objects did not. */
+  problemsChanged(): void;
+}
+
+interface Known {
+  readonly namespace: string;
+  readonly name: string;
+  resourceVersion: string;
+  /** A good state was told; it stays while newer ones are refused. */
+  told: boolean;
+}
+
+/** `kubectl apply` keeps the whole manifest in it, which nobody here reads. */
+const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
+
+/** Starts out knowing nothing. */
+export function createKnownObjects(kind: WatchedKind, sink: ChangeSink): KnownObjects {
+  const known = new Map<ObjectKey, Known>();
+  const problems = new Map<ObjectKey, readonly Problem[]>();
+  let listed: Set<ObjectKey> | null = null;
+
+  function noteProblems(key: ObjectKey, found: readonly Problem[]): void {
+    const had = problems.delete(key);
+    if (found.length > 0) problems.set(key, found);
+    if (had || found.length > 0) sink.problemsChanged();
+  }
+
+  function forget(key: ObjectKey): void {
+    const entry = known.get(key);
+    if (entry === undefined) return;
+    known.delete(key);
+    noteProblems(key, []);
+    const { namespace, name, told } = entry;
+    if (told) sink.change(key, { type: 'delete', kind: kind.kind, namespace, name });
+  }
+
+  return {
+    beginListing() {
+      listed = new Set();
+    },
+    endListing() {
+      if (listed === null) return;
+      for (const key of [...known.keys()]) if (!listed.has(key)) forget(key);
+      listed = null;
+    },
+    set(raw) {
+      const { namespace, name, resourceVersion } = raw;
+      const key = objectKey(kind.kind, namespace, name);
+      listed?.add(key);
+      const entry = known.get(key) ?? { namespace, name, resourceVersion: '', told: false };
+      if (resourceVersion !== '' && entry.resourceVersion === resourceVersion) return;
+      entry.resourceVersion = resourceVersion;
+      known.set(key, entry);
+      const { object, found } = parse(kind, raw);
+      noteProblems(key, found);
+      if (object === undefined) return;
+      entry.told = true;
+      sink.change(key, { type: 'set', object: trimmed(object) });
+    },
+    remove({ namespace, name }) {
+      const key = objectKey(kind.kind, namespace, name);
+      listed?.delete(key);
+      forget(key);
+    },
+    problems: () => [...problems.values()].flat(),
+  };
+}
+
+function parse(
+  kind: WatchedKind,
+  raw: RawObject,
+): { readonly object?: WeirObject; readonly found: readonly Problem[] } {
+  try {
+    const result = parseObject(raw.content, null);
+    if (result.type === 'skipped') return { found: [] };
+    return result.type === 'object'
+      ? { object: result.object, found: result.problems }
+      : { found: result.problems };
+  } catch (error) {
+    const problem: Problem = {
+      severity: 'error',
+      object: { kind: kind.kind, namespace: raw.namespace, name: raw.name },
+      field: '',
+      reason: 'Unreadable',
+      message: `the object can't be read (${errorMessage(error)})`,
+      remedy: 'its last good state stays in effect; please report this object',
+      file: null,
+    };
+    return { found: [problem] };
+  }
+}
+
+function trimmed(object: WeirObject): WeirObject {
+  if (!Object.hasOwn(object.annotations, LAST_APPLIED)) return object;
+  const { [LAST_APPLIED]: _, ...annotations } = object.annotations;
+  return { ...object, annotations };
+}

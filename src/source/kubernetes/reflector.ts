@@ -1,0 +1,210 @@
+/** Follows one kind for ever: conversations with the server one after the other, waiting between those that fail. */
+import { retryDelayMs } from './backoff.ts';
+import type { Connector } from './connection.ts';
+import { ApiFailure, errorMessage } from './failure.ts';
+import type { WatchedKind } from './kinds.ts';
+import type { KnownObjects } from './known-objects.ts';
+import { followOnce, type Position } from './stream.ts';
+import type { Timing } from './timing.ts';
+
+export interface ReflectorState {
+  /** Every object was heard at least once. */
+  readonly listed: boolean;
+  /** Why it can't be followed now; null: it is. */
+  readonly reason: string | null;
+  readonly retries: number;
+  /** Milliseconds since the epoch. */
+  readonly lastEventAtMs: number | null;
+}
+
+export interface Reflector {
+  start(): void;
+  /** Lists everything again; rejects with the failure where that can't be done now. */
+  relist(): Promise<void>;
+  /** The server answers others: if we wait because it did not answer us, wait no longer. */
+  hurry(): void;
+  state(): ReflectorState;
+  stop(): Promise<void>;
+}
+
+export interface ReflectorOptions {
+  readonly kind: WatchedKind;
+  readonly connector: Connector;
+  readonly timing: Timing;
+  readonly known: KnownObjects;
+  /** The server answered well. */
+  readonly onAnswer: () => void;
+  /** A listing is complete. */
+  readonly onListed: () => void;
+  /** The reason changed: why it can't be followed, or null when it is again. */
+  readonly onReason: (reason: string | null) => void;
+  readonly onUnreadable: (why: string) => void;
+}
+
+interface Waiter {
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
+interface Following {
+  readonly options: ReflectorOptions;
+  readonly position: Position;
+  waiters: Waiter[];
+  /** Ends the conversation under way. */
+  abort: AbortController;
+  /** Ends the wait under way; null: none is. */
+  wake: (() => void) | null;
+  /** The last failure was that no answer came. */
+  unanswered: boolean;
+  /** In a row. */
+  failures: number;
+  retries: number;
+  listed: boolean;
+  reason: string | null;
+  lastEventAtMs: number | null;
+  stopped: boolean;
+  running: Promise<void>;
+}
+
+/** A conversation that the server ends sooner, without a word, counts as a failure: asking again at once would be a storm. */
+const LEAST_CONVERSATION_MS = 1000;
+
+/** Makes a reflector that stands still until started. */
+export function createReflector(options: ReflectorOptions): Reflector {
+  const following: Following = {
+    options,
+    position: { resourceVersion: null, streaming: true, doubtful: false },
+    waiters: [],
+    abort: new AbortController(),
+    wake: null,
+    unanswered: false,
+    failures: 0,
+    retries: 0,
+    listed: false,
+    reason: null,
+    lastEventAtMs: null,
+    stopped: false,
+    running: Promise.resolve(),
+  };
+  return {
+    start() {
+      following.running = run(following);
+    },
+    relist() {
+      if (following.stopped) return Promise.reject(stopping());
+      return new Promise((resolve, reject) => {
+        following.waiters.push({ resolve, reject });
+        following.position.resourceVersion = null;
+        following.abort.abort();
+        following.wake?.();
+      });
+    },
+    hurry() {
+      if (following.unanswered) following.wake?.();
+    },
+    state: () => ({
+      listed: following.listed,
+      reason: following.reason,
+      retries: following.retries,
+      lastEventAtMs: following.lastEventAtMs,
+    }),
+    async stop() {
+      following.stopped = true;
+      following.abort.abort();
+      following.wake?.();
+      settle(following, stopping());
+      await following.running;
+    },
+  };
+}
+
+async function run(following: Following): Promise<void> {
+  while (!following.stopped) {
+    following.abort = new AbortController();
+    const { signal } = following.abort;
+    try {
+      await converse(following, signal);
+    } catch (error) {
+      // Ended by ourselves, to list again or to stop.
+      if (signal.aborted) following.position.resourceVersion = null;
+      else await fail(following, error);
+    }
+  }
+}
+
+async function converse(following: Following, signal: AbortSignal): Promise<void> {
+  const { options, position } = following;
+  const { connector, timing } = options;
+  const startedMs = timing.monotonicMs();
+  let heard = false;
+  const connection = await connector.connect();
+  await followOnce(connection, {
+    ...options,
+    position,
+    signal,
+    onAnswer: () => {
+      // A listing is whole at its end only; a watch that goes on is whole at once.
+      if (position.resourceVersion !== null) recover(following);
+      options.onAnswer();
+    },
+    onHeard: () => {
+      heard = true;
+      following.lastEventAtMs = timing.wallMs();
+      if (position.resourceVersion !== null) following.failures = 0;
+    },
+    onListed: () => {
+      following.listed = true;
+      following.failures = 0;
+      recover(following);
+      options.onListed();
+      if (!signal.aborted) settle(following, null);
+    },
+  });
+  if (position.resourceVersion === null) {
+    throw new ApiFailure(`${options.kind.resource}: the server ended the list before it was complete`);
+  }
+  if (!heard && timing.monotonicMs() - startedMs < LEAST_CONVERSATION_MS) {
+    throw new ApiFailure(`${options.kind.resource}: the server ends every watch at once; it is tried again`);
+  }
+  following.failures = 0;
+}
+
+async function fail(following: Following, error: unknown): Promise<void> {
+  const { connector, timing, onReason } = following.options;
+  const failure = error instanceof ApiFailure ? error : new ApiFailure(errorMessage(error), { cause: error });
+  following.failures += 1;
+  following.retries += 1;
+  following.unanswered = failure.status === null;
+  // Credentials may have been replaced: on refusal, and whenever the connection itself fails.
+  if (failure.status === null || failure.status === 401 || failure.status === 403) connector.renew();
+  following.reason = failure.message;
+  onReason(failure.message);
+  settle(following, failure);
+  const delayMs = retryDelayMs(following.failures, timing.random(), failure.retryAfterMs);
+  await new Promise<void>((resolve) => {
+    const cancel = timing.schedule(delayMs, resolve);
+    following.wake = () => {
+      cancel();
+      resolve();
+    };
+    if (following.stopped) following.wake();
+  });
+  following.wake = null;
+}
+
+function recover(following: Following): void {
+  following.unanswered = false;
+  if (following.reason === null) return;
+  following.reason = null;
+  following.options.onReason(null);
+}
+
+function settle(following: Following, error: ApiFailure | null): void {
+  const { waiters } = following;
+  following.waiters = [];
+  for (const { resolve, reject } of waiters) error === null ? resolve() : reject(error);
+}
+
+function stopping(): ApiFailure {
+  return new ApiFailure('the source is stopping');
+}

@@ -1,0 +1,215 @@
+/** A small API server with faults: objects in memory, lists in pages, watches, and whatever goes wrong on demand. */
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import { gzipSync } from 'node:zlib';
+import { WATCHED_KINDS } from '../../../src/source/kubernetes/kinds.ts';
+
+export interface FakeObject {
+  readonly kind: string;
+  readonly metadata: {
+    readonly name: string;
+    readonly namespace?: string;
+    resourceVersion?: string;
+    readonly annotations?: Readonly<Record<string, string>>;
+  };
+  readonly [field: string]: unknown;
+}
+
+interface Watch {
+  readonly kind: string;
+  readonly response: ServerResponse;
+}
+
+/** Answers a request instead of the server where it returns true. */
+export type Fault = (url: URL, response: ServerResponse, request: IncomingMessage) => boolean;
+
+export interface FakeServer {
+  readonly origin: string;
+  /** Path and query of every request so far. */
+  readonly requests: readonly URL[];
+  fault: Fault | null;
+  /** Sends listings as streams. */
+  streaming: boolean;
+  pageSize: number;
+  set(object: FakeObject): void;
+  remove(kind: string, name: string): void;
+  /** The same without telling the watches, as if they were cut off at that moment. */
+  removeSilently(kind: string, name: string): void;
+  /** Watches from now on know nothing of versions before this moment. */
+  compact(): void;
+  /** Sends raw text to every watch of a kind. */
+  send(kind: string, text: string | Buffer): void;
+  /** Cuts every connection, the way a killed server does. */
+  cut(): void;
+  watches(kind: string): number;
+  close(): Promise<void>;
+}
+
+interface State {
+  readonly objects: Map<string, FakeObject>;
+  readonly history: { readonly version: number; readonly kind: string; readonly line: string }[];
+  readonly watches: Set<Watch>;
+  readonly sockets: Set<Socket>;
+  version: number;
+  oldest: number;
+}
+
+/** Starts one on a free port of the loopback. */
+export async function startFakeServer(): Promise<FakeServer> {
+  const state: State = {
+    objects: new Map(),
+    history: [],
+    watches: new Set(),
+    sockets: new Set(),
+    version: 100,
+    oldest: 0,
+  };
+  const requests: URL[] = [];
+  const server = createServer((request, response) => {
+    const url = new URL(request.url ?? '/', 'http://fake');
+    requests.push(url);
+    if (fake.fault?.(url, response, request)) return;
+    const kind = WATCHED_KINDS.find(({ path }) => path === url.pathname)?.kind;
+    if (kind === undefined) answerStatus(response, 404, 'not found');
+    else if (url.searchParams.has('watch')) answerWatch(state, kind, url, response, fake.streaming);
+    else answerList(state, kind, url, response, fake.pageSize);
+  });
+  server.on('connection', (socket) => {
+    state.sockets.add(socket);
+    socket.on('close', () => state.sockets.delete(socket));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const cut = () => {
+    for (const socket of state.sockets) socket.destroy();
+  };
+  const fake: FakeServer = {
+    origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    requests,
+    fault: null,
+    streaming: true,
+    pageSize: 500,
+    set: (object) => setObject(state, object),
+    remove: (kind, name) => removeObject(state, kind, name, false),
+    removeSilently: (kind, name) => removeObject(state, kind, name, true),
+    compact() {
+      state.version += 1;
+      state.oldest = state.version;
+    },
+    send: (kind, text) => sendText(state, kind, text),
+    cut,
+    watches: (kind) => [...state.watches].filter((entry) => entry.kind === kind).length,
+    close() {
+      cut();
+      return new Promise((resolve) => server.close(() => resolve()));
+    },
+  };
+  return fake;
+}
+
+function objectsOf(state: State, kind: string): readonly FakeObject[] {
+  return [...state.objects.values()].filter((object) => object.kind === kind);
+}
+
+function setObject(state: State, object: FakeObject): void {
+  const type = state.objects.has(keyOf(object)) ? 'MODIFIED' : 'ADDED';
+  tell(state, type, object, false);
+}
+
+function removeObject(state: State, kind: string, name: string, silently: boolean): void {
+  const object = objectsOf(state, kind).find(({ metadata }) => metadata.name === name);
+  if (object === undefined) throw new Error(`no ${kind} ${name}`);
+  tell(state, 'DELETED', object, silently);
+}
+
+function tell(state: State, type: string, changed: FakeObject, silently: boolean): void {
+  state.version += 1;
+  const object = { ...changed, metadata: { ...changed.metadata, resourceVersion: String(state.version) } };
+  if (type === 'DELETED') state.objects.delete(keyOf(object));
+  else state.objects.set(keyOf(object), object);
+  const line = `${JSON.stringify({ type, object })}\n`;
+  state.history.push({ version: state.version, kind: object.kind, line });
+  if (!silently) sendText(state, object.kind, line);
+}
+
+function sendText(state: State, kind: string, text: string | Buffer): void {
+  for (const watch of state.watches) if (watch.kind === kind) watch.response.write(text);
+}
+
+function answerWatch(
+  state: State,
+  kind: string,
+  url: URL,
+  response: ServerResponse,
+  streaming: boolean,
+): void {
+  const initial = url.searchParams.get('sendInitialEvents') === 'true';
+  const from = Number(url.searchParams.get('resourceVersion') ?? '0');
+  if (initial && !streaming) {
+    answerStatus(response, 422, 'sendInitialEvents is forbidden');
+    return;
+  }
+  if (!initial && from < state.oldest) {
+    answerStatus(response, 410, 'too old resource version');
+    return;
+  }
+  response.writeHead(200, { 'Content-Type': 'application/json' }).flushHeaders();
+  if (initial) {
+    for (const object of objectsOf(state, kind))
+      response.write(`${JSON.stringify({ type: 'ADDED', object })}\n`);
+    response.write(bookmark(state.version, true));
+  } else {
+    for (const told of state.history)
+      if (told.kind === kind && told.version > from) response.write(told.line);
+  }
+  const watch = { kind, response };
+  state.watches.add(watch);
+  response.on('close', () => state.watches.delete(watch));
+}
+
+function answerList(state: State, kind: string, url: URL, response: ServerResponse, pageSize: number): void {
+  const start = Number(url.searchParams.get('continue') ?? '0');
+  const all = objectsOf(state, kind);
+  const next = start + pageSize;
+  // As the real one: items carry neither kind nor apiVersion.
+  const items = all.slice(start, next).map(({ kind: _, apiVersion: __, ...item }) => item);
+  const more = next < all.length ? { continue: String(next) } : {};
+  const metadata = { resourceVersion: String(state.version), ...more };
+  response.writeHead(200, { 'Content-Encoding': 'gzip' });
+  response.end(gzipSync(JSON.stringify({ kind: `${kind}List`, metadata, items })));
+}
+
+/** A Status as API servers send it. */
+export function answerStatus(
+  response: ServerResponse,
+  code: number,
+  message: string,
+  headers: Readonly<Record<string, string>> = {},
+): void {
+  response.writeHead(code, { 'Content-Type': 'application/json', ...headers });
+  response.end(JSON.stringify({ kind: 'Status', code, message }));
+}
+
+/** The line of a bookmark. */
+export function bookmark(version: number, initialEnd: boolean): string {
+  const annotations = initialEnd ? { 'k8s.io/initial-events-end': 'true' } : {};
+  const object = { kind: 'Any', metadata: { resourceVersion: String(version), annotations } };
+  return `${JSON.stringify({ type: 'BOOKMARK', object })}\n`;
+}
+
+/** A Service as the API server has it. */
+export function fakeService(
+  name: string,
+  port = 80,
+  more: Readonly<Record<string, string>> = {},
+): FakeObject {
+  return {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name, namespace: 'shop', annotations: more },
+    spec: { clusterIP: '10.96.0.10', clusterIPs: ['10.96.0.10'], ports: [{ port, protocol: 'TCP' }] },
+  };
+}
+
+function keyOf({ kind, metadata }: FakeObject): string {
+  return `${kind}/${metadata.namespace ?? ''}/${metadata.name}`;
+}
