@@ -12,6 +12,7 @@ import type {
   SliceEndpoint,
   WeirObject,
 } from '../../src/model/objects.ts';
+import * as testObjects from '../objects.ts';
 import {
   CLUSTER_CIDR,
   type ClusterShape,
@@ -84,51 +85,17 @@ export function nodeOfEndpoint(shape: ClusterShape, index: number, endpoint: num
 }
 
 function serviceObject(index: number): ServiceObject {
-  return {
+  return testObjects.serviceObject({
     ...meta(NAMESPACE, `service-${index}`),
-    kind: 'Service',
-    type: 'ClusterIP',
-    selector: null,
     clusterIps: [address(serviceAddress(index))],
     ipFamilies: ['IPv4'],
     ipFamilyPolicy: 'SingleStack',
-    ports: [
-      {
-        name: '',
-        protocol: 'TCP',
-        port: SERVICE_PORT as Port,
-        targetPort: SERVICE_PORT as Port,
-        nodePort: null,
-      },
-    ],
-    externalIps: [],
-    loadBalancerIngress: [],
-    loadBalancerSourceRanges: [],
-    loadBalancerIp: null,
-    loadBalancerClass: null,
-    allocateLoadBalancerNodePorts: true,
-    externalTrafficPolicy: 'Cluster',
-    internalTrafficPolicy: 'Cluster',
-    healthCheckNodePort: null,
-    publishNotReadyAddresses: false,
-    affinitySeconds: null,
-    trafficDistribution: null,
-  };
+    ports: [testObjects.servicePort({ port: SERVICE_PORT as Port })],
+  });
 }
 
 function sliceEndpoint(text: string, node: string): SliceEndpoint {
-  return {
-    addresses: [address(text)],
-    ready: true,
-    serving: true,
-    terminating: false,
-    nodeName: node as NodeName,
-    zone: null,
-    hintZones: [],
-    hintNodes: [],
-    targetPod: null,
-    hostname: null,
-  };
+  return testObjects.sliceEndpoint({ address: address(text), nodeName: node as NodeName });
 }
 
 function nodeObject(name: string, text: string, podCidrs: readonly Prefix[]): NodeObject {
@@ -141,18 +108,11 @@ function nodeObject(name: string, text: string, podCidrs: readonly Prefix[]): No
 }
 
 function podObject(text: string, index: number): PodObject {
-  return {
+  return testObjects.podObject({
     ...meta(NAMESPACE, `pod-${index}`),
-    kind: 'Pod',
     nodeName: NODE as NodeName,
-    hostNetwork: false,
-    hostname: '',
-    subdomain: '',
-    phase: 'Running',
-    ready: true,
     addresses: [address(text)],
-    ports: [],
-  };
+  });
 }
 
 function meta(namespace: string, name: string): Meta {

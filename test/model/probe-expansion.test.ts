@@ -4,6 +4,7 @@ import type { NodeName, Port } from '../../src/model/names.ts';
 import type { ContainerPort, Meta, NodeObject, PodObject, ServiceObject } from '../../src/model/objects.ts';
 import { expandProbes } from '../../src/model/probe-expansion.ts';
 import { parseProbeBatch, parseProbeRequest } from '../../src/model/probe-request.ts';
+import { serviceObject } from '../objects.ts';
 
 const objects = [
   node('n2', ['172.31.0.2']),
@@ -151,31 +152,16 @@ function service(
   clusterIps: readonly string[],
   ports: readonly { name: string; protocol: 'TCP' | 'UDP'; port: number; nodePort: number | null }[],
 ): ServiceObject {
-  return {
+  return serviceObject({
     ...meta('a', name),
-    kind: 'Service',
     type: 'NodePort',
-    selector: null,
     clusterIps: clusterIps as readonly Address[],
     ipFamilies: ['IPv4', 'IPv6'],
-    ipFamilyPolicy: null,
     ports: ports.map((port) => ({
       ...port,
       port: port.port as Port,
       targetPort: port.port as Port,
       nodePort: port.nodePort as Port | null,
     })),
-    externalIps: [],
-    loadBalancerIngress: [],
-    loadBalancerSourceRanges: [],
-    loadBalancerIp: null,
-    loadBalancerClass: null,
-    allocateLoadBalancerNodePorts: true,
-    externalTrafficPolicy: 'Cluster',
-    internalTrafficPolicy: 'Cluster',
-    healthCheckNodePort: null,
-    publishNotReadyAddresses: false,
-    affinitySeconds: null,
-    trafficDistribution: null,
-  };
+  });
 }

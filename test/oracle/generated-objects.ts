@@ -10,6 +10,7 @@ import type {
   ServiceObject,
   SliceEndpoint,
 } from '../../src/model/objects.ts';
+import { podObject, serviceObject, sliceEndpoint } from '../objects.ts';
 
 /** IPv4 or IPv6 text of the same meaning. */
 export function either(family: Family, ipv4: string, ipv6: string): Address {
@@ -103,15 +104,11 @@ export function podOf(index: number, seed: PodSeed): PodObject {
   const families: readonly Family[] = ['IPv4', 'IPv6'];
   const own = (family: Family) =>
     isStray ? strayPodAddress(family, index) : podAddress(family, node, index);
-  return {
+  return podObject({
     ...metaOf('a', `p${index}`, { age }),
-    kind: 'Pod',
     nodeName: nodeName(node),
     hostNetwork: isHostNetwork,
     hostname: `p${index}`,
-    subdomain: '',
-    phase: 'Running',
-    ready: true,
     addresses: families.map((family) => (isHostNetwork ? nodeAddress(family, node) : own(family))),
     ports: hostPorts.map(({ port, hostIp, protocol }, at) => ({
       name: `c${at}`,
@@ -120,7 +117,7 @@ export function podOf(index: number, seed: PodSeed): PodObject {
       hostPort: port as Port,
       hostIp,
     })),
-  };
+  });
 }
 
 /** A Service with every field at its default, but for what is given. */
@@ -135,28 +132,12 @@ export function serviceOf(
     },
 ): ServiceObject {
   const { age, labels, annotations, ...fields } = given;
-  return {
-    ...metaOf(namespace, name, { age: age ?? 0, labels: labels ?? {}, annotations: annotations ?? {} }),
-    kind: 'Service',
-    type: 'ClusterIP',
-    selector: null,
-    clusterIps: [],
-    ipFamilies: [],
-    ipFamilyPolicy: null,
-    externalIps: [],
-    loadBalancerIngress: [],
-    loadBalancerSourceRanges: [],
-    loadBalancerIp: null,
-    loadBalancerClass: null,
-    allocateLoadBalancerNodePorts: true,
-    externalTrafficPolicy: 'Cluster',
-    internalTrafficPolicy: 'Cluster',
-    healthCheckNodePort: null,
-    publishNotReadyAddresses: false,
-    affinitySeconds: null,
-    trafficDistribution: null,
-    ...fields,
-  };
+  const meta = metaOf(namespace, name, {
+    age: age ?? 0,
+    labels: labels ?? {},
+    annotations: annotations ?? {},
+  });
+  return serviceObject({ ...meta, ...fields });
 }
 
 /** A slice of the Service, as the control plane or a person makes them. */
@@ -177,17 +158,5 @@ export function endpointOf(
   address: Address,
   given: Partial<Omit<SliceEndpoint, 'addresses'>> = {},
 ): SliceEndpoint {
-  return {
-    addresses: [address],
-    ready: true,
-    serving: true,
-    terminating: false,
-    nodeName: null,
-    zone: null,
-    hintZones: [],
-    hintNodes: [],
-    targetPod: null,
-    hostname: null,
-    ...given,
-  };
+  return sliceEndpoint({ address, ...given });
 }
