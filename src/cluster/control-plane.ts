@@ -45,6 +45,7 @@ export function createControlPlane(options: ClusterOptions, history?: Allocation
       clusterIps: state.books.clusterIps.assignments(),
       nodePorts: state.books.nodePorts.assignments(),
       placements: new Map(state.placements),
+      slices: new Map(state.madeSlices),
     }),
   };
 }

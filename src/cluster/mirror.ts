@@ -9,23 +9,23 @@ import type {
   SliceEndpoint,
 } from '../model/objects.ts';
 import { LEADER_ANNOTATION, SKIP_MIRROR_LABEL } from './labels.ts';
-import { type EndpointGroup, packSlices } from './slice-packing.ts';
+import { type EndpointGroup, packSlices, type SliceSurroundings } from './slice-packing.ts';
 
 /** Whether these Endpoints say where a Service leads: not if they opt out, or only hold a leader-election record. */
 export function isMirrored({ labels, annotations }: EndpointsObject): boolean {
   return labels[SKIP_MIRROR_LABEL] !== 'true' && annotations[LEADER_ANNOTATION] === undefined;
 }
 
-/** The slices that say the same as the Endpoints; `isTaken` tells names of slices made by hand. */
+/** The slices that say the same as the Endpoints. */
 export function slicesFromEndpoints(
   service: ServiceObject,
   endpoints: EndpointsObject,
-  isTaken: (name: string) => boolean,
+  surroundings: SliceSurroundings,
 ): readonly EndpointSliceObject[] {
   return packSlices(
     service,
     FAMILIES.flatMap((family) => groupsOf(endpoints, family)),
-    isTaken,
+    surroundings,
   );
 }
 

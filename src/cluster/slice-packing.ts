@@ -1,7 +1,11 @@
-/** Groups of endpoints into slices of at most 100, with names that the same input always gives again. */
+/**
+ * Groups of endpoints into slices of at most 100. Endpoints stay in the slice they are in, so that a change touches as
+ * few slices as in a real cluster; from nothing, the same input always gives the same slices.
+ */
+import { isDeepStrictEqual } from 'node:util';
 import type { Family } from '../model/address.ts';
 import { objectName } from '../model/names.ts';
-import type { EndpointSliceObject, ServiceObject, SliceEndpoint } from '../model/objects.ts';
+import type { EndpointSliceObject, Labels, ServiceObject, SliceEndpoint } from '../model/objects.ts';
 import { HEADLESS_LABEL, MANAGED_BY_LABEL, OUR_MANAGER, SERVICE_NAME_LABEL } from './labels.ts';
 
 const LARGEST_SLICE = 100;
@@ -14,29 +18,108 @@ export interface EndpointGroup {
   readonly endpoints: readonly SliceEndpoint[];
 }
 
-/** Slices named `SERVICE-ipv4-0`, `-1` …; numbers whose name is taken by hand are left out. */
+/** What is known of slices made here beside their endpoints. */
+export interface SliceSurroundings {
+  /** Labels of the object that the slices follow from: slices carry them too. */
+  readonly labels: Labels;
+  /** Whether a slice of that name was made by hand. */
+  readonly isTaken: (name: string) => boolean;
+  /** The slices made before. */
+  readonly former: readonly EndpointSliceObject[];
+}
+
+/** A slice being filled. */
+interface Draft {
+  readonly name: string;
+  readonly group: EndpointGroup;
+  readonly endpoints: SliceEndpoint[];
+  /** Those of the slice before; null for a new one. */
+  readonly former: readonly SliceEndpoint[] | null;
+}
+
+/**
+ * Slices named `SERVICE-ipv4-0`, `-1` …; numbers whose name is taken by hand are left out. As the endpoint slice
+ * controller does: new endpoints go into slices that change anyhow, the fullest first; what then is left into the
+ * fullest other slice that has room for all of it, else into new slices.
+ */
 export function packSlices(
   service: ServiceObject,
   groups: readonly EndpointGroup[],
-  isTaken: (name: string) => boolean,
+  surroundings: SliceSurroundings,
 ): readonly EndpointSliceObject[] {
-  const next = new Map<Family, number>();
-  const slices: EndpointSliceObject[] = [];
-  for (const { family, ports, endpoints } of groups) {
-    for (let start = 0; start < endpoints.length; start += LARGEST_SLICE) {
-      let number = next.get(family) ?? 0;
-      while (isTaken(sliceName(service, family, number))) number++;
-      next.set(family, number + 1);
-      const chunk = endpoints.slice(start, start + LARGEST_SLICE);
-      slices.push(sliceOf(service, sliceName(service, family, number), family, ports, chunk));
+  const kept = groups.map((group) => keptSlices(group, surroundings));
+  const used = new Set(kept.flatMap(({ drafts }) => drafts.map(({ name }) => name)));
+  const freeName = (family: Family): string => {
+    for (let number = 0; ; number++) {
+      const name = sliceName(service, family, number);
+      if (used.has(name) || surroundings.isTaken(name)) continue;
+      used.add(name);
+      return name;
     }
-  }
-  return slices;
+  };
+  const drafts = groups.flatMap((group, index) => {
+    const { drafts: before, rest } = kept[index] ?? { drafts: [], rest: group.endpoints };
+    return filled(before, rest, () => ({
+      name: freeName(group.family),
+      group,
+      endpoints: [],
+      former: null,
+    }));
+  });
+  return drafts.map((draft) => sliceOf(service, surroundings.labels, draft));
 }
 
 /** The Service whose slices are named like this one; undefined for any other name. */
 export function serviceNamedBy(sliceName: string): string | undefined {
   return NAME_PATTERN.exec(sliceName)?.[1];
+}
+
+/** The group's slices that go on, with the endpoints that go on in them; and the endpoints that are in none. */
+function keptSlices(
+  group: EndpointGroup,
+  { isTaken, former }: SliceSurroundings,
+): { readonly drafts: readonly Draft[]; readonly rest: readonly SliceEndpoint[] } {
+  const wanted = new Map(group.endpoints.map((endpoint) => [identityOf(endpoint), endpoint]));
+  const ports = JSON.stringify(group.ports);
+  const drafts = former.flatMap(({ name, addressType, ports: formerPorts, endpoints: before }) => {
+    if (addressType !== group.family || JSON.stringify(formerPorts) !== ports || isTaken(name)) return [];
+    const endpoints = before.flatMap((endpoint) => {
+      const now = wanted.get(identityOf(endpoint));
+      wanted.delete(identityOf(endpoint));
+      return now ?? [];
+    });
+    return endpoints.length === 0 ? [] : { name, group, endpoints, former: before };
+  });
+  return { drafts, rest: [...wanted.values()] };
+}
+
+function filled(
+  before: readonly Draft[],
+  rest: readonly SliceEndpoint[],
+  create: () => Draft,
+): readonly Draft[] {
+  if (rest.length === 0) return before;
+  const left = [...rest];
+  const fill = ({ endpoints }: Draft): void => {
+    endpoints.push(...left.splice(0, LARGEST_SLICE - endpoints.length));
+  };
+  const fullestFirst = [...before].sort((a, b) => b.endpoints.length - a.endpoints.length);
+  const unchanged = fullestFirst.filter(({ endpoints, former }) => isDeepStrictEqual(endpoints, former));
+  for (const draft of fullestFirst) if (!unchanged.includes(draft)) fill(draft);
+  const roomy = (): Draft | undefined =>
+    unchanged.find(({ endpoints }) => endpoints.length + left.length <= LARGEST_SLICE);
+  const created: Draft[] = [];
+  while (left.length > 0) {
+    const draft = roomy() ?? create();
+    fill(draft);
+    if (draft.former === null) created.push(draft);
+  }
+  return [...before, ...created];
+}
+
+/** What makes it the same endpoint, whatever its conditions. */
+function identityOf({ addresses, targetPod }: SliceEndpoint): string {
+  return `${targetPod ?? ''} ${addresses.join()}`;
 }
 
 /** Service names have at most 63 characters, so this always is a valid name. */
@@ -46,18 +129,20 @@ function sliceName(service: ServiceObject, family: Family, number: number): stri
 
 function sliceOf(
   service: ServiceObject,
-  name: string,
-  addressType: Family,
-  ports: EndpointSliceObject['ports'],
-  endpoints: readonly SliceEndpoint[],
+  labels: Labels,
+  { name, group, endpoints }: Draft,
 ): EndpointSliceObject {
   const { namespace, clusterIps } = service;
+  const { [HEADLESS_LABEL]: _, ...others } = labels;
+  // In the order of the group: which one came when leaves no trace.
+  const place = new Map(group.endpoints.map((endpoint, index) => [endpoint, index]));
   return {
     kind: 'EndpointSlice',
     namespace,
     name,
     uid: '',
     labels: {
+      ...others,
       [SERVICE_NAME_LABEL]: service.name,
       [MANAGED_BY_LABEL]: OUR_MANAGER,
       ...(clusterIps === 'headless' ? { [HEADLESS_LABEL]: '' } : {}),
@@ -66,8 +151,8 @@ function sliceOf(
     createdAtMs: null,
     deleting: false,
     service: objectName(namespace, service.name),
-    addressType,
-    ports,
-    endpoints,
+    addressType: group.family,
+    ports: group.ports,
+    endpoints: [...endpoints].sort((a, b) => (place.get(a) ?? 0) - (place.get(b) ?? 0)),
   };
 }

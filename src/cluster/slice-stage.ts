@@ -20,12 +20,12 @@ export function settleSlices(state: State, dirty: Dirty): void {
     const names = new Set(slices.map((slice) => slice.name));
     for (const former of state.madeSlices.get(owner) ?? []) {
       // A slice made by hand in this batch may have taken the name: that one stays.
-      const takenOver = state.input.slices.has(objectName(namespace, former));
-      if (!names.has(former) && !takenOver) state.output.remove('EndpointSlice', namespace, former);
+      const takenOver = state.input.slices.has(objectName(namespace, former.name));
+      if (!names.has(former.name) && !takenOver) state.output.remove('EndpointSlice', namespace, former.name);
     }
     for (const slice of slices) state.output.put(slice);
-    if (names.size === 0) state.madeSlices.delete(owner);
-    else state.madeSlices.set(owner, names);
+    if (slices.length === 0) state.madeSlices.delete(owner);
+    else state.madeSlices.set(owner, slices);
   }
 }
 
@@ -39,11 +39,16 @@ function makeSlices(
   const service = state.output.get(objectKey('Service', namespace, name));
   if (service?.kind !== 'Service' || service.type === 'ExternalName') return none;
   if (state.foreignSlices.has(owner)) return none;
-  const isTaken = (slice: string): boolean => state.input.slices.has(objectName(namespace, slice));
+  const surroundings = {
+    isTaken: (slice: string): boolean => state.input.slices.has(objectName(namespace, slice)),
+    former: state.madeSlices.get(owner) ?? state.formerSlices.get(owner) ?? [],
+  };
   if (service.selector !== null) {
-    return slicesFromPods(service, state.selectors.podsMatching(service), state.zones, isTaken);
+    const pods = state.selectors.podsMatching(service);
+    return slicesFromPods(service, pods, state.zones, { ...surroundings, labels: service.labels });
   }
   const endpoints = state.input.endpoints.get(owner);
   if (endpoints === undefined || !isMirrored(endpoints)) return none;
-  return { slices: slicesFromEndpoints(service, endpoints, isTaken), problems: [] };
+  const { labels } = endpoints;
+  return { slices: slicesFromEndpoints(service, endpoints, { ...surroundings, labels }), problems: [] };
 }

@@ -11,7 +11,7 @@ import type {
 import { type ClusterZones, withHints } from './hints.ts';
 import { hasEnded } from './pods.ts';
 import type { ProblemText } from './problems.ts';
-import { type EndpointGroup, packSlices } from './slice-packing.ts';
+import { type EndpointGroup, packSlices, type SliceSurroundings } from './slice-packing.ts';
 
 type SlicePort = EndpointSliceObject['ports'][number];
 
@@ -20,17 +20,16 @@ type SlicePort = EndpointSliceObject['ports'][number];
  *
  * @param service completed
  * @param pods completed, those that the selector matches, in any order
- * @param isTaken whether a slice of that name was made by hand
  */
 export function slicesFromPods(
   service: ServiceObject,
   pods: readonly PodObject[],
   zones: ClusterZones,
-  isTaken: (name: string) => boolean,
+  surroundings: SliceSurroundings,
 ): { readonly slices: readonly EndpointSliceObject[]; readonly problems: readonly ProblemText[] } {
   const sorted = [...pods].sort((a, b) => compareText(a.name, b.name));
   const groups = service.ipFamilies.flatMap((family) => groupPods(service, sorted, family, zones));
-  return { slices: packSlices(service, groups, isTaken), problems: portProblems(service, sorted) };
+  return { slices: packSlices(service, groups, surroundings), problems: portProblems(service, sorted) };
 }
 
 function groupPods(

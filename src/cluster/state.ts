@@ -22,6 +22,8 @@ export interface AllocationHistory {
   readonly clusterIps: Assignments;
   readonly nodePorts: Assignments;
   readonly placements: ReadonlyMap<ObjectName, NodeName>;
+  /** By Service: which endpoint is in which slice. */
+  readonly slices: ReadonlyMap<ObjectName, readonly EndpointSliceObject[]>;
 }
 
 export interface State {
@@ -52,8 +54,10 @@ export interface State {
   readonly nodeOfPod: Map<ObjectName, NodeName | ''>;
   readonly selectors: SelectorIndex;
   readonly foreignSlices: Map<ObjectName, Set<ObjectName>>;
-  /** Names of the slices made here, by Service. */
-  readonly madeSlices: Map<ObjectName, ReadonlySet<string>>;
+  /** The slices made here, by Service. */
+  readonly madeSlices: Map<ObjectName, readonly EndpointSliceObject[]>;
+  /** Those of an earlier control plane. */
+  readonly formerSlices: ReadonlyMap<ObjectName, readonly EndpointSliceObject[]>;
   /** Services whose hints depend on all nodes. */
   readonly topologyServices: Set<ObjectName>;
   readonly output: Output;
@@ -97,6 +101,7 @@ export function createState(options: ClusterOptions, history: AllocationHistory 
     selectors: createSelectorIndex(),
     foreignSlices: new Map(),
     madeSlices: new Map(),
+    formerSlices: new Map(history?.slices),
     topologyServices: new Set(),
     output: createOutput(),
     problems: createProblemLedger(),

@@ -74,7 +74,7 @@ describe('one step of the control plane', () => {
     expect(done.slices('web')[0]?.endpoints[0]?.zone).toBe('z9');
   });
 
-  it('makes room for a slice made by hand, and takes its name back', () => {
+  it('makes room for a slice made by hand, and stays where it went when that one goes', () => {
     const cluster = stepper();
     cluster.set(node('a') + WEB + pod('p', ''));
     const slice = manifest('EndpointSlice', 'name: web-ipv4-0', '', 'addressType: IPv4');
@@ -85,7 +85,26 @@ describe('one step of the control plane', () => {
           : [],
       );
     expect(names(cluster.set(slice).done)).toEqual(['web-ipv4-0 by hand', 'web-ipv4-1 made']);
-    expect(names(cluster.remove('EndpointSlice', 'web-ipv4-0').done)).toEqual(['web-ipv4-0 made']);
+    expect(names(cluster.remove('EndpointSlice', 'web-ipv4-0').done)).toEqual(['web-ipv4-1 made']);
+  });
+
+  it('[A13] tells of one pod among hundreds only the slice that it is in', () => {
+    const cluster = stepper();
+    const names = Array.from({ length: 250 }, (_, index) => `p${index}`);
+    const pods = names.map((name) => pod(name, '')).join('');
+    cluster.set(node('a', '', 'podCIDRs: [10.244.0.0/16]') + WEB + pods);
+    const slicesOf = ({ step }: ReturnType<typeof cluster.set>) =>
+      step.changes.flatMap((change) => {
+        const { kind, name } = change.type === 'set' ? change.object : change;
+        return kind === 'EndpointSlice' ? [name] : [];
+      });
+    expect(slicesOf(cluster.remove('Pod', 'p0'))).toEqual(['web-ipv4-0']);
+    expect(slicesOf(cluster.set(pod('p99', '', 'conditions: [{type: Ready, status: "False"}]')))).toEqual([
+      'web-ipv4-2',
+    ]);
+    // The first slice has room for one, but the last also has, and the fullest that has room is taken.
+    expect(slicesOf(cluster.set(pod('a', '')))).toEqual(['web-ipv4-0']);
+    expect(slicesOf(cluster.set(pod('b', '')))).toEqual(['web-ipv4-2']);
   });
 
   it('keeps a slice made by hand whose name was in use when the Service loses its pods in the same step', () => {
