@@ -13,6 +13,9 @@ const PACKETS = [
   'native/nft-js/test/**/*.test.ts',
 ];
 
+/** Suites that need an API server: vitest.cluster.config.ts runs them. */
+const CLUSTER = ['test/cluster-api/**/*.test.ts'];
+
 const REPORT = process.env.WEIR_TEST_REPORT;
 
 export default defineConfig({
@@ -26,7 +29,7 @@ export default defineConfig({
         test: {
           name: 'pure',
           include: ['test/**/*.test.ts'],
-          exclude: PACKETS,
+          exclude: [...PACKETS, ...CLUSTER],
           testTimeout: 30_000,
         },
       },

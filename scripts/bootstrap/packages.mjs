@@ -20,13 +20,13 @@ export const PACKAGES = [
     name: 'iproute2',
     command: 'ip',
     why: 'makes network namespaces and links',
-    targets: ['start', 'test', 'bench'],
+    targets: ['start', 'test', 'test:cluster', 'bench'],
   },
   {
     name: 'util-linux',
     command: 'nsenter',
     why: 'enters network namespaces',
-    targets: ['start', 'test', 'bench'],
+    targets: ['start', 'test', 'test:cluster', 'bench'],
   },
   {
     name: 'nftables',

@@ -7,11 +7,22 @@ import { ROOT, say } from './progress.mjs';
 
 /**
  * The targets: `program` and its arguments before the user's, run with the project's Node. `checksLeftovers` compares
- * the machine before and after a whole run.
+ * the machine before and after a whole run; `report` is the file in test/.rows/ that a whole run leaves.
  */
 export const TARGETS = {
   start: { needsRoot: true, program: ['src/cli/main.ts', 'start'], checksLeftovers: false },
-  test: { needsRoot: true, program: ['node_modules/vitest/vitest.mjs', 'run'], checksLeftovers: true },
+  test: {
+    needsRoot: true,
+    program: ['node_modules/vitest/vitest.mjs', 'run'],
+    checksLeftovers: true,
+    report: 'report.json',
+  },
+  'test:cluster': {
+    needsRoot: true,
+    program: ['node_modules/vitest/vitest.mjs', 'run', '--config', 'vitest.cluster.config.ts'],
+    checksLeftovers: true,
+    report: 'cluster.json',
+  },
   bench: { needsRoot: true, program: ['test/bench/main.ts'], checksLeftovers: false },
   build: { needsRoot: false, program: null, checksLeftovers: false },
 };
@@ -23,12 +34,10 @@ export async function runTarget(node, target, args) {
   const checks = target.checksLeftovers && args.length === 0;
   const before = checks ? new Set(leftovers()) : new Set();
   const [program, ...fixed] = target.program;
-  const report = process.env.WEIR_TEST_REPORT ?? join(ROOT, 'test', '.rows', 'report.json');
-  const code = await runProgram(
-    node,
-    [join(ROOT, program), ...fixed, ...args],
-    checks ? { WEIR_TEST_REPORT: report } : {},
-  );
+  const variables = checks
+    ? { WEIR_TEST_REPORT: process.env.WEIR_TEST_REPORT ?? join(ROOT, 'test', '.rows', target.report) }
+    : {};
+  const code = await runProgram(node, [join(ROOT, program), ...fixed, ...args], variables);
   const left = checks ? leftovers().filter((entry) => !before.has(entry)) : [];
   for (const entry of left) say(`left behind by the run: ${entry}`);
   return left.length > 0 ? code || 1 : code;

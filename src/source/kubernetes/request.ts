@@ -5,7 +5,7 @@ import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import { retryAfterMs } from './backoff.ts';
 import type { ApiConnection } from './connection.ts';
-import { ApiFailure, answerFailure, connectionFailure } from './failure.ts';
+import { ApiFailure, answerFailure, connectionFailure, errorMessage } from './failure.ts';
 import { startDeadline, type Timing } from './timing.ts';
 
 /** Longer than the minute between two bookmarks of a quiet watch. */
@@ -53,7 +53,9 @@ export async function* readStream(
       yield chunk as Buffer;
     }
   } catch (error) {
-    throw connectionFailure(connection.origin, error);
+    if (error instanceof ApiFailure) throw error;
+    const why = `the connection was cut (${errorMessage(error)}); it is opened again`;
+    throw new ApiFailure(`${connection.origin}: ${why}`, { cause: error });
   } finally {
     deadline.clear();
     response.destroy();

@@ -1,0 +1,87 @@
+/**
+ * A real API server for a suite, in a network namespace of the lab: the scripts of the folder that WEIR_APISERVER names
+ * (`run.sh`, `stop.sh`; beside the checkout where it is not set), with all its state in a folder of the suite's.
+ */
+import { execFile } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import type { Manifest } from '../e2e/manifests.ts';
+
+const run = promisify(execFile);
+const SCRIPTS =
+  process.env.WEIR_APISERVER ?? fileURLToPath(new URL('../../../shared/apiserver', import.meta.url));
+
+export interface ApiServer {
+  readonly kubeconfig: string;
+  readonly folder: string;
+  /** Resolves when it answers; with the data of before. Another port: the same cluster, unseen by those who know the first. */
+  start(port?: number): Promise<void>;
+  /** Ends it in an orderly way. */
+  stop(): Promise<void>;
+  /** SIGKILL to the server and its store. */
+  kill(): Promise<void>;
+  /** Creates objects (apply can't write two addresses of one type to a Node). */
+  create(...manifests: readonly Manifest[]): Promise<void>;
+  /** Creates or changes objects by server-side apply. */
+  apply(...manifests: readonly Manifest[]): Promise<void>;
+  /** `kubectl` with these arguments; its output. */
+  kubectl(...argv: readonly string[]): Promise<string>;
+  /** Stops it and removes its data. */
+  remove(): Promise<void>;
+}
+
+/** The port it is started on where no other is named; the store takes the next two. */
+export const PORT = 6443;
+
+/** Nothing runs until `start`. Throws where the scripts are missing. */
+export function createApiServer(netns: string): ApiServer {
+  if (!existsSync(join(SCRIPTS, 'run.sh'))) {
+    throw new Error(
+      `${SCRIPTS}: no API server to test with; build one and name its folder by WEIR_APISERVER`,
+    );
+  }
+  const folder = mkdtempSync(join(tmpdir(), 'weir-api-'));
+  const data = join(folder, 'server');
+  const kubeconfig = join(data, 'kubeconfig');
+  let written = 0;
+  const inside = async (...argv: readonly string[]) =>
+    (await run('nsenter', [`--net=${netns}`, ...argv], { maxBuffer: 64 << 20 })).stdout;
+  const kubectl = (...argv: readonly string[]) => inside('kubectl', '--kubeconfig', kubeconfig, ...argv);
+  const write = (manifests: readonly Manifest[]) => {
+    const file = join(folder, `${++written}.json`);
+    writeFileSync(file, JSON.stringify({ apiVersion: 'v1', kind: 'List', items: manifests }));
+    return file;
+  };
+  const stop = async () => {
+    if (existsSync(data)) await inside(join(SCRIPTS, 'stop.sh'), data);
+  };
+  return {
+    kubeconfig,
+    folder,
+    async start(port = PORT) {
+      await inside(join(SCRIPTS, 'run.sh'), data, String(port));
+    },
+    stop,
+    async kill() {
+      for (const name of ['apiserver', 'etcd']) {
+        const pid = Number(readFileSync(join(data, `${name}.pid`), 'utf8'));
+        process.kill(pid, 'SIGKILL');
+      }
+      await stop();
+    },
+    async create(...manifests) {
+      await kubectl('create', '-f', write(manifests));
+    },
+    async apply(...manifests) {
+      await kubectl('apply', '--server-side', '--force-conflicts', '-f', write(manifests));
+    },
+    kubectl,
+    async remove() {
+      await stop();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
