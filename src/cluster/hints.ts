@@ -2,49 +2,65 @@
 import type { NodeName } from '../model/names.ts';
 import type { NodeObject, ServiceObject, SliceEndpoint } from '../model/objects.ts';
 import { wantsTopologyHints, ZONE_LABEL } from './labels.ts';
+import type { ProblemText } from './problems.ts';
+import { allocateZones, type ZoneShares, zoneShares } from './topology-allocation.ts';
 
 export interface ClusterZones {
   /** The zone of the node's label; null where it has none or does not exist. */
   zoneOf(node: NodeName): string | null;
-  /** Zones that have nodes, sorted; null when some node is in no zone. */
-  readonly all: readonly string[] | null;
+  /** How much of the cluster's CPU each zone has. */
+  readonly shares: ZoneShares;
+}
+
+/** Endpoints with their hints, in the same order. */
+export interface Hinted {
+  readonly endpoints: readonly SliceEndpoint[];
+  /** Why there are no hints though the Service asks for them. */
+  readonly problems: readonly ProblemText[];
 }
 
 export function zonesOf(nodes: ReadonlyMap<NodeName, NodeObject>): ClusterZones {
-  const zones = [...nodes.values()].map((node) => node.labels[ZONE_LABEL] ?? '');
   return {
     zoneOf: (name) => nodes.get(name)?.labels[ZONE_LABEL] ?? null,
-    all: zones.includes('') ? null : [...new Set(zones)].sort(),
+    shares: zoneShares(nodes.values()),
   };
 }
 
 /**
- * Endpoints of one family with their hints, in the same order. Only ready ones get any. The annotation topology-mode
- * comes before trafficDistribution; it hints each endpoint to its own zone if every zone has an endpoint, else none.
+ * Hints for endpoints of one family. Only ready ones get any. The annotation topology-mode comes before
+ * trafficDistribution, also where it leads to no hints.
  */
 export function withHints(
   service: ServiceObject,
   endpoints: readonly SliceEndpoint[],
   zones: ClusterZones,
-): readonly SliceEndpoint[] {
-  if (wantsTopologyHints(service.annotations)) {
-    return everyZoneServed(endpoints, zones) ? endpoints.map(hintOwnZone) : endpoints;
-  }
-  switch (service.trafficDistribution) {
-    case 'PreferClose':
-    case 'PreferSameZone':
-      return endpoints.map(hintOwnZone);
-    case 'PreferSameNode':
-      return endpoints.map(hintOwnNode);
-    case null:
-      return endpoints;
-  }
+): Hinted {
+  if (wantsTopologyHints(service.annotations)) return withAllocation(endpoints, zones);
+  return { endpoints: endpoints.map(hintBy(service.trafficDistribution)), problems: [] };
 }
 
-function everyZoneServed(endpoints: readonly SliceEndpoint[], { all }: ClusterZones): boolean {
-  if (all === null || all.length === 0) return false;
-  const served = new Set(endpoints.filter(({ ready }) => ready).map(({ zone }) => zone));
-  return !served.has(null) && all.every((zone) => served.has(zone));
+function withAllocation(endpoints: readonly SliceEndpoint[], { shares }: ClusterZones): Hinted {
+  const allocation = allocateZones(endpoints, shares);
+  if ('reason' in allocation) return { endpoints, problems: [hintsDisabled(allocation.reason)] };
+  const hinted = endpoints.map((endpoint, index) => {
+    const zone = allocation.zones[index] ?? null;
+    return zone === null ? endpoint : { ...endpoint, hintZones: [zone] };
+  });
+  return { endpoints: hinted, problems: [] };
+}
+
+function hintBy(
+  distribution: ServiceObject['trafficDistribution'],
+): (endpoint: SliceEndpoint) => SliceEndpoint {
+  switch (distribution) {
+    case 'PreferClose':
+    case 'PreferSameZone':
+      return hintOwnZone;
+    case 'PreferSameNode':
+      return hintOwnNode;
+    case null:
+      return (endpoint) => endpoint;
+  }
 }
 
 function hintOwnZone(endpoint: SliceEndpoint): SliceEndpoint {
@@ -55,4 +71,14 @@ function hintOwnZone(endpoint: SliceEndpoint): SliceEndpoint {
 function hintOwnNode(endpoint: SliceEndpoint): SliceEndpoint {
   if (!endpoint.ready || endpoint.nodeName === null) return endpoint;
   return { ...hintOwnZone(endpoint), hintNodes: [endpoint.nodeName] };
+}
+
+function hintsDisabled(reason: string): ProblemText {
+  return {
+    severity: 'warning',
+    field: 'metadata.annotations',
+    reason: 'TopologyAwareHintsDisabled',
+    message: `no topology hints: ${reason}`,
+    remedy: 'spread more endpoints over all zones, give every node its zone, or use trafficDistribution',
+  };
 }

@@ -48,9 +48,10 @@ export function completePod(
   const node = nodeName === null ? undefined : placement.nodes.get(nodeName);
   const taken = pod.addresses.find((address) => isContested(pod) && book.winner(address) !== owner);
   if (nodeName === null || node === undefined || taken !== undefined) book.retain(owner, new Set());
-  if (nodeName === null) return { object: pod, problems: [] };
-  if (node === undefined) return { object: null, problems: [nodeNotFound(nodeName)] };
+  if (nodeName !== null && node === undefined) return { object: null, problems: [nodeNotFound(nodeName)] };
+  // Also while it waits for a node: whether it ever had one must not decide.
   if (taken !== undefined) return { object: null, problems: [duplicateAddress(taken, book.winner(taken))] };
+  if (nodeName === null || node === undefined) return { object: pod, problems: [] };
   return addressPod(owner, { ...pod, nodeName }, node, book);
 }
 

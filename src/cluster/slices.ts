@@ -28,8 +28,10 @@ export function slicesFromPods(
   surroundings: SliceSurroundings,
 ): { readonly slices: readonly EndpointSliceObject[]; readonly problems: readonly ProblemText[] } {
   const sorted = [...pods].sort((a, b) => compareText(a.name, b.name));
-  const groups = service.ipFamilies.flatMap((family) => groupPods(service, sorted, family, zones));
-  return { slices: packSlices(service, groups, surroundings), problems: portProblems(service, sorted) };
+  const families = service.ipFamilies.map((family) => groupPods(service, sorted, family, zones));
+  const groups = families.flatMap((family) => family.groups);
+  const problems = [...portProblems(service, sorted), ...uniqueProblems(families)];
+  return { slices: packSlices(service, groups, surroundings), problems };
 }
 
 function groupPods(
@@ -37,7 +39,7 @@ function groupPods(
   pods: readonly PodObject[],
   family: Family,
   zones: ClusterZones,
-): readonly EndpointGroup[] {
+): { readonly groups: readonly EndpointGroup[]; readonly problems: readonly ProblemText[] } {
   const open: { endpoint: SliceEndpoint; ports: readonly SlicePort[] }[] = [];
   for (const pod of pods) {
     const endpoint = endpointOf(service, pod, family, zones);
@@ -56,10 +58,19 @@ function groupPods(
     const key = JSON.stringify(ports);
     const group = groups.get(key) ?? { family, ports, endpoints: [] };
     groups.set(key, group);
-    const endpoint = hinted[index];
+    const endpoint = hinted.endpoints[index];
     if (endpoint !== undefined) group.endpoints.push(endpoint);
   }
-  return [...groups].sort(([a], [b]) => compareText(a, b)).map(([, group]) => group);
+  const sorted = [...groups].sort(([a], [b]) => compareText(a, b)).map(([, group]) => group);
+  return { groups: sorted, problems: hinted.problems };
+}
+
+/** What is wrong with both families is told once. */
+function uniqueProblems(
+  families: readonly { readonly problems: readonly ProblemText[] }[],
+): readonly ProblemText[] {
+  const byMessage = families.flatMap(({ problems }) => problems).map((each) => [each.message, each] as const);
+  return [...new Map(byMessage).values()];
 }
 
 function endpointOf(

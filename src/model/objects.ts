@@ -29,6 +29,10 @@ export interface NodeObject extends Meta {
   readonly podCidrs: readonly Prefix[];
   /** spec.unschedulable; absent is false. Only the standalone control plane asks. */
   readonly unschedulable?: true;
+  /** status.allocatable.cpu (else capacity's) in thousandths of a CPU; absent where not told. Only for topology hints. */
+  readonly cpuMillis?: number;
+  /** The condition Ready is there and not True; absent is ready. Only for topology hints. */
+  readonly notReady?: true;
   /** status.addresses of type InternalIP and ExternalIP, in order. */
   readonly addresses: readonly { readonly type: 'InternalIP' | 'ExternalIP'; readonly address: Address }[];
 }

@@ -13,21 +13,42 @@ import {
   readPrefix,
   readText,
   refuse,
+  shown,
   UNREACHABLE_REMEDY,
   warn,
 } from './field.ts';
 import { readMeta } from './meta.ts';
+import { millisOf } from './quantity.ts';
 
 /** Findings say what is wrong; the result holds only where none is an error. */
 export function readNodeObject(root: Field): NodeObject {
   const unschedulable = readBoolean(fieldAt(root, 'spec', 'unschedulable'), false);
+  const cpuMillis = readCpu(childField(root, 'status'));
   return {
     kind: 'Node',
     ...readMeta(root, 'cluster', 'subdomain'),
     podCidrs: readPodCidrs(childField(root, 'spec')),
     ...(unschedulable ? { unschedulable } : {}),
+    ...(cpuMillis === undefined ? {} : { cpuMillis }),
+    ...(isNotReady(fieldAt(root, 'status', 'conditions')) ? { notReady: true as const } : {}),
     addresses: readNodeAddresses(fieldAt(root, 'status', 'addresses')),
   };
+}
+
+/** A node without a quantity that can be read still runs pods: it only counts for nothing in topology hints. */
+function readCpu(status: Field): number | undefined {
+  const [allocatable, capacity] = [fieldAt(status, 'allocatable', 'cpu'), fieldAt(status, 'capacity', 'cpu')];
+  const field = isPresent(allocatable) ? allocatable : capacity;
+  if (!isPresent(field)) return undefined;
+  const millis = millisOf(field.value);
+  if (millis === undefined)
+    warn(field, 'InvalidQuantity', `${shown(field.value)} is no CPU quantity`, 'use 4, 0.5 or 3920m');
+  return millis;
+}
+
+function isNotReady(conditions: Field): boolean {
+  const ready = readItems(conditions).find((item) => childField(item, 'type').value === 'Ready');
+  return ready !== undefined && childField(ready, 'status').value !== 'True';
 }
 
 function readPodCidrs(spec: Field): readonly Prefix[] {

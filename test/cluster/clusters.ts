@@ -31,12 +31,14 @@ const node = fc
     zone: orNull(fc.constantFrom('a', 'b')),
     explicit: fc.boolean(),
     cordoned: fc.boolean(),
+    cpuMillis: fc.constantFrom(undefined, 1000, 4000),
   })
-  .map(({ name, zone, explicit, cordoned }) =>
+  .map(({ name, zone, explicit, cordoned, cpuMillis }) =>
     nodeObject({
       name,
       labels: zone === null ? {} : { 'topology.kubernetes.io/zone': zone },
       ...(cordoned ? { unschedulable: true as const } : {}),
+      ...(cpuMillis === undefined ? {} : { cpuMillis }),
       ...(explicit
         ? {
             addresses: [{ type: 'InternalIP', address: '172.31.0.2' as Address }],

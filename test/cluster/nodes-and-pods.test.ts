@@ -152,6 +152,16 @@ describe('pods', () => {
     expect(clash.findings()).toEqual(['error DuplicatePodIP Pod young status.podIPs']);
     expect([clash.pod('old')?.name, clash.pod('young')]).toEqual(['old', undefined]);
   });
+
+  it('[A15] may not share an address while they wait for a node either', () => {
+    const waiting = (name: string, year: number) =>
+      pod(name, '', 'podIP: 10.244.1.9', `creationTimestamp: "${year}-01-01T00:00:00Z"`);
+    const done = complete(
+      node('a', '', 'unschedulable: true') + waiting('old', 2025) + waiting('young', 2026),
+    );
+    expect(done.findings()).toEqual(['error DuplicatePodIP Pod young status.podIPs']);
+    expect([done.pod('old')?.nodeName, done.pod('young')]).toEqual([null, undefined]);
+  });
 });
 
 describe('namespaces', () => {

@@ -190,6 +190,25 @@ describe('hints', () => {
     expect(hints(ZONED + node('c') + web('', AUTO) + pods)).toEqual([[], [], []]);
   });
 
+  it('[A53] follow the CPU of the zones for topology-mode Auto, and say why there are none', () => {
+    const cpu = (name: string, zone: string, amount: string) =>
+      node(name, `topology.kubernetes.io/zone: ${zone}`, '', `allocatable: {cpu: ${amount}}`);
+    const four = ['p', 'q', 'r', 's']
+      .map((name) => pod(name, `nodeName: ${name < 'r' ? 'a' : 'b'}`))
+      .join('');
+    expect(hints(cpu('a', 'z1', '3') + cpu('b', 'z2', '1000m') + web('', AUTO) + four)).toEqual([
+      ['z1'],
+      ['z1'],
+      ['z1'],
+      ['z2'],
+    ]);
+    const few = complete(ZONED + web(', ipFamilyPolicy: PreferDualStack', AUTO) + pod('p', 'nodeName: a'));
+    expect(few.findings()).toEqual(['warning TopologyAwareHintsDisabled Service web metadata.annotations']);
+    expect(few.problems[0]?.message).toBe(
+      'no topology hints: there are too few endpoints (1 ready endpoints, 2 zones)',
+    );
+  });
+
   it('[A54] follow the annotation where both are set', () => {
     const both = web(', trafficDistribution: PreferSameNode', AUTO);
     expect(hints(ZONED + both + pods)).toEqual([['z1'], ['z2'], []]);
