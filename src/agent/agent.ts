@@ -50,12 +50,18 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
   const firstBatch = new Promise<void>((resolve) => {
     heard = resolve;
   });
+  let begun = (): void => {};
+  const sourceBegun = new Promise<void>((resolve) => {
+    begun = resolve;
+  });
   const controlled: ControlledAgent = {
     status: parts.status,
     rows: () => rowsToJson(options.pipeline.rows()),
     async syncNow() {
-      await firstBatch;
+      await sourceBegun;
+      // Before the first batch too: it tells why there is none.
       await source.rescan();
+      await firstBatch;
       await core.loop.flush();
       await core.installation.dataplane()?.settled();
     },
@@ -74,11 +80,13 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
   };
   try {
     await Promise.all([healthz.tried, metrics.tried]);
-    await source.start((batch) => {
+    const started = source.start((batch) => {
       core.accept(batch);
       parts.hear();
       heard();
     });
+    begun();
+    await started;
   } catch (error) {
     await stop();
     throw error;

@@ -161,6 +161,7 @@ describe('an agent on an API server', () => {
     agent.start(...fromApi);
     await until('it says why', async () => /ECONNREFUSED/.test((await agent.status()).source.reason ?? ''));
     expect((await agent.status()).sync.state).toBe('waiting');
+    await expect(agent.sync()).rejects.toThrow(/no connection .*ECONNREFUSED/);
     expect(await answer('10.96.1.11')).toBe('default/shop-1');
     expect(await agent.stop()).toBe(0);
     expect(await answer('10.96.1.11')).toBe('default/shop-1');
