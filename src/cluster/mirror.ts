@@ -9,27 +9,48 @@ import type {
   SliceEndpoint,
 } from '../model/objects.ts';
 import { LEADER_ANNOTATION, SKIP_MIRROR_LABEL } from './labels.ts';
+import type { ProblemText } from './problems.ts';
 import { type EndpointGroup, packSlices, type SliceSurroundings } from './slice-packing.ts';
+
+/** Of a subset, ready addresses first; the rest is left out. */
+const MOST_ADDRESSES = 1000;
 
 /** Whether these Endpoints say where a Service leads: not if they opt out, or only hold a leader-election record. */
 export function isMirrored({ labels, annotations }: EndpointsObject): boolean {
   return labels[SKIP_MIRROR_LABEL] !== 'true' && annotations[LEADER_ANNOTATION] === undefined;
 }
 
-/** The slices that say the same as the Endpoints. */
+/** The slices that say the same as the Endpoints, as far as these are mirrored. */
 export function slicesFromEndpoints(
   service: ServiceObject,
   endpoints: EndpointsObject,
   surroundings: SliceSurroundings,
-): readonly EndpointSliceObject[] {
-  return packSlices(
-    service,
-    FAMILIES.flatMap((family) => groupsOf(endpoints, family)),
-    surroundings,
+): { readonly slices: readonly EndpointSliceObject[]; readonly problems: readonly ProblemText[] } {
+  const subsets = endpoints.subsets.map(truncated);
+  const groups = FAMILIES.flatMap((family) => groupsOf(subsets, family));
+  const skipped = countAddresses(endpoints.subsets) - countAddresses(subsets);
+  return {
+    slices: packSlices(service, groups, surroundings),
+    problems: skipped === 0 ? [] : [tooManyAddresses(skipped)],
+  };
+}
+
+type Subset = EndpointsObject['subsets'][number];
+
+function truncated({ addresses, notReadyAddresses, ports }: Subset): Subset {
+  const ready = addresses.slice(0, MOST_ADDRESSES);
+  const room = MOST_ADDRESSES - ready.length;
+  return { addresses: ready, notReadyAddresses: notReadyAddresses.slice(0, room), ports };
+}
+
+function countAddresses(subsets: readonly Subset[]): number {
+  return subsets.reduce(
+    (sum, { addresses, notReadyAddresses }) => sum + addresses.length + notReadyAddresses.length,
+    0,
   );
 }
 
-function groupsOf({ subsets }: EndpointsObject, family: Family): readonly EndpointGroup[] {
+function groupsOf(subsets: readonly Subset[], family: Family): readonly EndpointGroup[] {
   const groups = new Map<string, Map<string, SliceEndpoint>>();
   for (const { addresses, notReadyAddresses, ports } of subsets) {
     const key = JSON.stringify(ports);
@@ -67,4 +88,14 @@ function addEndpoint(
     targetPod,
     hostname,
   });
+}
+
+function tooManyAddresses(skipped: number): ProblemText {
+  return {
+    severity: 'warning',
+    field: 'subsets',
+    reason: 'TooManyAddressesToMirror',
+    message: `${skipped} addresses of the Endpoints are left out: at most ${MOST_ADDRESSES} of a subset are mirrored`,
+    remedy: 'write EndpointSlices instead of Endpoints',
+  };
 }

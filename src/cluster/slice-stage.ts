@@ -50,5 +50,5 @@ function makeSlices(
   const endpoints = state.input.endpoints.get(owner);
   if (endpoints === undefined || !isMirrored(endpoints)) return none;
   const { labels } = endpoints;
-  return { slices: slicesFromEndpoints(service, endpoints, { ...surroundings, labels }), problems: [] };
+  return slicesFromEndpoints(service, endpoints, { ...surroundings, labels });
 }

@@ -249,6 +249,27 @@ describe('mirrored Endpoints', () => {
     ]);
   });
 
+  it('[A8] [A13] are at most 1000 addresses of a subset, ready ones first, and the rest is told', () => {
+    const ips = (network: number, count: number) =>
+      Array.from({ length: count }, (_, index) => `{ip: 192.${network}.${index >> 8}.${index & 255}}`).join();
+    const big = (ready: number, unready: number) =>
+      manifest(
+        'Endpoints',
+        'name: web',
+        '',
+        `subsets: [{addresses: [${ips(1, ready)}], notReadyAddresses: [${ips(2, unready)}], ports: [{port: 3306}]}]`,
+      );
+    const mirrored = (text: string) => {
+      const done = complete(bare + text);
+      const all = done.slices('web').flatMap((slice) => slice.endpoints);
+      return [all.length, all.filter(({ ready }) => ready).length, done.findings()];
+    };
+    expect(mirrored(big(600, 400))).toEqual([1000, 600, []]);
+    const told = ['warning TooManyAddressesToMirror Service web subsets'];
+    expect(mirrored(big(900, 200))).toEqual([1000, 900, told]);
+    expect(mirrored(big(1100, 1))).toEqual([1000, 1000, told]);
+  });
+
   it('[A8] do not where they opt out, elect a leader, or the Service has a selector or does not exist', () => {
     const none = (text: string) =>
       expect(complete(text).objects.filter(({ kind }) => kind === 'EndpointSlice')).toEqual([]);

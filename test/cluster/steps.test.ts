@@ -158,6 +158,23 @@ describe('one step of the control plane', () => {
     expect(done.findings()).toEqual([]);
   });
 
+  it('[A64] leaves the first family alone when the second comes and goes', () => {
+    // Of so few addresses each Service may have got another one than its name asks for.
+    const cluster = stepper({
+      serviceCidrs: ['10.96.0.0/29', 'fd96::/125'] as readonly string[] as readonly Prefix[],
+    });
+    const web = (more: string) => service('web', `ports: [{port: 80}]${more}`);
+    const others = ['a', 'b', 'c'].map((name) => service(name, 'ports: [{port: 80}]')).join('');
+    cluster.set(others);
+    const single = cluster.set(web('')).done.service('web');
+    const dual = cluster.set(web(', ipFamilyPolicy: RequireDualStack')).done.service('web');
+    expect(dual).toMatchObject({ ipFamilies: ['IPv4', 'IPv6'], clusterIps: { length: 2 } });
+    expect(dual?.clusterIps[0]).toBe(single?.clusterIps[0]);
+    expect(cluster.set(web(', ipFamilyPolicy: SingleStack')).done.service('web')?.clusterIps).toEqual(
+      single?.clusterIps,
+    );
+  });
+
   it('[A63] gives cluster IPs of both families as soon as the scarce one has a free one, whichever comes first', () => {
     const scarce = { serviceCidrs: ['10.96.0.0/16', 'fd96::/126'] as readonly string[] as readonly Prefix[] };
     for (const families of ['[IPv6, IPv4]', '[IPv4, IPv6]']) {
