@@ -7,6 +7,7 @@ import { controlSocketPath } from '../agent/instance-paths.ts';
 import { refuseNeighbours } from '../agent/neighbours.ts';
 import { completedElsewhere, createPipeline, type PipelineParts } from '../agent/pipeline.ts';
 import { createControlPlane } from '../cluster/control-plane.ts';
+import { keepLastGood } from '../cluster/last-good.ts';
 import { DEFAULT_CLUSTER_OPTIONS } from '../cluster/options.ts';
 import { createServiceCompiler } from '../compile/services/compiler.ts';
 import { openNftDataplane } from '../dataplane/nft/dataplane.ts';
@@ -67,11 +68,13 @@ function createInput(configuration: AgentConfiguration, log: Logger): Input {
   }
   return {
     source: directorySource({ directory: source, log }),
-    controlPlane: createControlPlane({
-      ...DEFAULT_CLUSTER_OPTIONS,
-      serviceCidrs: compile.serviceCidrs,
-      nodePortRange: compile.nodePortRange,
-    }),
+    controlPlane: keepLastGood(
+      createControlPlane({
+        ...DEFAULT_CLUSTER_OPTIONS,
+        serviceCidrs: compile.serviceCidrs,
+        nodePortRange: compile.nodePortRange,
+      }),
+    ),
   };
 }
 

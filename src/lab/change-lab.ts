@@ -1,11 +1,10 @@
 /** Brings a lab from the state it is in to what other documents ask for. */
-import { completeObjects } from '../cluster/complete.ts';
-import { DEFAULT_CLUSTER_OPTIONS } from '../cluster/options.ts';
 import type { Problem } from '../model/objects.ts';
 import { removeAgentFiles, startAgent, syncAgents } from './agents.ts';
 import { addCgroups, hasCgroups, removeCgroup } from './cgroups.ts';
 import { eachConcurrently } from './command.ts';
-import { type LabDocument, objectsOf, resolveDocuments } from './documents.ts';
+import { completeKeepingGood } from './complete-documents.ts';
+import { type LabDocument, resolveDocuments } from './documents.ts';
 import { underlayNamespace } from './lab-names.ts';
 import {
   addBridge,
@@ -37,8 +36,8 @@ export async function changeLab(
   documents: readonly LabDocument[],
   onStep: OnStep,
 ): Promise<{ readonly state: LabState; readonly change: PlanChange; readonly problems: readonly Problem[] }> {
-  const { objects, problems } = completeObjects(objectsOf(documents), DEFAULT_CLUSTER_OPTIONS);
-  const resolved = resolveDocuments(documents, objects);
+  const { objects, problems, documents: kept } = completeKeepingGood(state.documents, documents);
+  const resolved = resolveDocuments(kept, objects);
   const plan = planLab(objects, { lab: state.name, cgroups: hasCgroups(), agents: state.agents });
   const change = changeOf(state.plan, plan);
   // Known before it is made: whoever takes a half-made lab down finds everything.

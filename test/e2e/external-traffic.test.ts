@@ -292,6 +292,23 @@ describe.each(BACKENDS)('traffic from outside on %s', () => {
     await lab.remove(newcomer);
   });
 
+  it('keep what a Service was when an edit asks for what another one has', async () => {
+    const younger = (nodePort: number) =>
+      service('younger', {
+        type: 'NodePort',
+        selector: { app: 'web' },
+        ports: [{ port: 80, targetPort: 8080, nodePort }],
+      });
+    await lab.apply(younger(30021));
+    const { problems } = await lab.apply(younger(30007));
+    expect(problems.map(({ message }) => message).join()).toContain('stays as it was');
+    expect(await verdicts({ from: 'external', to: 'nodeport:one:30021' })).toEqual(['allowed', 'allowed']);
+    expect((await lab.status('one')).problems.map(({ message }) => message).join()).toContain(
+      'stays as it was',
+    );
+    await lab.remove(younger(30021));
+  });
+
   it('spread a node port over the endpoints there are', async () => {
     const second = pod('web-b', { node: 'one', labels: { app: 'web' } });
     await lab.apply(second);
