@@ -77,7 +77,8 @@ function rawObject(kind: WatchedKind, content: Json): RawObject {
     name: textOf(metadata.name),
     resourceVersion: textOf(metadata.resourceVersion),
     // Items of a list carry neither.
-    content: { ...content, kind: kind.kind, apiVersion: kind.apiVersion },
+    content:
+      content.kind === undefined ? { ...content, kind: kind.kind, apiVersion: kind.apiVersion } : content,
   };
 }
 

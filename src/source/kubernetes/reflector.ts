@@ -32,7 +32,7 @@ export interface ReflectorOptions {
   readonly connector: Connector;
   readonly timing: Timing;
   readonly known: KnownObjects;
-  /** The server answered well. */
+  /** The server is there: it answered well, or for the first time after an outage. */
   readonly onAnswer: () => void;
   /** A listing is complete. */
   readonly onListed: () => void;
@@ -56,6 +56,8 @@ interface Following {
   wake: (() => void) | null;
   /** The last failure was that no answer came. */
   unanswered: boolean;
+  /** The server came back in this outage: waits began anew, which happens once. */
+  eased: boolean;
   /** In a row. */
   failures: number;
   retries: number;
@@ -78,6 +80,7 @@ export function createReflector(options: ReflectorOptions): Reflector {
     abort: new AbortController(),
     wake: null,
     unanswered: false,
+    eased: false,
     failures: 0,
     retries: 0,
     listed: false,
@@ -170,11 +173,17 @@ async function converse(following: Following, signal: AbortSignal): Promise<void
 }
 
 async function fail(following: Following, error: unknown): Promise<void> {
-  const { connector, timing, onReason } = following.options;
+  const { connector, timing, onReason, onAnswer } = following.options;
   const failure = error instanceof ApiFailure ? error : new ApiFailure(errorMessage(error), { cause: error });
+  const unanswered = failure.status === null;
+  if (following.unanswered && !unanswered && !following.eased) {
+    // It starts up, and will soon be ready: the long waits of its absence are over, for the other kinds too.
+    [following.failures, following.eased] = [0, true];
+    onAnswer();
+  }
   following.failures += 1;
   following.retries += 1;
-  following.unanswered = failure.status === null;
+  following.unanswered = unanswered;
   // Credentials may have been replaced: on refusal, and whenever the connection itself fails.
   if (failure.status === null || failure.status === 401 || failure.status === 403) connector.renew();
   following.reason = failure.message;
@@ -193,7 +202,7 @@ async function fail(following: Following, error: unknown): Promise<void> {
 }
 
 function recover(following: Following): void {
-  following.unanswered = false;
+  [following.unanswered, following.eased] = [false, false];
   if (following.reason === null) return;
   following.reason = null;
   following.options.onReason(null);

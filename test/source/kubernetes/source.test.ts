@@ -300,6 +300,29 @@ describe('time', () => {
     expect(server.requests).toHaveLength(10);
   });
 
+  it('once a server answers again, no kind waits as long as its absence had made it wait', async () => {
+    const clock = createManualClock();
+    let starting = 5;
+    server.fault = (_url, response) => response.destroy() !== undefined;
+    const source = create({ clock, random: () => 0.9 });
+    const begun = source.start(recorder.listen);
+    // Each step of the clock, then time for the answers of the loopback.
+    const step = async (ms: number): Promise<void> => {
+      await clock.advance(ms);
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    };
+    while (source.state().retries < 60) await step(2000);
+    server.fault = (_url, response) => {
+      starting -= 1;
+      if (starting >= 0) answerStatus(response, 503, 'starting');
+      return starting >= 0;
+    };
+    for (let waited = 0; starting === 5 && waited < 10_000; waited += 100) await step(100);
+    for (let waited = 0; waited < 1500; waited += 100) await step(100);
+    expect(source.state()).toMatchObject({ synced: true });
+    await begun;
+  });
+
   it('a watch without a word for 90 s is given up and everything listed again', async () => {
     const clock = createManualClock();
     server.set(fakeService('a'));
