@@ -194,6 +194,11 @@ function addTotals(registry: Registry, source: MetricsSource): void {
     () => source.changeCounts().endpoints,
   );
   total('weir_syncs_total', 'Syncs that succeeded', () => source.status().sync.syncs);
+  total(
+    'weir_source_retries_total',
+    'Times the source had to be tried again',
+    () => source.status().source.retries,
+  );
   total('weir_apply_failures_total', 'Syncs that failed', () => source.status().sync.failures);
   total('weir_repairs_total', 'Times another process’s change was undone', () => source.status().repairs);
   total(
