@@ -94,7 +94,7 @@ async function sync(state: State, rows: Rows): Promise<ApplyReport> {
   const startedAt = performance.now();
   state.uncertain = true;
   const generation = await reading(() => state.nft.generation());
-  const observed = await reading(() => readBack(state.nft));
+  const observed = await reading(() => readBack(state.nft, { learnt: state.numbers === null }));
   state.numbers ??= createServiceNumbers(observed.sets);
   state.installed = installedRows(rows, state.numbers);
   const { store } = state.installed;

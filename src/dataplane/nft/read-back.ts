@@ -1,7 +1,7 @@
 /** What the kernel holds of our table now. */
 import type { Expression, ListedChain, Nftables, SetSpec } from '../../kernel/native.ts';
 import { type Element, elementIdentity, fromSetElements } from './element.ts';
-import { SETS, type SetName, TABLE, TABLE_FAMILY } from './layout.ts';
+import { KERNEL_WRITTEN, SETS, type SetName, TABLE, TABLE_FAMILY } from './layout.ts';
 
 export interface ObservedChain {
   readonly base: ListedChain['base'];
@@ -18,14 +18,19 @@ export interface Observed {
 
 const NOTHING: Observed = { exists: false, specs: new Map(), sets: new Map(), chains: new Map() };
 
-/** Reads the whole table; rejects with an NftError. */
-export async function readBack(nft: Nftables): Promise<Observed> {
+/**
+ * Reads the whole table; `learnt`: also what the kernel wrote into it, which no comparison needs. Rejects with an NftError.
+ */
+export async function readBack(nft: Nftables, { learnt }: { learnt: boolean }): Promise<Observed> {
   const tables = await nft.listTables();
   if (!tables.some(({ family, table }) => family === TABLE_FAMILY && table === TABLE)) return NOTHING;
   const listed = await nft.listSets(TABLE_FAMILY, TABLE);
   const specs = new Map(listed.map(({ set, spec }) => [set, spec]));
   const sets = new Map<SetName, ReadonlyMap<string, Element>>();
-  for (const set of SETS.keys()) if (specs.has(set)) sets.set(set, await readSet(nft, set));
+  for (const set of SETS.keys()) {
+    const wanted = learnt || !KERNEL_WRITTEN.has(set);
+    if (wanted && specs.has(set)) sets.set(set, await readSet(nft, set));
+  }
   return { exists: true, specs, sets, chains: await readChains(nft) };
 }
 
