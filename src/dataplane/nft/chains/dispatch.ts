@@ -3,7 +3,7 @@
  * refuse or drop it as well, so this is all there is: an established connection pays for conntrack and nothing else.
  */
 import { expr } from '../../../kernel/native.ts';
-import { DIRECTIONS, type Direction } from '../layout.ts';
+import { DIRECTIONS, type Direction, familySet } from '../layout.ts';
 import type { Chain } from './chain.ts';
 import { loadFrontend } from './frontend-key.ts';
 import {
@@ -19,7 +19,6 @@ import {
   matchLocalDestination,
   matchLoopbackDestination,
   type Rule,
-  setOf,
   translate,
 } from './matching.ts';
 
@@ -35,7 +34,7 @@ export function dispatchChains(): readonly Chain[] {
       rules: [
         ...forEachFamily((family) => [
           loadAddress(family, 'source', 0),
-          inSet(setOf('inside', family), 0),
+          inSet(familySet('inside', family), 0),
           goTo('inside'),
         ]),
         [goTo('outside')],
@@ -60,7 +59,7 @@ function frontends(direction: Direction): Chain {
     rules: [
       ...forEachFamily((family) => [
         ...loadFrontend(family, 'exact'),
-        ...goByNumber(setOf(`frontend-${direction}`, family), 0, frontendWidth(family), 'route'),
+        ...goByNumber(familySet(`frontend-${direction}`, family), 0, frontendWidth(family), 'route'),
       ]),
       [...matchLocalDestination(), goTo(`${direction}-node`)],
       ...(direction === 'inside' ? elsewhere() : []),
@@ -72,9 +71,9 @@ function frontends(direction: Direction): Chain {
 function elsewhere(): readonly Rule[] {
   return forEachFamily((family) => [
     loadAddress(family, 'destination', 0),
-    inSet(setOf('other-node', family), 0),
+    inSet(familySet('other-node', family), 0),
     ...loadFrontend(family, 'elsewhere'),
-    ...goByNumber(setOf('frontend-inside', family), 0, frontendWidth(family), 'route'),
+    ...goByNumber(familySet('frontend-inside', family), 0, frontendWidth(family), 'route'),
   ]);
 }
 
@@ -88,14 +87,14 @@ function thisNode(direction: Direction): Chain {
       ...(['exact', 'anyAddress'] as const).flatMap((scope) =>
         forEachFamily((family) => [
           ...loadFrontend(family, scope),
-          ...goByNumber(setOf(`host-port-${direction}`, family), 0, frontendWidth(family), 'route'),
+          ...goByNumber(familySet(`host-port-${direction}`, family), 0, frontendWidth(family), 'route'),
         ]),
       ),
       ...forEachFamily((family) => [
         loadAddress(family, 'destination', 0),
-        inSet(setOf('node-port-address', family), 0),
+        inSet(familySet('node-port-address', family), 0),
         ...loadFrontend(family, 'anyAddress'),
-        ...goByNumber(setOf(`frontend-${direction}`, family), 0, frontendWidth(family), 'route'),
+        ...goByNumber(familySet(`frontend-${direction}`, family), 0, frontendWidth(family), 'route'),
       ]),
       [goTo(`${direction}-address`)],
     ],
@@ -111,9 +110,9 @@ function addresses(direction: Direction): Chain {
       ...forEachFamily((family) => [
         ...matchEchoRequest(family),
         loadAddress(family, 'destination', 0),
-        inSet(setOf(`pingable-${direction}`, family), 0),
+        inSet(familySet(`pingable-${direction}`, family), 0),
         loadProtocol(0),
-        lookUp(setOf('echo', family), 0, 1),
+        lookUp(familySet('echo', family), 0, 1),
         translate(family, 1),
       ]),
       ...(direction === 'outside' ? endAt('hidden-cluster-ip', 'discard') : []),
@@ -126,7 +125,7 @@ function addresses(direction: Direction): Chain {
 function endAt(set: 'hidden-cluster-ip' | 'cluster-ip' | 'service-cidr', chain: string): readonly Rule[] {
   return forEachFamily((family) => [
     loadAddress(family, 'destination', 0),
-    inSet(setOf(set, family), 0),
+    inSet(familySet(set, family), 0),
     goTo(chain),
   ]);
 }

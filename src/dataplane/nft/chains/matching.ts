@@ -160,10 +160,6 @@ export function translate(family: Family, addressRegister: number, portRegister?
   });
 }
 
-export function setOf(name: Parameters<typeof familySet>[0], family: Family): SetName {
-  return familySet(name, family);
-}
-
 /** Four bytes in host byte order (little-endian here and on every platform Weir's addon builds for). */
 export function numberBytes(value: number): Uint8Array {
   return new Uint8Array(Uint32Array.of(value).buffer);

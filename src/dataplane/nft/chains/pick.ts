@@ -6,7 +6,7 @@
 
 import { type Expression, expr } from '../../../kernel/native.ts';
 import type { Family } from '../../../model/address.ts';
-import { LIST_NUMBER, type ListName, LOCAL_SLOT_OFFSET } from '../layout.ts';
+import { familySet, LIST_NUMBER, type ListName, LOCAL_SLOT_OFFSET } from '../layout.ts';
 import type { Chain } from './chain.ts';
 import { loadFrontend, loadOriginalFrontend } from './frontend-key.ts';
 import {
@@ -21,7 +21,6 @@ import {
   lookUp,
   lookUpService,
   type Rule,
-  setOf,
   translate,
 } from './matching.ts';
 
@@ -93,7 +92,7 @@ function pickChain(list: ListName, slots: number): Chain {
       ...loadKey,
       ...lookUpService(family, service),
       expr.numgen({ type: 'random', modulus: slots, offset, register: service + 1 }),
-      lookUp(setOf('slot', family), service, backend),
+      lookUp(familySet('slot', family), service, backend),
       translate(family, backend, backend + addressWidth(family)),
     ];
   });
@@ -114,7 +113,7 @@ function stickyChain(list: ListName): Chain {
       ...lookUpMemory(family),
       ...lookUpService(family, at.service),
       loadNumber(LIST_NUMBER[list], at.list),
-      inSet(setOf('member', family), at.list),
+      inSet(familySet('member', family), at.list),
       translate(family, at.backend, at.backendPort),
     ];
   });
@@ -124,7 +123,12 @@ function stickyChain(list: ListName): Chain {
       ...loadKey,
       ...lookUpMemory(family),
       ...loadMemoryKey(family),
-      expr.dynset({ set: setOf('affinity', family), operation: 'delete', key: at.client, data: at.service }),
+      expr.dynset({
+        set: familySet('affinity', family),
+        operation: 'delete',
+        key: at.client,
+        data: at.service,
+      }),
     ];
   });
   const choose = perKnownKey((family, loadKey) => {
@@ -149,7 +153,7 @@ function stickChain(seconds: number): Chain {
       ...loadMemoryKey(family),
       ...loadDestination(family),
       expr.dynset({
-        set: setOf('affinity', family),
+        set: familySet('affinity', family),
         operation: 'update',
         key: at.client,
         data: at.service,
@@ -190,7 +194,7 @@ function lookUpMemory(family: Family): Rule {
   return [
     ...loadMemoryKey(family),
     ...loadDestination(family),
-    lookUp(setOf('affinity', family), at.client, at.service),
+    lookUp(familySet('affinity', family), at.client, at.service),
   ];
 }
 

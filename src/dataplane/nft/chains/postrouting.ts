@@ -2,6 +2,7 @@
 
 import { type Expression, expr } from '../../../kernel/native.ts';
 import type { Port } from '../../../model/names.ts';
+import { familySet } from '../layout.ts';
 import type { Chain } from './chain.ts';
 import {
   addressWidth,
@@ -18,7 +19,6 @@ import {
   notInSet,
   numberBytes,
   type Rule,
-  setOf,
 } from './matching.ts';
 import { perOriginalKey } from './pick.ts';
 
@@ -83,7 +83,7 @@ function hairpin(): readonly Rule[] {
   return forEachFamily((family) => [
     loadAddress(family, 'source', 0),
     loadAddress(family, 'destination', addressWidth(family)),
-    inSet(setOf('hairpin', family), 0),
+    inSet(familySet('hairpin', family), 0),
     goTo('masquerading'),
   ]);
 }
@@ -98,12 +98,12 @@ function stays(): readonly Rule[] {
   return [
     ...forEachFamily((family) => [
       loadAddress(family, 'destination', 0),
-      inSet(setOf('local-backend', family), 0),
+      inSet(familySet('local-backend', family), 0),
       expr.verdict({ code: 'accept' }),
     ]),
     ...forEachFamily((family) => [
       loadAddress(family, 'source', 0),
-      inSet(setOf('inside', family), 0),
+      inSet(familySet('inside', family), 0),
       expr.verdict({ code: 'return' }),
     ]),
   ];
@@ -121,9 +121,9 @@ function ours(): readonly Rule[] {
 function leavingCluster(): readonly Rule[] {
   return forEachFamily((family) => [
     loadAddress(family, 'source', 0),
-    inSet(setOf('masquerade-source', family), 0),
+    inSet(familySet('masquerade-source', family), 0),
     loadAddress(family, 'destination', 0),
-    notInSet(setOf('non-masquerade', family), 0),
+    notInSet(familySet('non-masquerade', family), 0),
     goTo('masquerading'),
   ]);
 }

@@ -2,6 +2,7 @@
 
 import { type Expression, expr } from '../../../kernel/native.ts';
 import type { Family } from '../../../model/address.ts';
+import { familySet } from '../layout.ts';
 import type { Chain } from './chain.ts';
 import { loadFrontend } from './frontend-key.ts';
 import {
@@ -13,7 +14,6 @@ import {
   loadAddress,
   lookUpService,
   type Rule,
-  setOf,
 } from './matching.ts';
 
 export type SourcePolicy = 'allow' | 'deny';
@@ -30,7 +30,7 @@ export function sourceChains(): readonly Chain[] {
   const listed = (ending: (family: Family) => readonly Expression[]) =>
     perKey((family) => [
       loadAddress(family, 'source', frontendWidth(family) + 1),
-      inSet(setOf('source', family), frontendWidth(family)),
+      inSet(familySet('source', family), frontendWidth(family)),
       ...ending(family),
     ]);
   return [
