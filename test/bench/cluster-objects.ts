@@ -12,6 +12,7 @@ import type {
   SliceEndpoint,
   WeirObject,
 } from '../../src/model/objects.ts';
+import { COMPILE_DEFAULTS } from '../compile-options.ts';
 import * as testObjects from '../objects.ts';
 import {
   CLUSTER_CIDR,
@@ -32,19 +33,11 @@ const NAMESPACE = 'bench';
 
 /** kube-proxy's usual settings for the node under test. */
 export const COMPILE_OPTIONS: CompileOptions = {
+  ...COMPILE_DEFAULTS,
   node: NODE as NodeName,
-  nodePortAddresses: [],
   clusterCidrs: [prefix(CLUSTER_CIDR)],
   detectLocalMode: 'ClusterCIDR',
   serviceCidrs: [prefix(SERVICE_CIDR)],
-  nodePortRange: [30000 as Port, 32767 as Port],
-  masqueradeAll: false,
-  masqueradePods: false,
-  nonMasqueradeCidrs: [],
-  allowExternalClusterIp: false,
-  externalIpCidrs: [],
-  serviceProxyName: null,
-  sourceRangesAllTypes: false,
 };
 
 /** Everything there is, as a source's first batch. `localPods` live on the node under test. */

@@ -3,28 +3,13 @@ import { compileAll } from '../../src/compile/services/compiler.ts';
 import { traceManifests, traceRows } from '../../src/explain/trace.ts';
 import type { TraceAnswer, TraceLine } from '../../src/explain/trace-line.ts';
 import type { Address } from '../../src/model/address.ts';
-import type { CompileOptions } from '../../src/model/compile-options.ts';
 import type { NodeName, Port } from '../../src/model/names.ts';
 import type { SliceEndpoint, WeirObject } from '../../src/model/objects.ts';
 import { parseProbeRequest } from '../../src/model/probe-request.ts';
 import { createWorld } from '../../src/world/world.ts';
+import { COMPILE_DEFAULTS } from '../compile-options.ts';
 import { endpointOf, nodeOf, podOf, serviceOf, sliceOf } from '../oracle/generated-objects.ts';
-import { prefixes } from './example-rows.ts';
 
-const COMPILE: Omit<CompileOptions, 'node'> = {
-  nodePortAddresses: [],
-  clusterCidrs: [],
-  detectLocalMode: 'NodeCIDR',
-  serviceCidrs: prefixes('10.96.0.0/16', 'fd96::/112'),
-  nodePortRange: [30000 as Port, 32767 as Port],
-  masqueradeAll: false,
-  masqueradePods: false,
-  nonMasqueradeCidrs: [],
-  allowExternalClusterIp: false,
-  externalIpCidrs: [],
-  serviceProxyName: null,
-  sourceRangesAllTypes: false,
-};
 const PLAIN = { zone: null, role: null, hasExternal: false };
 const POD = { isStray: false, isHostNetwork: false, age: 0, hostPorts: [] };
 const CLIENT = podOf(0, { ...POD, node: 0 });
@@ -172,7 +157,7 @@ it('reads the rows: without its row a Service is gone', () => {
       requests,
       node: null,
       rowsOf: (node) => {
-        const { rows } = compileAll(world.view, { ...COMPILE, node });
+        const { rows } = compileAll(world.view, { ...COMPILE_DEFAULTS, node });
         const services = new Map(
           [...rows.services].filter(([id]) => !(isRemoved && id.startsWith('a/web:http/TCP/IPv4'))),
         );
@@ -222,7 +207,7 @@ function trace(
   return traceManifests({
     objects: clusterOf(endpoints, service),
     requests: requests.map(parseProbeRequest),
-    options: { compile: COMPILE, node: node as NodeName | null },
+    options: { compile: COMPILE_DEFAULTS, node: node as NodeName | null },
   });
 }
 

@@ -1,4 +1,5 @@
 /** The objects of one small shop on node `here`: a test says only what matters to it. */
+
 import {
   type Address,
   type Family,
@@ -17,6 +18,7 @@ import type {
   ServicePort,
   SliceEndpoint,
 } from '../../../src/model/objects.ts';
+import { COMPILE_DEFAULTS } from '../../compile-options.ts';
 import {
   servicePort as anyServicePort,
   nodeObject,
@@ -42,22 +44,7 @@ export const HERE = 'here' as NodeName;
 export const ELSEWHERE = 'elsewhere' as NodeName;
 
 export function defaultOptions(changes: Partial<CompileOptions> = {}): CompileOptions {
-  return {
-    node: HERE,
-    nodePortAddresses: [],
-    clusterCidrs: [],
-    detectLocalMode: 'NodeCIDR',
-    serviceCidrs: [cidr('10.96.0.0/16'), cidr('fd96::/112')],
-    nodePortRange: [30000 as Port, 32767 as Port],
-    masqueradeAll: false,
-    masqueradePods: false,
-    nonMasqueradeCidrs: [],
-    allowExternalClusterIp: false,
-    externalIpCidrs: [],
-    serviceProxyName: null,
-    sourceRangesAllTypes: false,
-    ...changes,
-  };
+  return { ...COMPILE_DEFAULTS, node: HERE, ...changes };
 }
 
 export function node(name: NodeName, changes: Partial<NodeObject> = {}): NodeObject {
