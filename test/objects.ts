@@ -1,5 +1,5 @@
 /** Objects for tests: each function fills what a test does not care about with the API's defaults. */
-import type { Address } from '../src/model/address.ts';
+import type { Address, Prefix } from '../src/model/address.ts';
 import type { Port } from '../src/model/names.ts';
 import type {
   EndpointSliceObject,
@@ -8,6 +8,7 @@ import type {
   NamespaceObject,
   NodeObject,
   PodObject,
+  ServiceCidrObject,
   ServiceObject,
   ServicePort,
   SliceEndpoint,
@@ -113,4 +114,8 @@ export function sliceObject(part: Named<EndpointSliceObject>): EndpointSliceObje
 
 export function endpointsObject(part: Named<EndpointsObject>): EndpointsObject {
   return { ...META, namespace: 'default', kind: 'Endpoints', subsets: [], ...part };
+}
+
+export function serviceCidrObject(part: Named<ServiceCidrObject>): ServiceCidrObject {
+  return { ...META, kind: 'ServiceCIDR', cidrs: ['10.112.0.0/16' as Prefix], ...part };
 }

@@ -99,7 +99,13 @@ export function createPipeline({ controlPlane, world, compiler }: PipelineParts)
 }
 
 function nothingTouched(): Touched {
-  return { services: new Set(), pods: new Set(), nodes: new Set(), namespaces: new Set() };
+  return {
+    services: new Set(),
+    pods: new Set(),
+    nodes: new Set(),
+    namespaces: new Set(),
+    serviceCidrs: new Set(),
+  };
 }
 
 function mergeTouched(earlier: Touched | 'everything', later: Touched): Touched | 'everything' {
@@ -109,6 +115,7 @@ function mergeTouched(earlier: Touched | 'everything', later: Touched): Touched 
     pods: new Set([...earlier.pods, ...later.pods]),
     nodes: new Set([...earlier.nodes, ...later.nodes]),
     namespaces: new Set([...earlier.namespaces, ...later.namespaces]),
+    serviceCidrs: new Set([...earlier.serviceCidrs, ...later.serviceCidrs]),
   };
 }
 

@@ -44,6 +44,10 @@ function setInput(state: State, object: WeirObject, dirty: Dirty): void {
       state.output.put(object);
       dirty.sliceOwners.add(owner);
       return;
+    case 'ServiceCIDR':
+      input.serviceCidrs.set(owner, object);
+      state.output.put(object);
+      return;
     case 'EndpointSlice':
       dropSlice(state, owner, dirty);
       if (object.labels[MANAGED_BY_LABEL] !== OUR_MANAGER) addSlice(state, owner, object, dirty);
@@ -78,6 +82,10 @@ function deleteInput(state: State, kind: ObjectKind, namespace: string, name: st
       input.endpoints.delete(owner);
       state.output.remove('Endpoints', namespace, name);
       dirty.sliceOwners.add(owner);
+      return;
+    case 'ServiceCIDR':
+      input.serviceCidrs.delete(owner);
+      state.output.remove('ServiceCIDR', '', name);
       return;
     case 'EndpointSlice':
       dropSlice(state, owner, dirty);

@@ -9,6 +9,7 @@ import type {
   NamespaceObject,
   NodeObject,
   PodObject,
+  ServiceCidrObject,
   ServiceObject,
   SliceEndpoint,
   WeirObject,
@@ -35,6 +36,8 @@ export function kubernetesJson(object: WeirObject, raw: JsonObject | null): Json
       return serviceJson(object, given);
     case 'EndpointSlice':
       return raw === null ? sliceJson(object) : { ...raw, metadata: metadataOf(object, raw) };
+    case 'ServiceCIDR':
+      return serviceCidrJson(object, given);
     case 'Endpoints':
       return { ...given, metadata: metadataOf(object, given) };
   }
@@ -177,6 +180,21 @@ function policiesJson(service: ServiceObject): JsonObject {
     ...(isExternal ? { externalTrafficPolicy } : {}),
     ...(type === 'LoadBalancer' ? { allocateLoadBalancerNodePorts } : {}),
     ...(healthCheckNodePort === null ? {} : { healthCheckNodePort }),
+  };
+}
+
+/** Ready as the API server's controller tells it: no cluster IP is chosen from networks that are being deleted. */
+function serviceCidrJson(object: ServiceCidrObject, raw: JsonObject): JsonObject {
+  const ready = object.deleting
+    ? { type: 'Ready', status: 'False', reason: 'Terminating', message: 'it is being deleted' }
+    : { type: 'Ready', status: 'True', reason: '', message: 'Kubernetes Service CIDR is ready' };
+  return {
+    apiVersion: 'networking.k8s.io/v1',
+    kind: 'ServiceCIDR',
+    ...raw,
+    metadata: metadataOf(object, raw),
+    spec: { ...fieldsOf(raw.spec), cidrs: object.cidrs },
+    status: { conditions: [ready], ...given(fieldsOf(raw.status)) },
   };
 }
 

@@ -7,6 +7,7 @@ const KIND_ORDER: readonly ObjectKind[] = [
   'Namespace',
   'Node',
   'Pod',
+  'ServiceCIDR',
   'Service',
   'Endpoints',
   'EndpointSlice',

@@ -6,6 +6,7 @@ import type {
   NamespaceObject,
   NodeObject,
   PodObject,
+  ServiceCidrObject,
   ServiceObject,
 } from '../model/objects.ts';
 import { type Assignments, type ClaimBook, createClaimBook } from './claims.ts';
@@ -33,6 +34,7 @@ export interface State {
     readonly nodes: Map<ObjectName, NodeObject>;
     readonly pods: Map<ObjectName, PodObject>;
     readonly services: Map<ObjectName, ServiceObject>;
+    readonly serviceCidrs: Map<ObjectName, ServiceCidrObject>;
     readonly endpoints: Map<ObjectName, EndpointsObject>;
     /** Those made by hand or by a real cluster's controllers. */
     readonly slices: Map<ObjectName, EndpointSliceObject>;
@@ -83,6 +85,7 @@ export function createState(options: ClusterOptions, history: AllocationHistory 
       nodes: new Map(),
       pods: new Map(),
       services: new Map(),
+      serviceCidrs: new Map(),
       endpoints: new Map(),
       slices: new Map(),
     },

@@ -14,7 +14,7 @@ export interface LabDocument {
   readonly refused: RawObject | null;
 }
 
-const CLUSTER_SCOPED: ReadonlySet<string> = new Set(['Namespace', 'Node']);
+const CLUSTER_SCOPED: ReadonlySet<string> = new Set(['Namespace', 'Node', 'ServiceCIDR']);
 
 /** Kind, namespace and name as one text; documents without a name get a key of their content. */
 export function documentKey(raw: RawObject): string {

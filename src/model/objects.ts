@@ -145,13 +145,21 @@ export interface EndpointsAddress {
   readonly hostname: string | null;
 }
 
+/** networking.k8s.io/v1 ServiceCIDR: networks that cluster IPs are chosen from, beside the configured ones. */
+export interface ServiceCidrObject extends Meta {
+  readonly kind: 'ServiceCIDR';
+  /** spec.cidrs: one, or one of each family. */
+  readonly cidrs: readonly Prefix[];
+}
+
 export type WeirObject =
   | NamespaceObject
   | NodeObject
   | PodObject
   | ServiceObject
   | EndpointSliceObject
-  | EndpointsObject;
+  | EndpointsObject
+  | ServiceCidrObject;
 
 export type ObjectKind = WeirObject['kind'];
 

@@ -5,6 +5,7 @@ import type {
   NamespaceObject,
   NodeObject,
   PodObject,
+  ServiceCidrObject,
   ServiceObject,
 } from './objects.ts';
 
@@ -13,6 +14,7 @@ export interface ClusterView {
   readonly nodes: ReadonlyMap<NodeName, NodeObject>;
   readonly pods: ReadonlyMap<ObjectName, PodObject>;
   readonly services: ReadonlyMap<ObjectName, ServiceObject>;
+  readonly serviceCidrs: ReadonlyMap<string, ServiceCidrObject>;
   /** Slices of the Service, ordered by name. Empty when it has none. */
   slicesOf(service: ObjectName): readonly EndpointSliceObject[];
   podsOnNode(node: NodeName): Iterable<PodObject>;
@@ -25,4 +27,5 @@ export interface Touched {
   readonly pods: ReadonlySet<ObjectName>;
   readonly nodes: ReadonlySet<NodeName>;
   readonly namespaces: ReadonlySet<string>;
+  readonly serviceCidrs: ReadonlySet<string>;
 }

@@ -18,6 +18,7 @@ import { readNamespaceObject } from './namespace.ts';
 import { readNodeObject } from './node.ts';
 import { readPodObject } from './pod.ts';
 import { readServiceObject } from './service.ts';
+import { readServiceCidrObject } from './service-cidr.ts';
 
 /** `problems` of a taken object are warnings; those of a refused one hold at least one error. */
 export type ParseResult =
@@ -43,6 +44,7 @@ const KINDS: Readonly<Record<ObjectKind, Kind>> = {
   Service: { apiVersion: 'v1', scope: 'namespaced', read: readServiceObject },
   EndpointSlice: { apiVersion: 'discovery.k8s.io/v1', scope: 'namespaced', read: readEndpointSliceObject },
   Endpoints: { apiVersion: 'v1', scope: 'namespaced', read: readEndpointsObject },
+  ServiceCIDR: { apiVersion: 'networking.k8s.io/v1', scope: 'cluster', read: readServiceCidrObject },
 };
 
 /**

@@ -7,6 +7,7 @@ import type {
   ObjectChange,
   ObjectKind,
   PodObject,
+  ServiceCidrObject,
   ServiceObject,
   WeirObject,
 } from '../model/objects.ts';
@@ -26,13 +27,14 @@ export interface World {
 
 export function createWorld(): World {
   const tables = createTables();
-  const { namespaces, nodes, pods, services, sliceIndex, podIndex } = tables;
+  const { namespaces, nodes, pods, services, serviceCidrs, sliceIndex, podIndex } = tables;
   return {
     view: {
       namespaces,
       nodes,
       pods,
       services,
+      serviceCidrs,
       slicesOf: sliceIndex.slicesOf,
       podsOnNode: podIndex.podsOnNode,
     },
@@ -52,6 +54,7 @@ interface Tables {
   readonly nodes: Map<NodeName, NodeObject>;
   readonly pods: Map<ObjectName, PodObject>;
   readonly services: Map<ObjectName, ServiceObject>;
+  readonly serviceCidrs: Map<string, ServiceCidrObject>;
   readonly sliceIndex: SliceIndex;
   readonly podIndex: PodIndex;
 }
@@ -61,6 +64,7 @@ interface OpenTouched {
   readonly pods: Set<ObjectName>;
   readonly nodes: Set<NodeName>;
   readonly namespaces: Set<string>;
+  readonly serviceCidrs: Set<string>;
 }
 
 function createTables(): Tables {
@@ -69,13 +73,20 @@ function createTables(): Tables {
     nodes: new Map(),
     pods: new Map(),
     services: new Map(),
+    serviceCidrs: new Map(),
     sliceIndex: createSliceIndex(),
     podIndex: createPodIndex(),
   };
 }
 
 function createTouched(): OpenTouched {
-  return { services: new Set(), pods: new Set(), nodes: new Set(), namespaces: new Set() };
+  return {
+    services: new Set(),
+    pods: new Set(),
+    nodes: new Set(),
+    namespaces: new Set(),
+    serviceCidrs: new Set(),
+  };
 }
 
 function setObject(tables: Tables, object: WeirObject, touched: OpenTouched): void {
@@ -97,6 +108,9 @@ function setObject(tables: Tables, object: WeirObject, touched: OpenTouched): vo
       touched.pods.add(name);
       return;
     }
+    case 'ServiceCIDR':
+      if (replace(tables.serviceCidrs, object.name, object)) touched.serviceCidrs.add(object.name);
+      return;
     case 'EndpointSlice':
       for (const service of tables.sliceIndex.set(name, object)) touched.services.add(service);
       return;
@@ -131,6 +145,9 @@ function deleteObject(
       touched.pods.add(name);
       return;
     }
+    case 'ServiceCIDR':
+      if (tables.serviceCidrs.delete(plainName)) touched.serviceCidrs.add(plainName);
+      return;
     case 'EndpointSlice':
       for (const service of tables.sliceIndex.delete(name)) touched.services.add(service);
       return;

@@ -10,6 +10,7 @@ const touchedService = (name: string): Touched => ({
   pods: new Set(),
   nodes: new Set(),
   namespaces: new Set(),
+  serviceCidrs: new Set(),
 });
 
 function pipelineWith(nodes = new Map<NodeName, NodeObject>()) {

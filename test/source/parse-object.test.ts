@@ -81,7 +81,15 @@ describe('parseObject', () => {
   });
 
   it('never throws, and refuses with a field, a message and a remedy', () => {
-    const kinds = fc.constantFrom('Namespace', 'Node', 'Pod', 'Service', 'EndpointSlice', 'Endpoints');
+    const kinds = fc.constantFrom(
+      'Namespace',
+      'Node',
+      'Pod',
+      'Service',
+      'ServiceCIDR',
+      'EndpointSlice',
+      'Endpoints',
+    );
     const names = [
       'spec',
       'status',

@@ -3,7 +3,14 @@ import { describe, expect, it } from 'vitest';
 import { type NodeName, type ObjectName, objectName } from '../../src/model/names.ts';
 import type { ObjectChange, WeirObject } from '../../src/model/objects.ts';
 import { createWorld, type World } from '../../src/world/world.ts';
-import { namespaceObject, nodeObject, podObject, serviceObject, sliceObject } from '../objects.ts';
+import {
+  namespaceObject,
+  nodeObject,
+  podObject,
+  serviceCidrObject,
+  serviceObject,
+  sliceObject,
+} from '../objects.ts';
 
 const set = (object: WeirObject): ObjectChange => ({ type: 'set', object });
 const gone = ({ kind, namespace, name }: WeirObject): ObjectChange => ({
@@ -23,6 +30,7 @@ function contents({ view }: World): unknown {
     nodes: sorted(view.nodes),
     pods: sorted(view.pods),
     services: sorted(view.services),
+    serviceCidrs: sorted(view.serviceCidrs),
     slices: services.map((service) => view.slicesOf(service)),
     onNodes: ['n1', 'n2'].map((node) => [...view.podsOnNode(node as NodeName)].map((pod) => pod.name).sort()),
   };
@@ -36,13 +44,16 @@ describe('createWorld', () => {
       set(nodeObject({ name: 'n1' })),
       set(podObject({ namespace: 'shop', name: 'p', nodeName: 'n1' as NodeName })),
       set(serviceObject({ namespace: 'shop', name: 'web' })),
+      set(serviceCidrObject({ name: 'more' })),
     ]);
     expect(touched).toEqual({
       namespaces: new Set(['shop']),
       nodes: new Set(['n1']),
       pods: new Set(['shop/p']),
       services: new Set(['shop/web']),
+      serviceCidrs: new Set(['more']),
     });
+    expect([...world.view.serviceCidrs.keys()]).toEqual(['more']);
     expect(world.view.services.get(web)?.name).toBe('web');
     expect([...world.view.podsOnNode('n1' as NodeName)].map((pod) => pod.name)).toEqual(['p']);
     expect([...world.view.podsOnNode('n2' as NodeName)]).toEqual([]);
@@ -85,9 +96,16 @@ describe('createWorld', () => {
       podObject({ namespace: 'shop', name: 'p', labels: { app: 'web' } }),
       serviceObject({ namespace: 'shop', name: 'web' }),
       sliceObject({ namespace: 'shop', name: 'web-a', service: web }),
+      serviceCidrObject({ name: 'more' }),
     ];
     world.apply(objects.map(set));
-    const nothing = { namespaces: new Set(), nodes: new Set(), pods: new Set(), services: new Set() };
+    const nothing = {
+      namespaces: new Set(),
+      nodes: new Set(),
+      pods: new Set(),
+      services: new Set(),
+      serviceCidrs: new Set(),
+    };
     expect(world.apply(structuredClone(objects).map(set))).toEqual(nothing);
     const strangers = objects.map((object) => gone({ ...object, name: `${object.name}-other` }));
     expect(world.apply(strangers)).toEqual(nothing);

@@ -41,7 +41,9 @@ export interface ServiceCompiler {
 
 /** Compiles for one node; see `CompileOptions`. */
 export function createServiceCompiler(options: CompileOptions): ServiceCompiler {
-  const store = createRowStore(nodeRowsOf(new Map(), { local: [], cluster: [] }, options, []));
+  const store = createRowStore(
+    nodeRowsOf({ nodes: new Map(), serviceCidrs: new Map() }, { local: [], cluster: [] }, options, []),
+  );
   let state: CompilerState | null = null;
   return {
     update(view, touched) {
@@ -111,10 +113,16 @@ interface Work {
   readonly services: Iterable<ObjectName>;
   readonly pods: Iterable<ObjectName>;
   readonly nodes: Iterable<NodeName>;
+  readonly serviceCidrs: ReadonlySet<string>;
 }
 
-function everythingIn({ services, pods, nodes }: ClusterView): Work {
-  return { services: [...services.keys()], pods: [...pods.keys()], nodes: [...nodes.keys()] };
+function everythingIn({ services, pods, nodes, serviceCidrs }: ClusterView): Work {
+  return {
+    services: [...services.keys()],
+    pods: [...pods.keys()],
+    nodes: [...nodes.keys()],
+    serviceCidrs: new Set(serviceCidrs.keys()),
+  };
 }
 
 function compileTouched(state: CompilerState, view: ClusterView, touched: Work): void {
@@ -123,7 +131,8 @@ function compileTouched(state: CompilerState, view: ClusterView, touched: Work):
   const nodes = tracking.nodes(view, touched.nodes, changed);
   tracking.pods(view, touched.pods, changed);
   tracking.services(view, touched.services, changed);
-  if (tracking.takeChanged() || nodes.rows || !state.started) compileNode(state, view);
+  const networks = nodes.rows || touched.serviceCidrs.size > 0;
+  if (tracking.takeChanged() || networks || !state.started) compileNode(state, view);
   state.started = true;
 
   const dirty = new Set(nodes.labels ? [...touched.services, ...view.services.keys()] : touched.services);
@@ -139,7 +148,7 @@ function compileTouched(state: CompilerState, view: ClusterView, touched: Work):
 }
 
 function compileNode({ store, tracking, options, problems }: CompilerState, view: ClusterView): void {
-  store.setNode(nodeRowsOf(view.nodes, tracking.strays(), options, tracking.foreignClusterIps()));
+  store.setNode(nodeRowsOf(view, tracking.strays(), options, tracking.foreignClusterIps()));
   problems.set('node', view.nodes.has(options.node) ? [] : [nodeMissing(options.node)]);
 }
 

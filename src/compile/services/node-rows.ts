@@ -13,6 +13,7 @@ import type { CompileOptions } from '../../model/compile-options.ts';
 import type { NodeName } from '../../model/names.ts';
 import type { NodeObject } from '../../model/objects.ts';
 import type { NodeRows } from '../../model/rows.ts';
+import type { ClusterView } from '../../model/view.ts';
 import { nodeAddresses } from './address-book.ts';
 import { prefixesWithout } from './prefix-holes.ts';
 
@@ -29,11 +30,12 @@ export interface PodStrays {
  * `foreignClusterIps`: of Services that another proxy serves, who must get their packets.
  */
 export function nodeRowsOf(
-  nodes: ReadonlyMap<NodeName, NodeObject>,
+  { nodes, serviceCidrs: objects }: Pick<ClusterView, 'nodes' | 'serviceCidrs'>,
   strays: PodStrays,
   options: CompileOptions,
   foreignClusterIps: readonly Address[],
 ): NodeRows {
+  const serviceCidrs = [...options.serviceCidrs, ...[...objects.values()].flatMap(({ cidrs }) => cidrs)];
   const own = nodes.get(options.node);
   const localPods = [...(own?.podCidrs ?? []), ...strays.local.map(hostPrefix)];
   const inside = options.detectLocalMode === 'NodeCIDR' ? localPods : options.clusterCidrs;
@@ -45,9 +47,9 @@ export function nodeRowsOf(
       options.nodePortAddresses.length > 0 ? options.nodePortAddresses : primary.map(hostPrefix),
     ),
     otherNodeAddresses: otherNodeAddresses(nodes, own, options),
-    serviceCidrs: prefixesWithout(mergePrefixes(options.serviceCidrs), foreignClusterIps),
+    serviceCidrs: prefixesWithout(mergePrefixes(serviceCidrs), foreignClusterIps),
     masqueradeSources: options.masqueradePods ? mergePrefixes(localPods) : [],
-    nonMasquerade: options.masqueradePods ? nonMasquerade(nodes, strays, options) : [],
+    nonMasquerade: options.masqueradePods ? nonMasquerade(nodes, strays, serviceCidrs, options) : [],
     nodeAddresses: primary,
     externalClusterIp: options.allowExternalClusterIp ? 'reject' : 'drop',
     masqueradeAll: options.masqueradeAll,
@@ -95,13 +97,14 @@ function otherNodeAddresses(
 function nonMasquerade(
   nodes: ReadonlyMap<NodeName, NodeObject>,
   strays: PodStrays,
+  serviceCidrs: readonly Prefix[],
   options: CompileOptions,
 ): readonly Prefix[] {
   return mergePrefixes([
     ...podPrefixes(nodes, options),
     ...(options.clusterCidrs.length > 0 ? [] : strays.cluster.map(hostPrefix)),
     ...[...nodes.values()].flatMap((node) => nodeAddresses(node).map(hostPrefix)),
-    ...options.serviceCidrs,
+    ...serviceCidrs,
     ...options.nonMasqueradeCidrs,
   ]);
 }

@@ -44,6 +44,7 @@ describe.each([
       pods: new Set(['shop/p' as ObjectName]),
       nodes: new Set(),
       namespaces: new Set(),
+      serviceCidrs: new Set(),
     };
     compiler.update(viewOf([web, listed]), 'everything');
     const localAfter = (objects: Parameters<typeof viewOf>[0]) => {

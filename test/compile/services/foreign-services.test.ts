@@ -33,6 +33,7 @@ it('[A62] a Service that changes its proxy is let pass, or taken back', () => {
     pods: new Set<ObjectName>(),
     nodes: new Set<never>(),
     namespaces: new Set<string>(),
+    serviceCidrs: new Set<string>(),
   };
   const reservedAfter = (changes: Parameters<typeof service>[2]) => {
     compiler.update(viewOf([service('a', ['10.96.0.7'], changes)]), touched);

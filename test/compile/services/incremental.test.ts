@@ -46,7 +46,7 @@ function createWalk() {
         else objects.set(key(object), object);
         for (const state of before === undefined ? [object] : [before, object]) touch(touched, state);
       }
-      return { ...touched, namespaces: new Set() };
+      return { ...touched, namespaces: new Set(), serviceCidrs: new Set() };
     },
   };
 }
@@ -160,6 +160,7 @@ describe('incremental compiling', () => {
       pods: new Set(),
       nodes: new Set(),
       namespaces: new Set(),
+      serviceCidrs: new Set(),
     };
     expect(() => compiler.update(broken, touched)).toThrow('gone');
     expect(compiler.rows()).toEqual(compile(objects).rows);
@@ -187,6 +188,7 @@ describe('incremental compiling', () => {
       pods: new Set(),
       nodes: new Set(),
       namespaces: new Set(),
+      serviceCidrs: new Set(),
     });
     expect(asked).toEqual(['shop/s7']);
     expect([...change.services.keys()]).toEqual(['shop/s7:/TCP/IPv4']);
@@ -208,7 +210,11 @@ describe('what goes and comes', () => {
       ...after.filter((o) => !before.includes(o)),
     ];
     for (const object of changed) touch(touched, object);
-    const { change, problems } = compiler.update(viewOf(after), { ...touched, namespaces: new Set() });
+    const { change, problems } = compiler.update(viewOf(after), {
+      ...touched,
+      namespaces: new Set(),
+      serviceCidrs: new Set(),
+    });
     return { change, problems, rows: compiler.rows() };
   };
   const shared = { type: 'LoadBalancer' as const, loadBalancerIngress: [vip('192.0.2.1')] };

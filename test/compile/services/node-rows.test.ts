@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import type { NodeName, Port } from '../../../src/model/names.ts';
-import { compile, reasons } from './sample-cluster.ts';
+import { createServiceCompiler } from '../../../src/compile/services/compiler.ts';
+import type { NodeName, ObjectName, Port } from '../../../src/model/names.ts';
+import { serviceCidrObject } from '../../objects.ts';
+import { compile, reasons, viewOf } from './sample-cluster.ts';
 import { cidr, defaultOptions, ELSEWHERE, HERE, internal, ip, node, pod } from './sample-objects.ts';
 
 const here = node(HERE, {
@@ -47,6 +49,30 @@ describe('node rows', () => {
       '10.244.0.0/16',
       '172.31.0.1/32',
     ]);
+  });
+
+  it('[A65] drop strangers in the networks of ServiceCIDR objects as in the configured ones', () => {
+    const more = serviceCidrObject({ name: 'more', cidrs: [cidr('10.112.0.0/16'), cidr('10.97.0.0/16')] });
+    const options = { serviceCidrs: [cidr('10.96.0.0/16')], masqueradePods: true };
+    const rows = nodeRows([here, more], options);
+    expect(rows.serviceCidrs).toEqual(['10.96.0.0/15', '10.112.0.0/16']);
+    expect(rows.nonMasquerade).toEqual(expect.arrayContaining(['10.96.0.0/15', '10.112.0.0/16']));
+  });
+
+  it('[A65] follow a ServiceCIDR that comes and goes', () => {
+    const compiler = createServiceCompiler(defaultOptions({ serviceCidrs: [cidr('10.96.0.0/16')] }));
+    compiler.update(viewOf([here]), 'everything');
+    const more = serviceCidrObject({ name: 'more', cidrs: [cidr('10.112.0.0/16')] });
+    const touched = {
+      services: new Set<ObjectName>(),
+      pods: new Set<ObjectName>(),
+      nodes: new Set<NodeName>(),
+      namespaces: new Set<string>(),
+      serviceCidrs: new Set(['more']),
+    };
+    const { change } = compiler.update(viewOf([here, more]), touched);
+    expect(change.node?.serviceCidrs).toEqual(['10.96.0.0/16', '10.112.0.0/16']);
+    expect(compiler.update(viewOf([here]), touched).change.node?.serviceCidrs).toEqual(['10.96.0.0/16']);
   });
 
   it('[A23] serve node ports at the first internal address of each family', () => {

@@ -7,6 +7,7 @@ import type {
   EndpointSliceObject,
   NodeObject,
   PodObject,
+  ServiceCidrObject,
   ServiceObject,
   WeirObject,
 } from '../../../src/model/objects.ts';
@@ -20,18 +21,21 @@ export function viewOf(objects: readonly WeirObject[]): ClusterView {
   const pods = new Map<ObjectName, PodObject>();
   const services = new Map<ObjectName, ServiceObject>();
   const slices = new Map<ObjectName, EndpointSliceObject>();
+  const serviceCidrs = new Map<string, ServiceCidrObject>();
   for (const object of objects) {
     const name = objectName(object.namespace, object.name);
     if (object.kind === 'Node') nodes.set(object.name as NodeName, object);
     if (object.kind === 'Pod') pods.set(name, object);
     if (object.kind === 'Service') services.set(name, object);
     if (object.kind === 'EndpointSlice') slices.set(name, object);
+    if (object.kind === 'ServiceCIDR') serviceCidrs.set(object.name, object);
   }
   return {
     namespaces: new Map(),
     nodes,
     pods,
     services,
+    serviceCidrs,
     slicesOf: (service) =>
       [...slices.values()]
         .filter((slice) => slice.service === service)
