@@ -2,18 +2,18 @@
  * A process of its own for each cluster, inside the namespace of its node: its memory is the agent's alone, and what
  * one size leaves on the heap does not slow another. Talks to the benchmark over Node's channel.
  */
-
+import { answerParent } from './child-process.ts';
 import { clusterChanges, sliceObject } from './cluster-objects.ts';
 import type { ClusterShape } from './cluster-shape.ts';
 import { type DataPath, openDataPath } from './data-path.ts';
-import { type Answer, type Pace, Request } from './data-path-messages.ts';
+import { type Changed, type Loaded, type Pace, Request } from './data-path-messages.ts';
 import { peakRssMb } from './memory.ts';
 
 let path: DataPath | null = null;
 let loaded: ClusterShape | null = null;
 let changes = 0;
 
-async function answer(request: Request): Promise<Answer | null> {
+async function answer(request: Request): Promise<Loaded | Changed> {
   switch (request.type) {
     case 'load': {
       const objects = clusterChanges(request.shape, request.localPods);
@@ -21,14 +21,10 @@ async function answer(request: Request): Promise<Answer | null> {
       path = await openDataPath();
       await path.load(objects);
       loaded = request.shape;
-      return { type: 'loaded', wallMs: performance.now() - start, peakRssMb: peakRssMb('self') };
+      return { wallMs: performance.now() - start, peakRssMb: peakRssMb('self') };
     }
     case 'change':
-      return { type: 'changed', latenciesMs: await changeEndpoints(request.count, request.pace) };
-    case 'exit':
-      await path?.close();
-      process.disconnect();
-      return null;
+      return { latenciesMs: await changeEndpoints(request.count, request.pace) };
   }
 }
 
@@ -50,17 +46,7 @@ async function changeEndpoints(count: number, pace: Pace): Promise<number[]> {
   return latencies;
 }
 
-process.on('message', (message) => {
-  answer(Request.parse(message)).then(
-    (reply) => reply !== null && process.send?.(reply),
-    (error: unknown) => {
-      const failed: Answer = {
-        type: 'failed',
-        message: error instanceof Error ? (error.stack ?? error.message) : String(error),
-      };
-      process.send?.(failed);
-    },
-  );
-});
-// The benchmark may be killed; its children then end by themselves.
-process.on('disconnect', () => process.exit());
+answerParent(
+  (message) => answer(Request.parse(message)),
+  async () => path?.close(),
+);

@@ -1,4 +1,4 @@
-/** What the benchmark and its child processes tell each other; numbers are milliseconds and megabytes. */
+/** What the benchmark and the child processes that hold a cluster tell each other; numbers are milliseconds and megabytes. */
 import { z } from 'zod';
 
 const Shape = z.object({
@@ -10,7 +10,6 @@ const Shape = z.object({
 export const Request = z.discriminatedUnion('type', [
   z.object({ type: z.literal('load'), shape: Shape, localPods: z.array(z.string()) }),
   z.object({ type: z.literal('change'), count: z.number(), pace: z.enum(['settled', 'back to back']) }),
-  z.object({ type: z.literal('exit') }),
 ]);
 
 /**
@@ -19,14 +18,13 @@ export const Request = z.discriminatedUnion('type', [
  */
 export type Request = z.infer<typeof Request>;
 
-export const Answer = z.discriminatedUnion('type', [
-  z.object({ type: z.literal('loaded'), wallMs: z.number(), peakRssMb: z.number() }),
-  z.object({ type: z.literal('changed'), latenciesMs: z.array(z.number()) }),
-  z.object({ type: z.literal('failed'), message: z.string() }),
-]);
-
 /** How soon changes follow each other. */
 export type Pace = Extract<Request, { type: 'change' }>['pace'];
 
-/** Child to parent: one for each request but `exit`. */
-export type Answer = z.infer<typeof Answer>;
+/** Answer to `load`. */
+export const Loaded = z.object({ wallMs: z.number(), peakRssMb: z.number() });
+export type Loaded = z.infer<typeof Loaded>;
+
+/** Answer to `change`. */
+export const Changed = z.object({ latenciesMs: z.array(z.number()) });
+export type Changed = z.infer<typeof Changed>;

@@ -1,16 +1,11 @@
 /** The benchmark's end of a child process that holds one cluster. */
-import type { ChildProcess } from 'node:child_process';
-import { join } from 'node:path';
+import { AGENT_NODE_OPTIONS, startChild } from './child-process.ts';
 import type { ClusterShape } from './cluster-shape.ts';
-import { Answer, type Pace, type Request } from './data-path-messages.ts';
-import { spawnInNamespace } from './namespaces.ts';
-
-/** What the launcher `weir` starts an agent's Node with. */
-const AGENT_NODE_OPTIONS: readonly string[] = ['--max-semi-space-size=4'];
+import { Changed, Loaded, type Pace, type Request } from './data-path-messages.ts';
 
 export interface DataPathProcess {
   /** Loads the cluster into the namespace's kernel. Time runs from objects in memory; memory is the process's peak. */
-  load(shape: ClusterShape, localPods: readonly string[]): Promise<{ wallMs: number; peakRssMb: number }>;
+  load(shape: ClusterShape, localPods: readonly string[]): Promise<Loaded>;
   /** Changes one endpoint at a time; milliseconds from object to kernel for each. */
   change(count: number, pace: Pace): Promise<readonly number[]>;
   /** Ends the process; what is in the kernel stays. */
@@ -19,47 +14,14 @@ export interface DataPathProcess {
 
 /** Starts a child inside `namespace`. Every call throws when the child failed or died. */
 export function startDataPath(namespace: string): DataPathProcess {
-  const script = join(import.meta.dirname, 'data-path-child.ts');
-  const child = spawnInNamespace(
-    namespace,
-    process.execPath,
-    [...AGENT_NODE_OPTIONS, script],
-    // stdout belongs to the report.
-    ['ignore', 2, 2, 'ipc'],
-  );
+  const child = startChild(namespace, 'data-path-child.ts', AGENT_NODE_OPTIONS);
   return {
-    async load(shape, localPods) {
-      const answer = await ask(child, { type: 'load', shape, localPods: [...localPods] });
-      if (answer.type !== 'loaded')
-        throw new Error(`loading ${shape.services} Services: ${describe(answer)}`);
-      return answer;
-    },
+    load: (shape, localPods) =>
+      child.ask({ type: 'load', shape, localPods: [...localPods] } satisfies Request, Loaded),
     async change(count, pace) {
-      const answer = await ask(child, { type: 'change', count, pace });
-      if (answer.type !== 'changed') throw new Error(`changing endpoints: ${describe(answer)}`);
+      const answer = await child.ask({ type: 'change', count, pace } satisfies Request, Changed);
       return answer.latenciesMs;
     },
-    exit: () =>
-      new Promise((resolve) => {
-        if (child.exitCode !== null || child.signalCode !== null) return resolve();
-        child.once('exit', () => resolve());
-        child.send({ type: 'exit' } satisfies Request);
-      }),
+    exit: child.exit,
   };
-}
-
-function ask(child: ChildProcess, request: Request): Promise<Answer> {
-  return new Promise((resolve, reject) => {
-    const died = (code: number | null): void => reject(new Error(`the child process ended with ${code}`));
-    child.once('exit', died);
-    child.once('message', (message) => {
-      child.off('exit', died);
-      resolve(Answer.parse(message));
-    });
-    child.send(request, (error) => error && reject(error));
-  });
-}
-
-function describe(answer: Answer): string {
-  return answer.type === 'failed' ? answer.message : `unexpected answer ${answer.type}`;
 }

@@ -9,15 +9,17 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { apiServerMissing } from '../cluster-api/api-server.ts';
 import { removeAbandonedNamespaces, removeNamespaces } from './namespaces.ts';
 import { formatTable, reportOf, type Series } from './report.ts';
 import type { Scenario } from './scenario.ts';
+import { API_SYNC } from './scenarios/api-sync.ts';
 import { CHANGE } from './scenarios/change.ts';
 import { COLD } from './scenarios/cold.ts';
 import { CONNECTIONS } from './scenarios/connections.ts';
 import { seededRandom } from './statistics.ts';
 
-const SCENARIOS: readonly Scenario[] = [COLD, CHANGE, CONNECTIONS];
+const SCENARIOS: readonly Scenario[] = [COLD, CHANGE, CONNECTIONS, API_SYNC];
 
 const USAGE = `usage: npm run bench -- [--quick] [--only NAME] [--rounds N] [--json]
 ${SCENARIOS.map(({ name, about }) => `  ${name.padEnd(12)} ${about}`).join('\n')}
@@ -46,6 +48,11 @@ async function main(): Promise<number> {
     const series: Series[] = [];
     for (const scenario of chosen) {
       const progress = (message: string): boolean => process.stderr.write(`${scenario.name}: ${message}\n`);
+      const missing = scenario.needsApiServer ? apiServerMissing() : null;
+      if (missing !== null) {
+        progress(`left out: ${missing}`);
+        continue;
+      }
       series.push(...(await scenario.run({ ...options, folder, random: seededRandom(1), progress })));
     }
     const report = reportOf(series);

@@ -17,5 +17,7 @@ export interface ScenarioContext {
 export interface Scenario {
   readonly name: string;
   readonly about: string;
+  /** Left out on machines where no API server can be started. */
+  readonly needsApiServer?: true;
   run(context: ScenarioContext): Promise<Series[]>;
 }

@@ -36,13 +36,16 @@ export interface ApiServer {
 /** The port it is started on where no other is named; the store takes the next two. */
 export const PORT = 6443;
 
+/** Why no server can be started here; null: one can. */
+export function apiServerMissing(): string | null {
+  if (existsSync(join(SCRIPTS, 'run.sh'))) return null;
+  return `${SCRIPTS}: no API server to test with; build one and name its folder by WEIR_APISERVER`;
+}
+
 /** Nothing runs until `start`. Throws where the scripts are missing. */
 export function createApiServer(netns: string): ApiServer {
-  if (!existsSync(join(SCRIPTS, 'run.sh'))) {
-    throw new Error(
-      `${SCRIPTS}: no API server to test with; build one and name its folder by WEIR_APISERVER`,
-    );
-  }
+  const missing = apiServerMissing();
+  if (missing !== null) throw new Error(missing);
   const folder = mkdtempSync(join(tmpdir(), 'weir-api-'));
   const data = join(folder, 'server');
   const kubeconfig = join(data, 'kubeconfig');

@@ -1,0 +1,145 @@
+/** Follows an API server as an agent does, and notes when what arrived. */
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { pino } from 'pino';
+import { systemClock } from '../../../src/agent/clock.ts';
+import { type Core, createCore } from '../../../src/agent/core.ts';
+import { completedElsewhere, createPipeline } from '../../../src/agent/pipeline.ts';
+import { createServiceCompiler } from '../../../src/compile/services/compiler.ts';
+import { openNftDataplane } from '../../../src/dataplane/nft/dataplane.ts';
+import type { Source, SourceBatch } from '../../../src/model/source.ts';
+import { kubernetesSource } from '../../../src/source/kubernetes.ts';
+import { createWorld } from '../../../src/world/world.ts';
+import { answerParent } from '../child-process.ts';
+import { COMPILE_OPTIONS } from '../cluster-objects.ts';
+import { peakRssMb } from '../memory.ts';
+import {
+  type Arrivals,
+  type Cost,
+  FollowerRequest,
+  machineMs,
+  type ServerAccess,
+  type Started,
+} from './messages.ts';
+import { changeNumber } from './objects.ts';
+
+const log = pino({ level: 'warn' }, pino.destination(2));
+/** Patience for what a broken follower would never see. */
+const LONGEST_WAIT_MS = 120_000;
+
+/** By the number of the change. */
+const arrivedAtMs = new Map<number, number>();
+let source: Source | null = null;
+let core: Core | null = null;
+let meter = startMeter();
+
+async function answer(message: FollowerRequest): Promise<Started | Arrivals | Cost> {
+  switch (message.type) {
+    case 'start':
+      return await start(message);
+    case 'arrivals':
+      return { arrivedAtMs: await arrivals(message.first, message.count) };
+    case 'cost': {
+      const cost = meter();
+      meter = startMeter();
+      return cost;
+    }
+  }
+}
+
+async function start({
+  server,
+  access,
+  into,
+}: Extract<FollowerRequest, { type: 'start' }>): Promise<Started> {
+  meter = startMeter();
+  const take = into === 'kernel' ? takeIntoKernel() : takeNothing;
+  let objects = 0;
+  source = kubernetesSource({ ...accessOf(server, access), context: null, clock: systemClock, log });
+  await source.start((batch) => {
+    objects += batch.changes.length;
+    take(batch);
+  });
+  // Once synced, all of it is in the kernel.
+  await core?.loop.flush();
+  return { ...meter(), objects };
+}
+
+function accessOf(server: ServerAccess, access: 'in-cluster' | 'kubeconfig') {
+  if (access === 'kubeconfig') return { kubeconfig: server.kubeconfig, environment: {} };
+  const environment = {
+    KUBERNETES_SERVICE_HOST: '127.0.0.1',
+    KUBERNETES_SERVICE_PORT: String(server.port),
+  };
+  return { kubeconfig: null, environment, serviceAccountFolder: server.accountFolder };
+}
+
+function takeNothing(batch: SourceBatch): void {
+  const nowMs = machineMs();
+  for (const change of batch.changes) {
+    const number = change.type === 'set' ? changeNumber(change.object.annotations) : null;
+    if (number !== null) arrivedAtMs.set(number, nowMs);
+  }
+}
+
+/** What an agent does with a batch, with its pace and its repairs, but without its servers and sockets. */
+function takeIntoKernel(): (batch: SourceBatch) => void {
+  const compiler = createServiceCompiler(COMPILE_OPTIONS);
+  const pipeline = createPipeline({ controlPlane: completedElsewhere, world: createWorld(), compiler });
+  const made = createCore({
+    pipeline,
+    openDataplane: () => openNftDataplane({ log, nodePortRange: COMPILE_OPTIONS.nodePortRange }),
+    clock: systemClock,
+    log,
+    minSyncPeriodMs: 0,
+    syncPeriodMs: 30_000,
+    healthy: () => true,
+    listeningSockets: async () => [],
+    onSynced({ triggeredAtMs }) {
+      const nowMs = machineMs();
+      for (const number of triggeredAtMs) arrivedAtMs.set(number, nowMs);
+    },
+  });
+  core = made;
+  return (batch) => made.accept(batch);
+}
+
+async function arrivals(first: number, count: number): Promise<number[]> {
+  const end = machineMs() + LONGEST_WAIT_MS;
+  const numbers = Array.from({ length: count }, (_, index) => first + index);
+  while (numbers.some((number) => !arrivedAtMs.has(number))) {
+    if (machineMs() > end) {
+      const missing = numbers.filter((number) => !arrivedAtMs.has(number)).length;
+      throw new Error(`${missing} of ${count} changes did not arrive: ${source?.state().reason}`);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  return numbers.map((number) => arrivedAtMs.get(number) ?? Number.NaN);
+}
+
+/** From now until the result is called. */
+function startMeter(): () => Cost {
+  const [startMs, cpu, stalls] = [
+    performance.now(),
+    process.cpuUsage(),
+    monitorEventLoopDelay({ resolution: 1 }),
+  ];
+  stalls.enable();
+  return () => {
+    stalls.disable();
+    const { user, system } = process.cpuUsage(cpu);
+    return {
+      wallMs: performance.now() - startMs,
+      cpuMs: (user + system) / 1000,
+      peakRssMb: peakRssMb('self'),
+      stallMs: stalls.max / 1e6,
+    };
+  };
+}
+
+answerParent(
+  (message) => answer(FollowerRequest.parse(message)),
+  async () => {
+    await source?.stop();
+    await core?.stop();
+  },
+);
