@@ -4,7 +4,7 @@
  */
 import type { Logger } from 'pino';
 import type { Dataplane } from '../dataplane/dataplane.ts';
-import type { Source } from '../model/source.ts';
+import type { ObjectVersion, Source } from '../model/source.ts';
 import { choosePolicyBackend, chooseServicesBackend, features } from './backends.ts';
 import type { Clock } from './clock.ts';
 import type { AgentConfiguration } from './configuration.ts';
@@ -57,10 +57,10 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
   const controlled: ControlledAgent = {
     status: parts.status,
     rows: () => rowsToJson(options.pipeline.rows()),
-    async syncNow() {
+    async syncNow(versions) {
       await sourceBegun;
       // Before the first batch too: it tells why there is none.
-      await source.rescan();
+      await (versions === null ? source.rescan() : reach(source, versions));
       await firstBatch;
       await core.loop.flush();
       await core.installation.dataplane()?.settled();
@@ -93,6 +93,11 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
   }
   log.info({ origin: source.state().origin, node: configuration.compile.node }, 'started');
   return { ...controlled, ports: () => ({ healthz: healthz.port(), metrics: metrics.port() }), stop };
+}
+
+function reach(source: Source, versions: readonly ObjectVersion[]): Promise<void> {
+  if (source.reach !== undefined) return source.reach(versions);
+  throw new Error('objects of a folder have no versions; ask for POST /sync without any');
 }
 
 function assemble(options: AgentOptions) {

@@ -5,6 +5,7 @@
 import { chmodSync, mkdirSync, rmdirSync, rmSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { dirname } from 'node:path';
+import type { ObjectVersion } from '../model/source.ts';
 import { askAgent, ControlError } from './control-client.ts';
 import { answerJson, closeServer, listen } from './http-server.ts';
 import type { RowsJson } from './rows-json.ts';
@@ -15,8 +16,11 @@ import { errorLine } from './sync-record.ts';
 export interface ControlledAgent {
   status(): AgentStatus;
   rows(): RowsJson;
-  /** Looks at the source again and resolves when everything is in the kernel. */
-  syncNow(): Promise<void>;
+  /**
+   * Resolves when everything is in the kernel, after another look at the source; with versions, as soon as the source
+   * has told these by itself.
+   */
+  syncNow(versions: readonly ObjectVersion[] | null): Promise<void>;
 }
 
 export interface ControlSocket {
@@ -97,11 +101,22 @@ async function answer(
     else if (what === 'GET /rows') answerJson(response, 200, agent.rows());
     else if (what === 'POST /sync') {
       const started = performance.now();
-      await agent.syncNow();
+      await agent.syncNow(readVersions(await readBody(request)));
       const problems = agent.status().problems.length;
       answerJson(response, 200, { synced: true, durationMs: performance.now() - started, problems });
     } else answerJson(response, 404, { error: `${what}: ask for GET /status, GET /rows or POST /sync` });
   } catch (error) {
     answerJson(response, 500, { error: errorLine(error) });
   }
+}
+
+async function readBody(request: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of request) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+/** The socket is root's alone: who writes versions to it is the lab. */
+function readVersions(body: string): readonly ObjectVersion[] | null {
+  return body === '' ? null : (JSON.parse(body) as readonly ObjectVersion[]);
 }

@@ -1,5 +1,5 @@
 /** What every source of objects offers: the API server and a folder of manifests look alike to the agent. */
-import type { ObjectChange, Problem } from './objects.ts';
+import type { ObjectChange, ObjectKind, Problem } from './objects.ts';
 
 export interface SourceBatch {
   /** In order. The first batch holds every object there is. */
@@ -20,11 +20,26 @@ export interface SourceState {
   readonly skippedKinds: Readonly<Record<string, number>>;
 }
 
+/** A state of an object, as the answer to whoever wrote it names it. */
+export interface ObjectVersion {
+  readonly kind: ObjectKind;
+  /** `''` for cluster-scoped kinds. */
+  readonly namespace: string;
+  readonly name: string;
+  /** null: the object is gone. */
+  readonly resourceVersion: string | null;
+}
+
 export interface Source {
   /** Delivers batches to the listener, in order; resolves once the first one was delivered. */
   start(listener: (batch: SourceBatch) => void): Promise<void>;
   /** Looks again now; resolves after a batch with all that was different was delivered (none if nothing was). */
   rescan(): Promise<void>;
+  /**
+   * Resolves once these states, or later ones, were delivered, without looking again: they have to come by themselves.
+   * Absent where objects have no versions; rejects when stopped before.
+   */
+  reach?(versions: readonly ObjectVersion[]): Promise<void>;
   state(): SourceState;
   stop(): Promise<void>;
 }

@@ -9,6 +9,7 @@ import { WATCHED_KINDS, type WatchedKind } from './kubernetes/kinds.ts';
 import { createKnownObjects, type KnownObjects } from './kubernetes/known-objects.ts';
 import { createReflector, type Reflector } from './kubernetes/reflector.ts';
 import type { Timing } from './kubernetes/timing.ts';
+import { createVersionWaits } from './kubernetes/version-waits.ts';
 
 /** The part of a logger that this source uses; pino's fits. */
 export interface KubernetesLog {
@@ -46,10 +47,16 @@ export function kubernetesSource(options: KubernetesOptions): Source {
   begun.promise.catch(() => undefined);
 
   const queue = createChangeQueue({
-    deliver: (batch) => listener?.(batch),
+    deliver(batch) {
+      listener?.(batch);
+      waits.check();
+    },
     problems: () => followed.flatMap(({ known }) => known.problems()),
     onThrow: (error) => log?.warn({ err: error }, `a batch was not taken: ${errorMessage(error)}`),
   });
+  const waits = createVersionWaits((version) =>
+    followed.some(({ kind, known }) => kind.kind === version.kind && known.reached(version)),
+  );
   const tell = reasonLog(log);
 
   const followed: readonly Followed[] = WATCHED_KINDS.map((kind) =>
@@ -80,9 +87,20 @@ export function kubernetesSource(options: KubernetesOptions): Source {
       await Promise.all(followed.map(({ reflector }) => reflector.relist()));
       queue.flush();
     },
+    async reach(versions) {
+      const reached = waits.add(versions);
+      const begin = async () => {
+        await begun.promise;
+        // What is heard already, and perhaps not yet delivered.
+        queue.flush();
+        waits.check();
+      };
+      await Promise.all([begin(), reached]);
+    },
     state: () => describe(followed, connector.origin() ?? 'kubernetes'),
     async stop() {
       queue.close();
+      waits.end(new Error('the source is stopping'));
       begun.reject(new Error('stopped before every object was heard'));
       await Promise.all(followed.map(({ reflector }) => reflector.stop()));
     },

@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:http';
+import { createServer, request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
@@ -13,7 +13,7 @@ import type { Pipeline } from '../../src/agent/pipeline.ts';
 import { type RowsJson, rowsFromJson } from '../../src/agent/rows-json.ts';
 import type { AgentStatus } from '../../src/agent/status.ts';
 import type { ObjectName, Port } from '../../src/model/names.ts';
-import type { Source, SourceBatch } from '../../src/model/source.ts';
+import type { ObjectVersion, Source, SourceBatch } from '../../src/model/source.ts';
 import { type Call, createRecordingDataplane } from './recording-dataplane.ts';
 import { changeOf, frontend, rowsOf, serviceRows } from './rows-samples.ts';
 
@@ -33,13 +33,16 @@ afterEach(async () => {
 });
 
 function manualSource() {
-  const state = { rescans: 0, stopped: false };
+  const state = { rescans: 0, stopped: false, reached: [] as readonly ObjectVersion[] };
   const source: Source = {
     async start(listener: (batch: SourceBatch) => void) {
       listener({ changes: [], problems: [] });
     },
     async rescan() {
       state.rescans += 1;
+    },
+    async reach(versions) {
+      state.reached = versions;
     },
     state: () => ({
       origin: '/manifests',
@@ -100,6 +103,20 @@ describe('control socket', () => {
     const { calls, state } = await start();
     expect(await ask('POST', '/sync')).toMatchObject({ synced: true, problems: 0 });
     expect(state.rescans).toBe(1);
+    expect(calls[0]?.call).toBe('sync');
+  });
+
+  it('answers POST /sync with versions once the source has told them, without looking again', async () => {
+    const { calls, state } = await start();
+    const versions = [{ kind: 'Service', namespace: 'shop', name: 'web', resourceVersion: '7' }];
+    const answer = await new Promise<number | undefined>((resolve, reject) => {
+      const options = { socketPath: socketPath(), method: 'POST', path: '/sync', agent: false };
+      const outgoing = request(options, ({ statusCode }) => resolve(statusCode));
+      outgoing.on('error', reject);
+      outgoing.end(JSON.stringify(versions));
+    });
+    expect(answer).toBe(200);
+    expect(state).toMatchObject({ rescans: 0, reached: versions });
     expect(calls[0]?.call).toBe('sync');
   });
 

@@ -4,6 +4,7 @@
  */
 import { type ObjectKey, objectKey } from '../../model/names.ts';
 import type { ObjectChange, Problem, WeirObject } from '../../model/objects.ts';
+import type { ObjectVersion } from '../../model/source.ts';
 import { parseObject } from '../parse-object.ts';
 import type { RawObject } from './decoding.ts';
 import { errorMessage } from './failure.ts';
@@ -15,6 +16,8 @@ export interface KnownObjects {
   endListing(): void;
   set(object: RawObject): void;
   remove(object: RawObject): void;
+  /** The object is in this state or a later one; of a listing under way, what came so far counts. */
+  reached(version: ObjectVersion): boolean;
   /** Every problem of this kind's objects now. */
   problems(): readonly Problem[];
 }
@@ -36,6 +39,8 @@ interface Known {
 
 /** `kubectl apply` keeps the whole manifest in it, which nobody here reads. */
 const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
+
+const DECIMAL = /^[1-9]\d*$/;
 
 /** Starts out knowing nothing. */
 export function createKnownObjects(kind: WatchedKind, sink: ChangeSink): KnownObjects {
@@ -86,8 +91,19 @@ export function createKnownObjects(kind: WatchedKind, sink: ChangeSink): KnownOb
       listed?.delete(key);
       forget(key);
     },
+    reached({ namespace, name, resourceVersion }) {
+      const seen = known.get(objectKey(kind.kind, namespace, name))?.resourceVersion;
+      if (resourceVersion === null) return seen === undefined;
+      return seen !== undefined && isNotOlder(seen, resourceVersion);
+    },
     problems: () => [...problems.values()].flat(),
   };
+}
+
+/** Versions are decimal numbers that grow; of anything else only equality says something. */
+function isNotOlder(version: string, than: string): boolean {
+  if (!DECIMAL.test(version) || !DECIMAL.test(than)) return version === than;
+  return version.length === than.length ? version >= than : version.length > than.length;
 }
 
 function parse(

@@ -31,7 +31,8 @@ export interface FakeServer {
   /** Sends listings as streams. */
   streaming: boolean;
   pageSize: number;
-  set(object: FakeObject): void;
+  /** Returns the version that the object then has. */
+  set(object: FakeObject): number;
   remove(kind: string, name: string): void;
   /** The same without telling the watches, as if they were cut off at that moment. */
   removeSilently(kind: string, name: string): void;
@@ -110,9 +111,10 @@ function objectsOf(state: State, kind: string): readonly FakeObject[] {
   return [...state.objects.values()].filter((object) => object.kind === kind);
 }
 
-function setObject(state: State, object: FakeObject): void {
+function setObject(state: State, object: FakeObject): number {
   const type = state.objects.has(keyOf(object)) ? 'MODIFIED' : 'ADDED';
   tell(state, type, object, false);
+  return state.version;
 }
 
 function removeObject(state: State, kind: string, name: string, silently: boolean): void {

@@ -131,6 +131,42 @@ describe.each([
     };
     await expect(source.rescan()).rejects.toThrow(/500: etcd is away/);
   });
+
+  it('tells when versions were delivered, without asking for anything again', async () => {
+    const source = await started();
+    await until(() => server.watches('Service') === 1);
+    const before = server.requests.length;
+    const version = (name: string, number: number | null) =>
+      ({
+        kind: 'Service',
+        namespace: 'shop',
+        name,
+        resourceVersion: number === null ? null : String(number),
+      }) as const;
+    await source.reach?.([version('a', server.set(fakeService('a', 81)))]);
+    expect(portOf('a')).toBe(81);
+    const old = server.set(fakeService('b', 82));
+    server.set(fakeService('b', 83));
+    server.remove('Service', 'c');
+    await source.reach?.([version('b', old), version('c', null)]);
+    expect([portOf('b'), names()]).toEqual([83, ['a', 'b']]);
+    const waiting = source.reach?.([version('new', server.set(fakeService('new', 84)) + 1)]);
+    await until(() => portOf('new') === 84);
+    expect(await Promise.race([waiting, 'waits'])).toBe('waits');
+    server.set(fakeService('new', 85));
+    await waiting;
+    expect(portOf('new')).toBe(85);
+    expect(server.requests.length).toBe(before);
+  });
+
+  it('lets nobody wait for versions beyond its end', async () => {
+    const source = await started();
+    const version = { kind: 'Pod', namespace: 'shop', name: 'never', resourceVersion: '1' } as const;
+    const waiting = source.reach?.([version]);
+    const told = expect(waiting).rejects.toThrow('stopping');
+    await source.stop();
+    await told;
+  });
 });
 
 describe('faults', () => {
