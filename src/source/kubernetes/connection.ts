@@ -7,6 +7,17 @@ export interface ApiConnection {
   readonly origin: string;
   /** Headers, certificates and agent for the next request: tokens rotate, so they are asked for each time. */
   requestOptions(): Promise<RequestOptions>;
+  /** For the messages of what fails, as of the last request; absent where there is nothing to say. */
+  describe?(nowMs: number): AccessDescription;
+}
+
+export interface AccessDescription {
+  /** What we show the server, with its dates where they are over: `the token of FILE`. */
+  readonly credentials: string;
+  /** What the server's certificate is judged by: `the certificate authority FILE`. */
+  readonly authority: string;
+  /** Host and port of the proxy on the way; null: there is none. */
+  readonly proxy: string | null;
 }
 
 export interface Connector {

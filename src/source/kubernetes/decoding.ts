@@ -86,7 +86,8 @@ function statusFailure(kind: WatchedKind, status: Json): ApiFailure {
   const code = typeof status.code === 'number' ? status.code : 500;
   const seconds = recordOf(status.details)?.retryAfterSeconds;
   const asked = typeof seconds === 'number' ? seconds * 1000 : null;
-  return answerFailure(kind.resource, code, JSON.stringify({ message: status.message ?? '' }), asked);
+  const body = JSON.stringify({ message: status.message ?? '' });
+  return answerFailure(kind, { status: code, body, retryAfterMs: asked });
 }
 
 function parseJson(text: string): Json | undefined {

@@ -21,38 +21,43 @@ export interface FailureDetails {
   readonly cause?: unknown;
 }
 
-/** An error of the connection itself as one line; an ApiFailure stays as it is. */
-export function connectionFailure(origin: string, error: unknown): ApiFailure {
-  if (error instanceof ApiFailure) return error;
-  const message = errorMessage(error);
-  const code = codeOf(error);
-  if (/CERT|SELF_SIGNED|UNABLE_TO_(?:VERIFY|GET)|ERR_TLS|ERR_SSL|EPROTO/.test(code)) {
-    const remedy = 'check the certificate authority, the client certificate and the dates of both';
-    return new ApiFailure(`${origin}: no trusted connection (${message}); ${remedy}`, { cause: error });
-  }
-  const remedy = 'check that the server runs and can be reached from this node';
-  return new ApiFailure(`${origin}: no connection (${message}); ${remedy}`, { cause: error });
+/** What a request is about, as its failures name it. */
+export interface ApiTarget {
+  readonly kind: string;
+  readonly apiVersion: string;
+  /** As RBAC names it, with its group: `endpointslices.discovery.k8s.io`. */
+  readonly resource: string;
+  /** What we do with it; `get`, `list` and `watch` where absent. */
+  readonly verbs?: readonly string[];
 }
 
-/** An answer other than 200 as one line; `body` is the Status object that API servers send, or any text. */
-export function answerFailure(
-  resource: string,
-  status: number,
-  body: string,
-  askedMs: number | null,
-): ApiFailure {
+/** An answer that is no success. */
+export interface Refusal {
+  readonly status: number;
+  /** The Status object that API servers send, or any text. */
+  readonly body: string;
+  /** What the server asked us to wait, milliseconds; null: nothing. */
+  readonly retryAfterMs: number | null;
+  /** What we showed the server, for a person; `our credentials` where that is not known. */
+  readonly credentials?: string;
+}
+
+/** An answer other than success as one line. */
+export function answerFailure(target: ApiTarget, refusal: Refusal): ApiFailure {
+  const { status, retryAfterMs } = refusal;
+  return new ApiFailure(answerText(target, refusal), { status, retryAfterMs });
+}
+
+function answerText(target: ApiTarget, { status, body, credentials = 'our credentials' }: Refusal): string {
+  const { resource, kind, apiVersion } = target;
   const said = `${status}${saidBy(body)}`;
-  return new ApiFailure(answerText(resource, status, said), { status, retryAfterMs: askedMs });
-}
-
-function answerText(resource: string, status: number, said: string): string {
   switch (status) {
     case 401:
-      return `the server refuses our credentials (${said}); renew the token or client certificate of the kubeconfig or ServiceAccount`;
+      return `the server refuses ${credentials} (${said}); renew the token or client certificate of the kubeconfig or ServiceAccount`;
     case 403:
-      return `${resource}: may not be listed (${said}); grant get, list and watch on ${resource} to this user by a ClusterRole`;
+      return `${resource}: not allowed (${said}); grant it to this user by a ClusterRole with the rule ${ruleText(target)}`;
     case 404:
-      return `${resource}: not served (${said}); Weir needs an API server of Kubernetes 1.21 or newer`;
+      return `${resource}: not served (${said}); Weir needs ${kind} of ${apiVersion}: check the server's version (Kubernetes 1.21 or newer) and its --runtime-config`;
     case 410:
       return `${resource}: our state is too old for the server (${said}); everything is listed again`;
     case 429:
@@ -60,6 +65,13 @@ function answerText(resource: string, status: number, said: string): string {
     default:
       return `${resource}: the server can't answer (${said}); it is tried again, look into the server's log if it stays`;
   }
+}
+
+/** As it is written in a ClusterRole. */
+function ruleText({ resource, verbs = ['get', 'list', 'watch'] }: ApiTarget): string {
+  const [plural = '', ...group] = resource.split('.');
+  const list = (items: readonly string[]) => `[${items.map((item) => JSON.stringify(item)).join(', ')}]`;
+  return `{apiGroups: ${list([group.join('.')])}, resources: ${list([plural])}, verbs: ${list(verbs)}}`;
 }
 
 /** Text of any thrown value, on one line; the parts of an AggregateError where it has no text of its own. */
@@ -70,7 +82,8 @@ export function errorMessage(error: unknown): string {
   return (error instanceof Error ? error.message : String(error)).replaceAll(/\s+/g, ' ').trim();
 }
 
-function codeOf(error: unknown): string {
+/** `ECONNREFUSED` and the like; empty where the error has none. */
+export function codeOf(error: unknown): string {
   return typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : '';
 }
 

@@ -140,7 +140,7 @@ function take(options: StreamOptions, event: WatchEvent): void {
 
 function request(options: StreamOptions, query: URLSearchParams, gzip: boolean) {
   const { kind, signal, timing } = options;
-  return { path: `${kind.path}?${query}`, resource: kind.resource, gzip, signal, timing };
+  return { path: `${kind.path}?${query}`, target: kind, gzip, signal, timing };
 }
 
 /** Too old (410), ahead of the server (restored from a backup), or a silence in which anything may have happened. */
