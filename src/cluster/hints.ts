@@ -21,7 +21,7 @@ export interface Hinted {
 
 export function zonesOf(nodes: ReadonlyMap<NodeName, NodeObject>): ClusterZones {
   return {
-    zoneOf: (name) => nodes.get(name)?.labels[ZONE_LABEL] ?? null,
+    zoneOf: (name) => nodes.get(name)?.labels[ZONE_LABEL] || null,
     shares: zoneShares(nodes.values()),
   };
 }

@@ -6,6 +6,8 @@ export const HEADLESS_LABEL = 'service.kubernetes.io/headless';
 export const SKIP_MIRROR_LABEL = 'endpointslice.kubernetes.io/skip-mirror';
 export const ZONE_LABEL = 'topology.kubernetes.io/zone';
 export const NAMESPACE_NAME_LABEL = 'kubernetes.io/metadata.name';
+export const TRIGGER_TIME_ANNOTATION = 'endpoints.kubernetes.io/last-change-trigger-time';
+export const LAST_APPLIED_ANNOTATION = 'kubectl.kubernetes.io/last-applied-configuration';
 export const LEADER_ANNOTATION = 'control-plane.alpha.kubernetes.io/leader';
 
 /** Slices with this manager are made here; those in the input are made anew. */

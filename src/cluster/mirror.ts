@@ -5,14 +5,20 @@ import type {
   EndpointSliceObject,
   EndpointsAddress,
   EndpointsObject,
+  Labels,
   ServiceObject,
   SliceEndpoint,
 } from '../model/objects.ts';
-import { LEADER_ANNOTATION, SKIP_MIRROR_LABEL } from './labels.ts';
+import {
+  LAST_APPLIED_ANNOTATION,
+  LEADER_ANNOTATION,
+  SKIP_MIRROR_LABEL,
+  TRIGGER_TIME_ANNOTATION,
+} from './labels.ts';
 import type { ProblemText } from './problems.ts';
 import { type EndpointGroup, packSlices, type SliceSurroundings } from './slice-packing.ts';
 
-/** Of a subset, ready addresses first; the rest is left out. */
+/** Of a subset, ready addresses first; the rest is left out. All of a subset are in one slice. */
 const MOST_ADDRESSES = 1000;
 
 /** Whether these Endpoints say where a Service leads: not if they opt out, or only hold a leader-election record. */
@@ -29,10 +35,17 @@ export function slicesFromEndpoints(
   const subsets = endpoints.subsets.map(truncated);
   const groups = FAMILIES.flatMap((family) => groupsOf(subsets, family));
   const skipped = countAddresses(endpoints.subsets) - countAddresses(subsets);
+  const annotations = mirroredAnnotations(endpoints);
+  const template = { labels: endpoints.labels, annotations, largest: MOST_ADDRESSES };
   return {
-    slices: packSlices(service, groups, surroundings),
+    slices: packSlices(service, groups, template, surroundings),
     problems: skipped === 0 ? [] : [tooManyAddresses(skipped)],
   };
+}
+
+function mirroredAnnotations({ annotations }: EndpointsObject): Labels {
+  const { [TRIGGER_TIME_ANNOTATION]: _, [LAST_APPLIED_ANNOTATION]: __, ...others } = annotations;
+  return others;
 }
 
 type Subset = EndpointsObject['subsets'][number];
@@ -61,6 +74,7 @@ function groupsOf(subsets: readonly Subset[], family: Family): readonly Endpoint
     for (const address of addresses) addEndpoint(group, address, family, true);
   }
   return [...groups]
+    .filter(([, group]) => group.size > 0)
     .sort(([a], [b]) => compareText(a, b))
     .map(([key, group]) => ({
       family,

@@ -3,6 +3,7 @@ import { type NodeName, type ObjectName, objectKey } from '../model/names.ts';
 import type { PodObject } from '../model/objects.ts';
 import { completePod } from './pods.ts';
 import { type Dirty, type State, settle } from './state.ts';
+import { podTriggerTime } from './trigger-time.ts';
 
 export function settlePods(state: State, dirty: Dirty): void {
   settle(dirty.pods, [state.books.podAddresses], (owner) => {
@@ -26,7 +27,17 @@ function resolvePod(state: State, owner: ObjectName, input: PodObject, dirty: Di
   if (!changed) return;
   markServices(state, before, dirty);
   state.selectors.setPod(owner, object ?? undefined);
-  markServices(state, object ?? undefined, dirty);
+  if (object === null) return;
+  markServices(state, object, dirty);
+  const triggeredAtMs = podTriggerTime(before, object);
+  if (triggeredAtMs !== null) noteTrigger(state, object, triggeredAtMs, dirty);
+}
+
+function noteTrigger(state: State, pod: PodObject, triggeredAtMs: number, dirty: Dirty): void {
+  for (const service of state.selectors.servicesMatching(pod.namespace, pod.labels)) {
+    const earliest = Math.min(triggeredAtMs, dirty.triggeredAtMs.get(service) ?? triggeredAtMs);
+    dirty.triggeredAtMs.set(service, earliest);
+  }
 }
 
 function forgetPod(state: State, owner: ObjectName, dirty: Dirty): void {

@@ -5,12 +5,14 @@ import { isMirrored, slicesFromEndpoints } from './mirror.ts';
 import type { ProblemText } from './problems.ts';
 import { slicesFromPods } from './slices.ts';
 import type { Dirty, State } from './state.ts';
+import { withTriggerTime } from './trigger-time.ts';
 
 export function settleSlices(state: State, dirty: Dirty): void {
   for (const owner of dirty.sliceOwners) {
     const slash = owner.indexOf('/');
     const [namespace, name] = [owner.slice(0, slash), owner.slice(slash + 1)];
-    const { slices, problems } = makeSlices(state, owner, namespace, name);
+    const { slices, problems } = makeSlices(state, dirty, owner, namespace, name);
+    state.formerSlices.delete(owner);
     state.problems.record(
       'slices',
       objectKey('Service', namespace, name),
@@ -31,6 +33,7 @@ export function settleSlices(state: State, dirty: Dirty): void {
 
 function makeSlices(
   state: State,
+  dirty: Dirty,
   owner: ObjectName,
   namespace: string,
   name: string,
@@ -39,16 +42,18 @@ function makeSlices(
   const service = state.output.get(objectKey('Service', namespace, name));
   if (service?.kind !== 'Service' || service.type === 'ExternalName') return none;
   if (state.foreignSlices.has(owner)) return none;
+  const former = state.madeSlices.get(owner) ?? state.formerSlices.get(owner) ?? [];
   const surroundings = {
     isTaken: (slice: string): boolean => state.input.slices.has(objectName(namespace, slice)),
-    former: state.madeSlices.get(owner) ?? state.formerSlices.get(owner) ?? [],
+    former,
   };
   if (service.selector !== null) {
     const pods = state.selectors.podsMatching(service);
-    return slicesFromPods(service, pods, state.zones, { ...surroundings, labels: service.labels });
+    const made = slicesFromPods(service, pods, state.zones, surroundings);
+    const began = former.length === 0 ? service.createdAtMs : (dirty.triggeredAtMs.get(owner) ?? null);
+    return { ...made, slices: withTriggerTime(made.slices, former, began) };
   }
   const endpoints = state.input.endpoints.get(owner);
   if (endpoints === undefined || !isMirrored(endpoints)) return none;
-  const { labels } = endpoints;
-  return slicesFromEndpoints(service, endpoints, { ...surroundings, labels });
+  return slicesFromEndpoints(service, endpoints, surroundings);
 }

@@ -58,8 +58,8 @@ export interface State {
   readonly foreignSlices: Map<ObjectName, Set<ObjectName>>;
   /** The slices made here, by Service. */
   readonly madeSlices: Map<ObjectName, readonly EndpointSliceObject[]>;
-  /** Those of an earlier control plane. */
-  readonly formerSlices: ReadonlyMap<ObjectName, readonly EndpointSliceObject[]>;
+  /** Those of an earlier control plane, of Services not looked at yet. */
+  readonly formerSlices: Map<ObjectName, readonly EndpointSliceObject[]>;
   /** Services whose hints depend on all nodes. */
   readonly topologyServices: Set<ObjectName>;
   readonly output: Output;
@@ -86,6 +86,8 @@ export function createState(options: ClusterOptions, history: AllocationHistory 
       pods: new Map(),
       services: new Map(),
       serviceCidrs: new Map(),
+  /** When the first change of their pods' readiness happened, by Service; milliseconds since the epoch. */
+  readonly triggeredAtMs: Map<ObjectName, number>;
       endpoints: new Map(),
       slices: new Map(),
     },
@@ -135,6 +137,7 @@ export function settle(
   };
   for (drain(); dirty.size > 0; drain()) {
     const round = [...dirty].sort();
+    triggeredAtMs: new Map(),
     dirty.clear();
     for (const owner of round) resolve(owner);
   }

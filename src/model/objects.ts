@@ -57,6 +57,11 @@ export interface PodObject extends Meta {
   readonly phase: 'Pending' | 'Running' | 'Succeeded' | 'Failed' | 'Unknown';
   readonly ready: boolean;
   /** status.podIPs, at most one of each family. */
+  /**
+   * lastTransitionTime of the condition Ready, in milliseconds since the epoch; absent where not told. Only the
+   * standalone control plane asks.
+   */
+  readonly readyChangedAtMs?: number;
   readonly addresses: readonly Address[];
   readonly ports: readonly ContainerPort[];
 }
@@ -67,6 +72,8 @@ export interface ServicePort {
   readonly name: string;
   readonly protocol: Protocol;
   readonly port: Port;
+  /** Absent where not given. No effect on packets: slices carry it on. */
+  readonly appProtocol?: string;
   /** Number or container-port name. */
   readonly targetPort: Port | string;
   readonly nodePort: Port | null;
@@ -114,17 +121,22 @@ export interface SliceEndpoint {
 }
 
 export interface EndpointSliceObject extends Meta {
+/** A port of endpoints. */
+export interface EndpointPort {
+  readonly name: string;
+  readonly protocol: Protocol;
+  /** Absent where not given. No effect on packets. */
+  readonly appProtocol?: string;
+  readonly port: Port;
+}
+
   readonly kind: 'EndpointSlice';
   /** `namespace/name` of the Service (label kubernetes.io/service-name); null: belongs to none. */
   readonly service: ObjectName | null;
   /** FQDN slices are kept so that they can be reported, never programmed. */
   readonly addressType: Family | 'FQDN';
   /** `port: null` means every port (port numbers are then not used by Services). */
-  readonly ports: readonly {
-    readonly name: string;
-    readonly protocol: Protocol;
-    readonly port: Port | null;
-  }[];
+  readonly ports: readonly (Omit<EndpointPort, 'port'> & { readonly port: Port | null })[];
   readonly endpoints: readonly SliceEndpoint[];
 }
 
@@ -134,7 +146,7 @@ export interface EndpointsObject extends Meta {
   readonly subsets: readonly {
     readonly addresses: readonly EndpointsAddress[];
     readonly notReadyAddresses: readonly EndpointsAddress[];
-    readonly ports: readonly { readonly name: string; readonly protocol: Protocol; readonly port: Port }[];
+    readonly ports: readonly EndpointPort[];
   }[];
 }
 

@@ -18,6 +18,7 @@ import {
 import { readMeta } from './meta.ts';
 import { readDnsLabel } from './name-syntax.ts';
 import { readNodeName, readPodReference } from './pod.ts';
+import { readAppProtocol } from './service-ports.ts';
 
 const SERVICE_LABEL = 'kubernetes.io/service-name';
 const NO_HINTS: readonly string[] = [];
@@ -58,6 +59,7 @@ function readSlicePorts(field: Field): EndpointSliceObject['ports'] {
     return {
       name,
       protocol: readChoice(childField(item, 'protocol'), PROTOCOLS) ?? 'TCP',
+      ...readAppProtocol(item),
       port: readPort(childField(item, 'port')) ?? null,
     };
   });

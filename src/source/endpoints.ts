@@ -5,6 +5,7 @@ import { childField, type Field, readAddress, readChoice, readItems, readPort, r
 import { readMeta } from './meta.ts';
 import { readDnsLabel } from './name-syntax.ts';
 import { readNodeName, readPodReference } from './pod.ts';
+import { readAppProtocol } from './service-ports.ts';
 
 /** Findings say what is wrong; the result holds only where none is an error. */
 export function readEndpointsObject(root: Field): EndpointsObject {
@@ -46,8 +47,9 @@ function readEndpointsPorts(field: Field): EndpointsObject['subsets'][number]['p
       refuse(nameField, 'MissingName', 'one of several ports has no name', 'name every port');
     }
     const protocol = readChoice(childField(item, 'protocol'), PROTOCOLS) ?? 'TCP';
+    const appProtocol = readAppProtocol(item);
     const port = readPort(portField);
-    if (port !== undefined) return { name, protocol, port };
+    if (port !== undefined) return { name, protocol, ...appProtocol, port };
     return refuse(portField, 'MissingValue', 'the port has no number', 'set port') ?? [];
   });
 }

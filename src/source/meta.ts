@@ -56,7 +56,8 @@ function readName(metadata: Field, syntax: NameSyntax): string {
   return (syntax === 'label' ? readDnsLabel(field) : readDnsSubdomain(field)) ?? '';
 }
 
-function readTime(field: Field): number | null {
+/** A time in milliseconds since the epoch; null where the field is absent or refused. */
+export function readTime(field: Field): number | null {
   const text = readText(field);
   if (text === undefined) return null;
   const time = Date.parse(text);

@@ -35,6 +35,24 @@ export function isContainerPortName(text: string): boolean {
 }
 
 /** A label's value: at most 63 characters, as selectors and labels have them. */
+/** A qualified name: at most 63 letters, digits, `-`, `_` and `.`, after a DNS name and a slash where there is one. */
+export function readQualifiedName(field: Field): string | undefined {
+  const text = readText(field);
+  if (text === undefined || isQualifiedName(text)) return text;
+  const remedy =
+    'use at most 63 letters, digits, "-", "_" and ".", beginning and ending with a letter or digit, after example.com/ or not';
+  return refuse(field, 'InvalidName', `${shown(text)} is not a qualified name`, remedy);
+}
+
+/** Whether the text can be the name of a label or annotation. */
+export function isQualifiedName(text: string): boolean {
+  const parts = text.split('/');
+  const name = parts.at(-1) ?? '';
+  const prefix = parts.length === 2 ? parts[0] : undefined;
+  if (parts.length > 2 || name === '' || !isLabelValue(name)) return false;
+  return prefix === undefined || (prefix.length <= 253 && SUBDOMAIN.test(prefix));
+}
+
 export function isLabelValue(text: string): boolean {
   return text.length <= 63 && LABEL_VALUE.test(text);
 }

@@ -17,7 +17,7 @@ import {
   readText,
   refuse,
 } from './field.ts';
-import { readMeta } from './meta.ts';
+import { readMeta, readTime } from './meta.ts';
 import { readContainerPortName, readDnsLabel, readDnsSubdomain } from './name-syntax.ts';
 
 const PHASES = ['Pending', 'Running', 'Succeeded', 'Failed', 'Unknown'] as const;
@@ -38,7 +38,7 @@ export function readPodObject(root: Field): PodObject {
     hostname: readOptionalLabel(childField(spec, 'hostname')),
     subdomain: readOptionalLabel(childField(spec, 'subdomain')),
     phase,
-    ready: readReady(childField(status, 'conditions')) ?? phase === 'Running',
+    ...readReady(childField(status, 'conditions'), phase),
     addresses: readPodAddresses(status),
     ports: containerFields(spec).flatMap((container) => readContainerPorts(container, hostNetwork)),
   };
@@ -53,21 +53,26 @@ function readOptionalLabel(field: Field): string {
   return field.value === '' ? '' : (readDnsLabel(field) ?? '');
 }
 
-/** Containers, and those init containers that keep running beside them (sidecars). */
+/** Containers, then those init containers that keep running beside them (sidecars): of equal names the first counts. */
 function containerFields(spec: Field): readonly Field[] {
   const sidecars = readItems(childField(spec, 'initContainers')).filter(
     (container) => childField(container, 'restartPolicy').value === 'Always',
   );
-  return [...sidecars, ...readItems(childField(spec, 'containers'))];
+  return [...readItems(childField(spec, 'containers')), ...sidecars];
 }
 
-/** Whether the condition Ready is True; undefined where there are no conditions at all. */
-function readReady(conditions: Field): boolean | undefined {
+/** Whether the condition Ready is True, and since when; without any condition, whether the pod is running. */
+function readReady(
+  conditions: Field,
+  phase: PodObject['phase'],
+): Pick<PodObject, 'ready' | 'readyChangedAtMs'> {
   const items = readItems(conditions);
-  if (items.length === 0) return undefined;
-  const ready = items.find((item) => childField(item, 'type').value === 'Ready');
-  if (ready === undefined) return false;
-  return readChoice(childField(ready, 'status'), ['True', 'False', 'Unknown']) === 'True';
+  if (items.length === 0) return { ready: phase === 'Running' };
+  const condition = items.find((item) => childField(item, 'type').value === 'Ready');
+  if (condition === undefined) return { ready: false };
+  const ready = readChoice(childField(condition, 'status'), ['True', 'False', 'Unknown']) === 'True';
+  const changedAtMs = readTime(childField(condition, 'lastTransitionTime'));
+  return { ready, ...(changedAtMs === null ? {} : { readyChangedAtMs: changedAtMs }) };
 }
 
 function readPodAddresses(status: Field): readonly Address[] {

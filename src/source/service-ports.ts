@@ -11,7 +11,7 @@ import {
   refuse,
   shown,
 } from './field.ts';
-import { isContainerPortName, readDnsLabel } from './name-syntax.ts';
+import { isContainerPortName, readDnsLabel, readQualifiedName } from './name-syntax.ts';
 
 /** Ports in order; a missing or refused one leaves a finding. Headless Services and ExternalNames may have none. */
 export function readServicePorts(
@@ -47,8 +47,16 @@ function readServicePort(item: Field, nameNeeded: boolean): ServicePort | undefi
   const port = readPort(portField);
   const protocol = readChoice(childField(item, 'protocol'), PROTOCOLS) ?? 'TCP';
   const nodePort = readOptionalPort(childField(item, 'nodePort'));
+  const appProtocol = readAppProtocol(item);
   if (port === undefined) return refuse(portField, 'MissingValue', 'the port has no number', 'set port');
-  return { name, protocol, port, targetPort: readTargetPort(childField(item, 'targetPort'), port), nodePort };
+  const targetPort = readTargetPort(childField(item, 'targetPort'), port);
+  return { name, protocol, ...appProtocol, port, targetPort, nodePort };
+}
+
+/** appProtocol of a port; nothing where it is absent. */
+export function readAppProtocol(item: Field): { readonly appProtocol?: string } {
+  const appProtocol = readQualifiedName(childField(item, 'appProtocol'));
+  return appProtocol === undefined ? {} : { appProtocol };
 }
 
 /** A number or a container port's name; the Service port itself where nothing (or 0, or '') is given. */

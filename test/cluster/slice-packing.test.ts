@@ -24,7 +24,8 @@ function pack(
   former: readonly EndpointSliceObject[] = [],
   labels: Readonly<Record<string, string>> = {},
 ): readonly EndpointSliceObject[] {
-  return packSlices(WEB, groups, { labels, isTaken: () => false, former });
+  const template = { labels, annotations: {}, largest: LARGEST };
+  return packSlices(WEB, groups, template, { isTaken: () => false, former });
 }
 
 const range = (first: number, count: number) => Array.from({ length: count }, (_, index) => first + index);
@@ -86,8 +87,26 @@ describe('packing of slices', () => {
     ]);
   });
 
-  it('copies the labels of what slices follow from, but for those that are its own', () => {
-    const labels = { app: 'web', 'kubernetes.io/service-name': 'x', 'service.kubernetes.io/headless': '' };
+  it('puts a new slice in the place of one given up: an edit instead of a removal and a new one', () => {
+    const other: EndpointGroup = { ...groupOf([1]), ports: [{ name: '', protocol: 'TCP', port: null }] };
+    const before = pack([groupOf(range(0, 150))]).slice(1);
+    expect(sizes(before)).toEqual({ 'web-ipv4-1': 50 });
+    expect(sizes(pack([other], before))).toEqual({ 'web-ipv4-1': 1 });
+    const empty = { ...groupOf([]), ports: [] };
+    expect(sizes(pack([empty], before))).toEqual({ 'web-ipv4-1': 0 });
+    expect(pack([empty], pack([empty], before))).toEqual(pack([empty], before));
+  });
+
+  it('fills slices whose labels change before others', () => {
+    const before = pack([groupOf(range(0, 150))], [], { app: 'old' });
+    const [full, half] = pack([groupOf(range(0, 150))], before, { app: 'new' });
+    const mixed = [...(full === undefined ? [] : [full]), { ...half, labels: before[1]?.labels ?? {} }];
+    const grown = pack([groupOf(range(0, 151))], mixed as readonly EndpointSliceObject[], { app: 'new' });
+    expect(sizes(grown)).toEqual({ 'web-ipv4-0': 100, 'web-ipv4-1': 51 });
+  });
+
+  it('carry the labels they are given, and say whose they are', () => {
+    const labels = { app: 'web', 'kubernetes.io/service-name': 'x' };
     expect(pack([groupOf([1])], [], labels)[0]?.labels).toEqual({
       app: 'web',
       'kubernetes.io/service-name': 'web',
@@ -104,6 +123,11 @@ describe('packing of slices', () => {
         const group = groupOf(members, new Set([unready]));
         const after = pack([group], before);
         const [was, is] = [placesOf(before), placesOf(after)];
+        if (members.length === 0) {
+          expect(sizes(after)).toEqual({ [before[0]?.name ?? 'web-ipv4-0']: 0 });
+          before = after;
+          continue;
+        }
         expect(after.flatMap(({ endpoints }) => endpoints)).toHaveLength(members.length);
         expect(is.size).toBe(members.length);
         for (const [address, slice] of is) expect(was.get(address) ?? slice).toBe(slice);
@@ -125,7 +149,10 @@ function expectFewChanges(
   { endpoints }: EndpointGroup,
 ): void {
   const wanted = new Map(endpoints.map((endpoint) => [endpoint.addresses[0], endpoint]));
-  const former = new Map(before.map((slice) => [slice.name, slice]));
+  // A slice without endpoints only says that there are none: what fills it is as good as new.
+  const former = new Map(
+    before.filter(({ endpoints: list }) => list.length > 0).map((slice) => [slice.name, slice]),
+  );
   const hadTo = (slice: EndpointSliceObject) =>
     slice.endpoints.some((each) => !isDeepStrictEqual(each, wanted.get(each.addresses[0])));
   const filledUp = after.filter((slice) => {

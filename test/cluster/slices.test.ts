@@ -73,6 +73,54 @@ describe('slices from selectors', () => {
     ]);
   });
 
+  it('[A17] say that there are no endpoints, by one slice without any for each family', () => {
+    const dual = service(
+      'web',
+      'selector: {app: web}, ports: [{port: 80}], ipFamilyPolicy: RequireDualStack',
+    );
+    const slices = (text: string) =>
+      complete(text)
+        .slices('web')
+        .map(({ name, ports, endpoints }) => [name, ports.length, endpoints.length]);
+    expect(slices(dual)).toEqual([
+      ['web-ipv4-0', 0, 0],
+      ['web-ipv6-0', 0, 0],
+    ]);
+    // A family that no pod has an address of is empty, the other is not.
+    expect(slices(node('a') + dual + pod('p', 'nodeName: a', 'podIP: 10.244.1.5'))).toEqual([
+      ['web-ipv4-0', 1, 1],
+      ['web-ipv6-0', 0, 0],
+    ]);
+    expect(slices(service('web', 'ports: [{port: 80}]'))).toEqual([]);
+    expect(slices(service('web', 'type: ExternalName, externalName: a.example'))).toEqual([]);
+  });
+
+  it('[A51] leave out pods of no node, unless unready ones are published', () => {
+    const cordoned = node('a', '', 'unschedulable: true');
+    const stray = pod('p', '', 'podIP: 10.244.1.5');
+    expect(endpointsOf(cordoned + WEB + stray)).toEqual([]);
+    const published = WEB.replace('selector', 'publishNotReadyAddresses: true, selector');
+    expect(endpointsOf(cordoned + published + stray)).toMatchObject([{ nodeName: null, zone: null }]);
+  });
+
+  it('[A66] carry on the application protocol of a port', () => {
+    const text = WEB.replace('targetPort', 'appProtocol: kubernetes.io/h2c, targetPort');
+    expect(complete(node('a') + text + pod('p', '')).slices('web')[0]?.ports).toEqual([
+      { name: 'http', protocol: 'TCP', appProtocol: 'kubernetes.io/h2c', port: 8080 },
+    ]);
+  });
+
+  it('take the labels of the Service, but for those that say whose they are', () => {
+    const labels =
+      'labels: {app: web, kubernetes.io/service-name: x, service.kubernetes.io/headless: "", endpointslice.kubernetes.io/managed-by: me}';
+    const text = service('web', 'selector: {app: web}, ports: [{port: 80}]', labels);
+    expect(complete(text).slices('web')[0]?.labels).toEqual({
+      app: 'web',
+      'kubernetes.io/service-name': 'web',
+      'endpointslice.kubernetes.io/managed-by': 'control-plane.weir.dev',
+    });
+  });
+
   it('[A6] part pods that number a named port differently; ports a pod lacks are left out and told', () => {
     const text =
       node('a') +
@@ -268,11 +316,23 @@ describe('mirrored Endpoints', () => {
     const told = ['warning TooManyAddressesToMirror Service web subsets'];
     expect(mirrored(big(900, 200))).toEqual([1000, 900, told]);
     expect(mirrored(big(1100, 1))).toEqual([1000, 1000, told]);
+    expect(complete(bare + big(1100, 1)).slices('web')).toHaveLength(1);
+  });
+
+  it('[A8] carry labels and annotations of the Endpoints, but for what is about these alone', () => {
+    const told =
+      'labels: {app: ledger}, annotations: {note: x, kubectl.kubernetes.io/last-applied-configuration: "{}", ' +
+      'endpoints.kubernetes.io/last-change-trigger-time: "2026-01-01T00:00:00Z"}';
+    const [slice] = complete(bare + endpoints(`, ${told}`)).slices('web');
+    expect(slice?.labels).toMatchObject({ app: 'ledger', 'kubernetes.io/service-name': 'web' });
+    expect(slice?.annotations).toEqual({ note: 'x' });
   });
 
   it('[A8] do not where they opt out, elect a leader, or the Service has a selector or does not exist', () => {
     const none = (text: string) =>
-      expect(complete(text).objects.filter(({ kind }) => kind === 'EndpointSlice')).toEqual([]);
+      expect(
+        complete(text).objects.flatMap((object) => (object.kind === 'EndpointSlice' ? object.endpoints : [])),
+      ).toEqual([]);
     none(bare + endpoints(', labels: {endpointslice.kubernetes.io/skip-mirror: "true"}'));
     none(bare + endpoints(', annotations: {control-plane.alpha.kubernetes.io/leader: "{}"}'));
     none(WEB + endpoints());

@@ -112,8 +112,10 @@ describe('one step of the control plane', () => {
     cluster.set(node('a') + WEB + pod('p', ''));
     const slice = manifest('EndpointSlice', 'name: web-ipv4-0', '', 'addressType: IPv4');
     const { done } = cluster.set(slice + pod('p', '', '', 'labels: {app: none}'));
-    expect(done.objects.filter(({ kind }) => kind === 'EndpointSlice').map(({ name }) => name)).toEqual([
-      'web-ipv4-0',
+    const slices = done.objects.flatMap((object) => (object.kind === 'EndpointSlice' ? object : []));
+    expect(slices.map(({ name, service: owner }) => [name, owner])).toEqual([
+      ['web-ipv4-0', null],
+      ['web-ipv4-1', 'default/web'],
     ]);
   });
 

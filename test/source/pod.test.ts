@@ -72,7 +72,7 @@ describe('a Pod manifest', () => {
     const spec =
       'initContainers: [{name: s, restartPolicy: Always, ports: [{containerPort: 1}]}, {name: i, ports: [{containerPort: 2}]}]\n' +
       'containers: [{name: a, ports: [{containerPort: 3, name: http}]}, {name: b, ports: [{containerPort: 4, protocol: SCTP}]}]';
-    expect(parsed('Pod', podYaml(spec)).ports.map(({ port }) => port)).toEqual([1, 3, 4]);
+    expect(parsed('Pod', podYaml(spec)).ports.map(({ port }) => port)).toEqual([3, 4, 1]);
   });
 
   it('does not forward host ports of a hostNetwork pod, which must equal its ports', () => {
