@@ -74,6 +74,8 @@ export interface Dirty {
   readonly services: Set<ObjectName>;
   /** Services whose slices may be others now. */
   readonly sliceOwners: Set<ObjectName>;
+  /** When the first change of their pods' readiness happened, by Service; milliseconds since the epoch. */
+  readonly triggeredAtMs: Map<ObjectName, number>;
 }
 
 export function createState(options: ClusterOptions, history: AllocationHistory | undefined): State {
@@ -86,8 +88,6 @@ export function createState(options: ClusterOptions, history: AllocationHistory 
       pods: new Map(),
       services: new Map(),
       serviceCidrs: new Map(),
-  /** When the first change of their pods' readiness happened, by Service; milliseconds since the epoch. */
-  readonly triggeredAtMs: Map<ObjectName, number>;
       endpoints: new Map(),
       slices: new Map(),
     },
@@ -120,6 +120,7 @@ export function createDirty(): Dirty {
     pods: new Set(),
     services: new Set(),
     sliceOwners: new Set(),
+    triggeredAtMs: new Map(),
   };
 }
 
@@ -137,7 +138,6 @@ export function settle(
   };
   for (drain(); dirty.size > 0; drain()) {
     const round = [...dirty].sort();
-    triggeredAtMs: new Map(),
     dirty.clear();
     for (const owner of round) resolve(owner);
   }

@@ -56,12 +56,12 @@ export interface PodObject extends Meta {
   readonly subdomain: string;
   readonly phase: 'Pending' | 'Running' | 'Succeeded' | 'Failed' | 'Unknown';
   readonly ready: boolean;
-  /** status.podIPs, at most one of each family. */
   /**
    * lastTransitionTime of the condition Ready, in milliseconds since the epoch; absent where not told. Only the
    * standalone control plane asks.
    */
   readonly readyChangedAtMs?: number;
+  /** status.podIPs, at most one of each family. */
   readonly addresses: readonly Address[];
   readonly ports: readonly ContainerPort[];
 }
@@ -71,9 +71,9 @@ export type TrafficPolicy = 'Cluster' | 'Local';
 export interface ServicePort {
   readonly name: string;
   readonly protocol: Protocol;
-  readonly port: Port;
   /** Absent where not given. No effect on packets: slices carry it on. */
   readonly appProtocol?: string;
+  readonly port: Port;
   /** Number or container-port name. */
   readonly targetPort: Port | string;
   readonly nodePort: Port | null;
@@ -120,7 +120,6 @@ export interface SliceEndpoint {
   readonly hostname: string | null;
 }
 
-export interface EndpointSliceObject extends Meta {
 /** A port of endpoints. */
 export interface EndpointPort {
   readonly name: string;
@@ -130,6 +129,7 @@ export interface EndpointPort {
   readonly port: Port;
 }
 
+export interface EndpointSliceObject extends Meta {
   readonly kind: 'EndpointSlice';
   /** `namespace/name` of the Service (label kubernetes.io/service-name); null: belongs to none. */
   readonly service: ObjectName | null;
