@@ -86,7 +86,9 @@ describe('a kubeconfig', () => {
     const good = await load(write('good', plugin('echo', `'${credential}'`)));
     expect(await authorization(good)).toMatchObject({ Authorization: 'Bearer made' });
     const bad = await load(write('bad', plugin('"false"', '')));
-    await expect(bad.requestOptions()).rejects.toThrow(/no credentials .*; check the user of this context/);
+    await expect(bad.requestOptions()).rejects.toThrow(
+      /^credential plugin "false": exit code 1; run it by hand/,
+    );
   });
 
   it('may be several files, of which some are missing', async () => {
@@ -102,6 +104,18 @@ describe('a kubeconfig', () => {
       /none: can't be used .*ENOENT.*; name a kubeconfig that exists/,
     ],
     ['is no YAML', () => write('k', 'a: [b'), null, /can't be used .*; name a kubeconfig that exists/],
+    [
+      'is something else',
+      () => write('k', '{kind: Pod}'),
+      null,
+      /k: it has no contexts, or is something else; name/,
+    ],
+    [
+      'lacks the user',
+      () => write('k', kubeconfig('{}').replace('{cluster: c, user: u}', '{cluster: c, user: v}')),
+      null,
+      /context "one" has no user "v"; correct its user entry/,
+    ],
     [
       'lacks the context',
       () => write('k', kubeconfig('{}')),

@@ -207,7 +207,7 @@ describe('faults', () => {
     expect(recorder.batches).toEqual([]);
     expect(source.state()).toMatchObject({ synced: false });
     expect(source.state().reason).toMatch(
-      /endpointslices\.discovery\.k8s\.io: may not be listed \(403: .*forbidden\); grant get, list and watch/,
+      /endpointslices\.discovery\.k8s\.io: not allowed \(403: .*forbidden\); grant it .* {apiGroups: \["discovery\.k8s\.io"\], resources: \["endpointslices"\], verbs: \["get", "list", "watch"\]}/,
     );
     server.fault = null;
     await begun;
