@@ -2,10 +2,12 @@
 import type { Address, Prefix } from '../src/model/address.ts';
 import type { Port } from '../src/model/names.ts';
 import type {
+  ClusterNetworkPolicyObject,
   EndpointSliceObject,
   EndpointsObject,
   Meta,
   NamespaceObject,
+  NetworkPolicyObject,
   NodeObject,
   PodObject,
   ServiceCidrObject,
@@ -118,4 +120,35 @@ export function endpointsObject(part: Named<EndpointsObject>): EndpointsObject {
 
 export function serviceCidrObject(part: Named<ServiceCidrObject>): ServiceCidrObject {
   return { ...META, kind: 'ServiceCIDR', cidrs: ['10.112.0.0/16' as Prefix], ...part };
+}
+
+/** Isolates every pod of its namespace for ingress and lets nothing in, unless told otherwise. */
+export function networkPolicyObject(part: Named<NetworkPolicyObject>): NetworkPolicyObject {
+  return {
+    ...META,
+    namespace: 'default',
+    kind: 'NetworkPolicy',
+    podSelector: [],
+    ingress: [],
+    egress: null,
+    audit: false,
+    ...part,
+  };
+}
+
+/** Of the Admin tier, about every pod, without rules. */
+export function clusterNetworkPolicyObject(
+  part: Named<ClusterNetworkPolicyObject>,
+): ClusterNetworkPolicyObject {
+  return {
+    ...META,
+    kind: 'ClusterNetworkPolicy',
+    tier: 'Admin',
+    priority: 0,
+    subject: { namespaces: [], pods: [] },
+    ingress: [],
+    egress: [],
+    audit: false,
+    ...part,
+  };
 }

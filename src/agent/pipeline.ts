@@ -8,6 +8,7 @@ import type { Rows, RowsChange } from '../model/rows.ts';
 import type { SourceBatch } from '../model/source.ts';
 import type { ClusterView, Touched } from '../model/view.ts';
 import type { HealthCheck } from './service-health.ts';
+import { unenforcedPolicies } from './unenforced-policies.ts';
 
 /** The parts the pipeline joins; all of them are other rooms'. */
 export interface PipelineParts {
@@ -65,6 +66,7 @@ export function createPipeline({ controlPlane, world, compiler }: PipelineParts)
   let sourceProblems: readonly Problem[] = [];
   let clusterProblems: readonly Problem[] = [];
   let compileProblems: readonly Problem[] = [];
+  let policyProblems: readonly Problem[] = [];
   let triggeredAtMs: number[] = [];
   const counts = { services: 0, endpoints: 0 };
 
@@ -73,7 +75,9 @@ export function createPipeline({ controlPlane, world, compiler }: PipelineParts)
       sourceProblems = batch.problems;
       const completed = controlPlane.apply(batch.changes);
       clusterProblems = completed.problems;
-      touched = mergeTouched(touched, world.apply(completed.changes));
+      const news = world.apply(completed.changes);
+      touched = mergeTouched(touched, news);
+      if (news.policies.size > 0) policyProblems = unenforcedPolicies(world.view.policies.values());
       for (const change of completed.changes) {
         const kind = change.type === 'set' ? change.object.kind : change.kind;
         if (kind === 'Service') counts.services += 1;
@@ -92,7 +96,8 @@ export function createPipeline({ controlPlane, world, compiler }: PipelineParts)
       return { change: result.change, healthChecks: result.healthChecks, triggeredAtMs: times };
     },
     rows: () => compiler.rows(),
-    problems: () => [...sourceProblems, ...clusterProblems, ...compileProblems].sort(compareProblems),
+    problems: () =>
+      [...sourceProblems, ...clusterProblems, ...compileProblems, ...policyProblems].sort(compareProblems),
     changeCounts: () => ({ ...counts }),
     nodeDeleting: (node) => world.view.nodes.get(node)?.deleting ?? false,
   };
@@ -105,6 +110,7 @@ function nothingTouched(): Touched {
     nodes: new Set(),
     namespaces: new Set(),
     serviceCidrs: new Set(),
+    policies: new Set(),
   };
 }
 
@@ -116,6 +122,7 @@ function mergeTouched(earlier: Touched | 'everything', later: Touched): Touched 
     nodes: new Set([...earlier.nodes, ...later.nodes]),
     namespaces: new Set([...earlier.namespaces, ...later.namespaces]),
     serviceCidrs: new Set([...earlier.serviceCidrs, ...later.serviceCidrs]),
+    policies: new Set([...earlier.policies, ...later.policies]),
   };
 }
 

@@ -48,6 +48,11 @@ function setInput(state: State, object: WeirObject, dirty: Dirty): void {
       input.serviceCidrs.set(owner, object);
       state.output.put(object);
       return;
+    case 'NetworkPolicy':
+    case 'ClusterNetworkPolicy':
+      // Nothing to complete: they only pass through.
+      state.output.put(object);
+      return;
     case 'EndpointSlice':
       dropSlice(state, owner, dirty);
       if (object.labels[MANAGED_BY_LABEL] !== OUR_MANAGER) addSlice(state, owner, object, dirty);
@@ -86,6 +91,10 @@ function deleteInput(state: State, kind: ObjectKind, namespace: string, name: st
     case 'ServiceCIDR':
       input.serviceCidrs.delete(owner);
       state.output.remove('ServiceCIDR', '', name);
+      return;
+    case 'NetworkPolicy':
+    case 'ClusterNetworkPolicy':
+      state.output.remove(kind, namespace, name);
       return;
     case 'EndpointSlice':
       dropSlice(state, owner, dirty);

@@ -39,6 +39,8 @@ export function kubernetesJson(object: WeirObject, raw: JsonObject | null): Json
     case 'ServiceCIDR':
       return serviceCidrJson(object, given);
     case 'Endpoints':
+    case 'NetworkPolicy':
+    case 'ClusterNetworkPolicy':
       return { ...given, metadata: metadataOf(object, given) };
   }
 }

@@ -11,6 +11,8 @@ const KIND_ORDER: readonly ObjectKind[] = [
   'Service',
   'Endpoints',
   'EndpointSlice',
+  'NetworkPolicy',
+  'ClusterNetworkPolicy',
 ];
 
 export interface Output {

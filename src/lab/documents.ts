@@ -14,7 +14,12 @@ export interface LabDocument {
   readonly refused: RawObject | null;
 }
 
-const CLUSTER_SCOPED: ReadonlySet<string> = new Set(['Namespace', 'Node', 'ServiceCIDR']);
+const CLUSTER_SCOPED: ReadonlySet<string> = new Set([
+  'Namespace',
+  'Node',
+  'ServiceCIDR',
+  'ClusterNetworkPolicy',
+]);
 
 /** Kind, namespace and name as one text; documents without a name get a key of their content. */
 export function documentKey(raw: RawObject): string {

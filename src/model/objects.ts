@@ -4,6 +4,7 @@
  */
 import type { Address, Family, Prefix } from './address.ts';
 import type { NodeName, ObjectName, Port, Protocol } from './names.ts';
+import type { LabelSelector, PodSelection, PolicyRule } from './policy.ts';
 
 export type Labels = Readonly<Record<string, string>>;
 
@@ -164,6 +165,34 @@ export interface ServiceCidrObject extends Meta {
   readonly cidrs: readonly Prefix[];
 }
 
+/** networking.k8s.io/v1 NetworkPolicy. Its rules all Accept. */
+export interface NetworkPolicyObject extends Meta {
+  readonly kind: 'NetworkPolicy';
+  /** Pods of its namespace that it applies to. */
+  readonly podSelector: LabelSelector;
+  /** null: it does not isolate in this direction. Empty: it lets nothing in (out). */
+  readonly ingress: readonly PolicyRule[] | null;
+  readonly egress: readonly PolicyRule[] | null;
+  /** Annotation weir.dev/audit: what it would deny is told and passes (C29). */
+  readonly audit: boolean;
+}
+
+/** policy.networking.k8s.io/v1alpha2 ClusterNetworkPolicy. */
+export interface ClusterNetworkPolicyObject extends Meta {
+  readonly kind: 'ClusterNetworkPolicy';
+  readonly tier: 'Admin' | 'Baseline';
+  /** 0–1000; lower comes first. */
+  readonly priority: number;
+  readonly subject: PodSelection;
+  /** The first rule that matches counts. */
+  readonly ingress: readonly PolicyRule[];
+  readonly egress: readonly PolicyRule[];
+  /** As in NetworkPolicyObject. */
+  readonly audit: boolean;
+}
+
+export type PolicyObject = NetworkPolicyObject | ClusterNetworkPolicyObject;
+
 export type WeirObject =
   | NamespaceObject
   | NodeObject
@@ -171,7 +200,8 @@ export type WeirObject =
   | ServiceObject
   | EndpointSliceObject
   | EndpointsObject
-  | ServiceCidrObject;
+  | ServiceCidrObject
+  | PolicyObject;
 
 export type ObjectKind = WeirObject['kind'];
 

@@ -1,10 +1,11 @@
 /** The read-only face of the world: the latest objects and the indexes that compiling needs. */
-import type { NodeName, ObjectName } from './names.ts';
+import type { NodeName, ObjectKey, ObjectName } from './names.ts';
 import type {
   EndpointSliceObject,
   NamespaceObject,
   NodeObject,
   PodObject,
+  PolicyObject,
   ServiceCidrObject,
   ServiceObject,
 } from './objects.ts';
@@ -15,6 +16,8 @@ export interface ClusterView {
   readonly pods: ReadonlyMap<ObjectName, PodObject>;
   readonly services: ReadonlyMap<ObjectName, ServiceObject>;
   readonly serviceCidrs: ReadonlyMap<string, ServiceCidrObject>;
+  /** NetworkPolicies and ClusterNetworkPolicies. */
+  readonly policies: ReadonlyMap<ObjectKey, PolicyObject>;
   /** Slices of the Service, ordered by name. Empty when it has none. */
   slicesOf(service: ObjectName): readonly EndpointSliceObject[];
   podsOnNode(node: NodeName): Iterable<PodObject>;
@@ -28,4 +31,5 @@ export interface Touched {
   readonly nodes: ReadonlySet<NodeName>;
   readonly namespaces: ReadonlySet<string>;
   readonly serviceCidrs: ReadonlySet<string>;
+  readonly policies: ReadonlySet<ObjectKey>;
 }

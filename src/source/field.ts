@@ -15,6 +15,8 @@ export interface Finding {
   readonly reason: string;
   readonly message: string;
   readonly remedy: string;
+  /** An error of a part that the object goes on without: see readPart. */
+  readonly partial?: true;
 }
 
 export interface Field {
@@ -56,7 +58,10 @@ export function isPresent(field: Field): boolean {
   return field.value !== undefined;
 }
 
-/** Records that the object can't be taken as it is. The same field is refused once: the first finding says most. */
+/**
+ * Records that the object (or the part, see readPart) can't be taken as it is. The same field is refused once: the
+ * first finding says most.
+ */
 export function refuse(field: Field, reason: string, message: string, remedy: string): undefined {
   const path = pathOf(field);
   const known = field.findings.some((found) => found.severity === 'error' && found.field === path);
@@ -67,6 +72,31 @@ export function refuse(field: Field, reason: string, message: string, remedy: st
 /** Records that the object is taken, but that this field probably does not do what was meant. */
 export function warn(field: Field, reason: string, message: string, remedy: string): void {
   field.findings.push({ severity: 'warning', field: pathOf(field), reason, message, remedy });
+}
+
+/** What readPart found; `bad` where it refused anything, `value` then holds what could be read. */
+export interface Part<Value> {
+  readonly value: Value;
+  readonly bad: boolean;
+}
+
+/**
+ * Reads a part that must not cost the whole object when it is wrong: what `read` refuses is told as an error, but the
+ * object is taken. The caller says what the object means without that part. Fields made by `read` must not outlive it.
+ */
+export function readPart<Value>(field: Field, read: (part: Field) => Value): Part<Value> {
+  const findings: Finding[] = [];
+  const value = read({ ...field, findings });
+  const bad = findings.some((found) => found.severity === 'error' && found.partial !== true);
+  for (const found of findings)
+    field.findings.push(found.severity === 'error' ? { ...found, partial: true } : found);
+  return { value, bad };
+}
+
+/** The items of a list that must not cost the whole object when it is none: then there are no items. */
+export function readPartItems(field: Field): Part<readonly Field[]> {
+  const { bad } = readPart(field, readItems);
+  return { value: bad ? [] : readItems(field), bad };
 }
 
 /** The value for messages: short JSON. */

@@ -3,6 +3,7 @@ import { type Field, readText, refuse, shown } from './field.ts';
 
 const LABEL = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;
 const SUBDOMAIN = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
+const LABEL_KEY = /^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$/;
 const LABEL_VALUE = /^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$/;
 
 /** A DNS-1123 label: at most 63 of a–z, 0–9 and `-`, with a letter or digit at both ends. */
@@ -34,7 +35,6 @@ export function isContainerPortName(text: string): boolean {
   return text.length <= 15 && LABEL.test(text) && /[a-z]/.test(text) && !text.includes('--');
 }
 
-/** A label's value: at most 63 characters, as selectors and labels have them. */
 /** A qualified name: at most 63 letters, digits, `-`, `_` and `.`, after a DNS name and a slash where there is one. */
 export function readQualifiedName(field: Field): string | undefined {
   const text = readText(field);
@@ -53,6 +53,22 @@ export function isQualifiedName(text: string): boolean {
   return prefix === undefined || (prefix.length <= 253 && SUBDOMAIN.test(prefix));
 }
 
+/** A label's value: at most 63 characters, as selectors and labels have them. */
 export function isLabelValue(text: string): boolean {
   return text.length <= 63 && LABEL_VALUE.test(text);
+}
+
+/** A label's key: a name of at most 63 characters, or a DNS subdomain, `/` and a name. */
+export function readLabelKey(field: Field): string | undefined {
+  const text = readText(field);
+  if (text === undefined || isLabelKey(text)) return text;
+  const remedy = 'use a name such as app or example.com/app, the name of at most 63 characters';
+  return refuse(field, 'InvalidLabel', `${shown(text)} is not a label key`, remedy);
+}
+
+function isLabelKey(text: string): boolean {
+  const slash = text.indexOf('/');
+  const [prefix, name] = slash < 0 ? [null, text] : [text.slice(0, slash), text.slice(slash + 1)];
+  const isNamed = name.length <= 63 && LABEL_KEY.test(name);
+  return isNamed && (prefix === null || (prefix.length <= 253 && SUBDOMAIN.test(prefix)));
 }

@@ -1,6 +1,7 @@
 /** One Kubernetes object of any kind: unknown JSON to the model. Every source uses this, and nothing else. */
 import { type ObjectKey, objectKey } from '../model/names.ts';
 import type { ObjectKind, ObjectReference, Problem, WeirObject } from '../model/objects.ts';
+import { readClusterNetworkPolicyObject } from './cluster-network-policy.ts';
 import { readEndpointSliceObject } from './endpoint-slice.ts';
 import { readEndpointsObject } from './endpoints.ts';
 import {
@@ -15,12 +16,13 @@ import {
 } from './field.ts';
 import { peekIdentity, type Scope } from './meta.ts';
 import { readNamespaceObject } from './namespace.ts';
+import { readNetworkPolicyObject } from './network-policy.ts';
 import { readNodeObject } from './node.ts';
 import { readPodObject } from './pod.ts';
 import { readServiceObject } from './service.ts';
 import { readServiceCidrObject } from './service-cidr.ts';
 
-/** `problems` of a taken object are warnings; those of a refused one hold at least one error. */
+/** `problems` of a taken object are warnings and errors of single parts; those of a refused one hold an error of the whole. */
 export type ParseResult =
   | { readonly type: 'object'; readonly object: WeirObject; readonly problems: readonly Problem[] }
   | { readonly type: 'skipped'; readonly kind: string }
@@ -45,6 +47,12 @@ const KINDS: Readonly<Record<ObjectKind, Kind>> = {
   EndpointSlice: { apiVersion: 'discovery.k8s.io/v1', scope: 'namespaced', read: readEndpointSliceObject },
   Endpoints: { apiVersion: 'v1', scope: 'namespaced', read: readEndpointsObject },
   ServiceCIDR: { apiVersion: 'networking.k8s.io/v1', scope: 'cluster', read: readServiceCidrObject },
+  NetworkPolicy: { apiVersion: 'networking.k8s.io/v1', scope: 'namespaced', read: readNetworkPolicyObject },
+  ClusterNetworkPolicy: {
+    apiVersion: 'policy.networking.k8s.io/v1alpha2',
+    scope: 'cluster',
+    read: readClusterNetworkPolicyObject,
+  },
 };
 
 /**
@@ -73,7 +81,7 @@ export function parseObject(raw: unknown, file: string | null): ParseResult {
     return { type: 'skipped', kind: `${kindName}.${apiVersion}` };
   }
   const object = kind.read(root);
-  if (findings.some((finding) => finding.severity === 'error'))
+  if (findings.some(({ severity, partial }) => severity === 'error' && partial !== true))
     return refusal(root, kindName, kind.scope, file);
   const problems = findings.map((finding) => problemOf(finding, object, file));
   return { type: 'object', object, problems };

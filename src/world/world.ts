@@ -1,12 +1,13 @@
 /** The latest objects with the indexes that compiling needs, and what each batch of changes touched. */
 import { isDeepStrictEqual } from 'node:util';
-import { type NodeName, type ObjectName, objectName } from '../model/names.ts';
+import { type NodeName, type ObjectKey, type ObjectName, objectKey, objectName } from '../model/names.ts';
 import type {
   NamespaceObject,
   NodeObject,
   ObjectChange,
   ObjectKind,
   PodObject,
+  PolicyObject,
   ServiceCidrObject,
   ServiceObject,
   WeirObject,
@@ -27,14 +28,15 @@ export interface World {
 
 export function createWorld(): World {
   const tables = createTables();
-  const { namespaces, nodes, pods, services, serviceCidrs, sliceIndex, podIndex } = tables;
+  const { sliceIndex, podIndex } = tables;
   return {
     view: {
-      namespaces,
-      nodes,
-      pods,
-      services,
-      serviceCidrs,
+      namespaces: tables.namespaces,
+      nodes: tables.nodes,
+      pods: tables.pods,
+      services: tables.services,
+      serviceCidrs: tables.serviceCidrs,
+      policies: tables.policies,
       slicesOf: sliceIndex.slicesOf,
       podsOnNode: podIndex.podsOnNode,
     },
@@ -55,6 +57,7 @@ interface Tables {
   readonly pods: Map<ObjectName, PodObject>;
   readonly services: Map<ObjectName, ServiceObject>;
   readonly serviceCidrs: Map<string, ServiceCidrObject>;
+  readonly policies: Map<ObjectKey, PolicyObject>;
   readonly sliceIndex: SliceIndex;
   readonly podIndex: PodIndex;
 }
@@ -65,6 +68,7 @@ interface OpenTouched {
   readonly nodes: Set<NodeName>;
   readonly namespaces: Set<string>;
   readonly serviceCidrs: Set<string>;
+  readonly policies: Set<ObjectKey>;
 }
 
 function createTables(): Tables {
@@ -74,6 +78,7 @@ function createTables(): Tables {
     pods: new Map(),
     services: new Map(),
     serviceCidrs: new Map(),
+    policies: new Map(),
     sliceIndex: createSliceIndex(),
     podIndex: createPodIndex(),
   };
@@ -86,6 +91,7 @@ function createTouched(): OpenTouched {
     nodes: new Set(),
     namespaces: new Set(),
     serviceCidrs: new Set(),
+    policies: new Set(),
   };
 }
 
@@ -111,6 +117,12 @@ function setObject(tables: Tables, object: WeirObject, touched: OpenTouched): vo
     case 'ServiceCIDR':
       if (replace(tables.serviceCidrs, object.name, object)) touched.serviceCidrs.add(object.name);
       return;
+    case 'NetworkPolicy':
+    case 'ClusterNetworkPolicy': {
+      const key = objectKey(object.kind, object.namespace, object.name);
+      if (replace(tables.policies, key, object)) touched.policies.add(key);
+      return;
+    }
     case 'EndpointSlice':
       for (const service of tables.sliceIndex.set(name, object)) touched.services.add(service);
       return;
@@ -148,6 +160,12 @@ function deleteObject(
     case 'ServiceCIDR':
       if (tables.serviceCidrs.delete(plainName)) touched.serviceCidrs.add(plainName);
       return;
+    case 'NetworkPolicy':
+    case 'ClusterNetworkPolicy': {
+      const key = objectKey(kind, namespace, plainName);
+      if (tables.policies.delete(key)) touched.policies.add(key);
+      return;
+    }
     case 'EndpointSlice':
       for (const service of tables.sliceIndex.delete(name)) touched.services.add(service);
       return;

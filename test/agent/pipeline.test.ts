@@ -11,6 +11,7 @@ const touchedService = (name: string): Touched => ({
   nodes: new Set(),
   namespaces: new Set(),
   serviceCidrs: new Set(),
+  policies: new Set(),
 });
 
 function pipelineWith(nodes = new Map<NodeName, NodeObject>()) {

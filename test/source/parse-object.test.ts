@@ -3,13 +3,53 @@ import { describe, expect, it } from 'vitest';
 import { parseObject } from '../../src/source/parse-object.ts';
 import { parsed, problemsOf, refusalOf } from './parsing.ts';
 
+const API_VERSIONS: Readonly<Record<string, string>> = {
+  EndpointSlice: 'discovery.k8s.io/v1',
+  ServiceCIDR: 'networking.k8s.io/v1',
+  NetworkPolicy: 'networking.k8s.io/v1',
+  ClusterNetworkPolicy: 'policy.networking.k8s.io/v1alpha2',
+};
+
+const KINDS = [
+  'Namespace',
+  'Node',
+  'Pod',
+  'Service',
+  'ServiceCIDR',
+  'EndpointSlice',
+  'Endpoints',
+  'NetworkPolicy',
+  'ClusterNetworkPolicy',
+];
+
+const FIELD_NAMES = [
+  'spec',
+  'status',
+  'metadata',
+  'name',
+  'ports',
+  'port',
+  'addresses',
+  'endpoints',
+  'subsets',
+  'podIPs',
+  'ingress',
+  'egress',
+  'from',
+  'podSelector',
+  'matchLabels',
+  'matchExpressions',
+  'subject',
+  'protocols',
+];
+
 describe('parseObject', () => {
   it('skips kinds it does not use, also those that only share a name', () => {
     const skipped = (apiVersion: string, kind: string) =>
       parseObject({ apiVersion, kind, metadata: { name: 'x' } }, null);
-    expect(skipped('networking.k8s.io/v1', 'NetworkPolicy')).toEqual({
+    expect(skipped('networking.k8s.io/v1', 'Ingress')).toEqual({
       type: 'skipped',
-      kind: 'NetworkPolicy',
+      kind: 'Ingress',
     });
     expect(skipped('serving.knative.dev/v1', 'Service')).toEqual({
       type: 'skipped',
@@ -81,27 +121,7 @@ describe('parseObject', () => {
   });
 
   it('never throws, and refuses with a field, a message and a remedy', () => {
-    const kinds = fc.constantFrom(
-      'Namespace',
-      'Node',
-      'Pod',
-      'Service',
-      'ServiceCIDR',
-      'EndpointSlice',
-      'Endpoints',
-    );
-    const names = [
-      'spec',
-      'status',
-      'metadata',
-      'name',
-      'ports',
-      'port',
-      'addresses',
-      'endpoints',
-      'subsets',
-      'podIPs',
-    ];
+    const kinds = fc.constantFrom(...KINDS);
     const { tree } = fc.letrec((tie) => ({
       tree: fc.oneof(
         { depthSize: 'medium' },
@@ -119,16 +139,20 @@ describe('parseObject', () => {
           'Local',
         ),
         fc.array(tie('tree'), { maxLength: 3 }),
-        fc.dictionary(fc.constantFrom(...names), tie('tree'), { maxKeys: 5 }),
+        fc.dictionary(fc.constantFrom(...FIELD_NAMES), tie('tree'), { maxKeys: 5 }),
       ),
     }));
-    const property = fc.property(kinds, fc.dictionary(fc.constantFrom(...names), tree), (kind, fields) => {
-      const apiVersion = kind === 'EndpointSlice' ? 'discovery.k8s.io/v1' : 'v1';
-      const result = parseObject({ metadata: { name: 'x' }, ...fields, kind, apiVersion }, null);
-      if (result.type !== 'refused') return;
-      expect(result.problems.some(({ severity }) => severity === 'error')).toBe(true);
-      for (const { message, remedy } of result.problems) expect([message, remedy]).not.toContain('');
-    });
+    const property = fc.property(
+      kinds,
+      fc.dictionary(fc.constantFrom(...FIELD_NAMES), tree),
+      (kind, fields) => {
+        const apiVersion = API_VERSIONS[kind] ?? 'v1';
+        const result = parseObject({ metadata: { name: 'x' }, ...fields, kind, apiVersion }, null);
+        if (result.type !== 'refused') return;
+        expect(result.problems.some(({ severity }) => severity === 'error')).toBe(true);
+        for (const { message, remedy } of result.problems) expect([message, remedy]).not.toContain('');
+      },
+    );
     fc.assert(property, { numRuns: 500 });
   });
 });

@@ -4,7 +4,9 @@ import { type NodeName, type ObjectName, objectName } from '../../src/model/name
 import type { ObjectChange, WeirObject } from '../../src/model/objects.ts';
 import { createWorld, type World } from '../../src/world/world.ts';
 import {
+  clusterNetworkPolicyObject,
   namespaceObject,
+  networkPolicyObject,
   nodeObject,
   podObject,
   serviceCidrObject,
@@ -31,6 +33,7 @@ function contents({ view }: World): unknown {
     pods: sorted(view.pods),
     services: sorted(view.services),
     serviceCidrs: sorted(view.serviceCidrs),
+    policies: sorted(view.policies),
     slices: services.map((service) => view.slicesOf(service)),
     onNodes: ['n1', 'n2'].map((node) => [...view.podsOnNode(node as NodeName)].map((pod) => pod.name).sort()),
   };
@@ -45,6 +48,8 @@ describe('createWorld', () => {
       set(podObject({ namespace: 'shop', name: 'p', nodeName: 'n1' as NodeName })),
       set(serviceObject({ namespace: 'shop', name: 'web' })),
       set(serviceCidrObject({ name: 'more' })),
+      set(networkPolicyObject({ namespace: 'shop', name: 'np' })),
+      set(clusterNetworkPolicyObject({ name: 'cnp' })),
     ]);
     expect(touched).toEqual({
       namespaces: new Set(['shop']),
@@ -52,6 +57,7 @@ describe('createWorld', () => {
       pods: new Set(['shop/p']),
       services: new Set(['shop/web']),
       serviceCidrs: new Set(['more']),
+      policies: new Set(['NetworkPolicy/shop/np', 'ClusterNetworkPolicy//cnp']),
     });
     expect([...world.view.serviceCidrs.keys()]).toEqual(['more']);
     expect(world.view.services.get(web)?.name).toBe('web');
@@ -97,6 +103,8 @@ describe('createWorld', () => {
       serviceObject({ namespace: 'shop', name: 'web' }),
       sliceObject({ namespace: 'shop', name: 'web-a', service: web }),
       serviceCidrObject({ name: 'more' }),
+      networkPolicyObject({ namespace: 'shop', name: 'np' }),
+      clusterNetworkPolicyObject({ name: 'cnp' }),
     ];
     world.apply(objects.map(set));
     const nothing = {
@@ -105,6 +113,7 @@ describe('createWorld', () => {
       pods: new Set(),
       services: new Set(),
       serviceCidrs: new Set(),
+      policies: new Set(),
     };
     expect(world.apply(structuredClone(objects).map(set))).toEqual(nothing);
     const strangers = objects.map((object) => gone({ ...object, name: `${object.name}-other` }));

@@ -45,6 +45,7 @@ describe.each([
       nodes: new Set(),
       namespaces: new Set(),
       serviceCidrs: new Set(),
+      policies: new Set(),
     };
     compiler.update(viewOf([web, listed]), 'everything');
     const localAfter = (objects: Parameters<typeof viewOf>[0]) => {

@@ -34,6 +34,7 @@ it('[A62] a Service that changes its proxy is let pass, or taken back', () => {
     nodes: new Set<never>(),
     namespaces: new Set<string>(),
     serviceCidrs: new Set<string>(),
+    policies: new Set<never>(),
   };
   const reservedAfter = (changes: Parameters<typeof service>[2]) => {
     compiler.update(viewOf([service('a', ['10.96.0.7'], changes)]), touched);

@@ -46,7 +46,7 @@ function createWalk() {
         else objects.set(key(object), object);
         for (const state of before === undefined ? [object] : [before, object]) touch(touched, state);
       }
-      return { ...touched, namespaces: new Set(), serviceCidrs: new Set() };
+      return { ...touched, namespaces: new Set(), serviceCidrs: new Set(), policies: new Set() };
     },
   };
 }
@@ -161,6 +161,7 @@ describe('incremental compiling', () => {
       nodes: new Set(),
       namespaces: new Set(),
       serviceCidrs: new Set(),
+      policies: new Set(),
     };
     expect(() => compiler.update(broken, touched)).toThrow('gone');
     expect(compiler.rows()).toEqual(compile(objects).rows);
@@ -189,6 +190,7 @@ describe('incremental compiling', () => {
       nodes: new Set(),
       namespaces: new Set(),
       serviceCidrs: new Set(),
+      policies: new Set(),
     });
     expect(asked).toEqual(['shop/s7']);
     expect([...change.services.keys()]).toEqual(['shop/s7:/TCP/IPv4']);
@@ -214,6 +216,7 @@ describe('what goes and comes', () => {
       ...touched,
       namespaces: new Set(),
       serviceCidrs: new Set(),
+      policies: new Set(),
     });
     return { change, problems, rows: compiler.rows() };
   };

@@ -69,6 +69,7 @@ describe('node rows', () => {
       nodes: new Set<NodeName>(),
       namespaces: new Set<string>(),
       serviceCidrs: new Set(['more']),
+      policies: new Set<never>(),
     };
     const { change } = compiler.update(viewOf([here, more]), touched);
     expect(change.node?.serviceCidrs).toEqual(['10.96.0.0/16', '10.112.0.0/16']);

@@ -36,6 +36,7 @@ export function viewOf(objects: readonly WeirObject[]): ClusterView {
     pods,
     services,
     serviceCidrs,
+    policies: new Map(),
     slicesOf: (service) =>
       [...slices.values()]
         .filter((slice) => slice.service === service)
