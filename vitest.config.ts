@@ -13,8 +13,8 @@ const PACKETS = [
   'native/nft-js/test/**/*.test.ts',
 ];
 
-/** Suites that need an API server: vitest.cluster.config.ts runs them. */
-const CLUSTER = ['test/cluster-api/**/*.test.ts'];
+/** Suites that need an API server: vitest.cluster.config.ts and vitest.container.config.ts run them. */
+const CLUSTER = ['test/cluster-api/**/*.test.ts', 'test/container/**/*.test.ts'];
 
 const REPORT = process.env.WEIR_TEST_REPORT;
 
