@@ -62,7 +62,7 @@ function createInput(configuration: AgentConfiguration, log: Logger): Input {
   if (source === 'kubernetes') {
     const access = { kubeconfig, context, environment: process.env };
     return {
-      source: kubernetesSource({ ...access, clock: systemClock, log }),
+      source: kubernetesSource({ ...access, node: compile.node, clock: systemClock, log }),
       controlPlane: completedElsewhere,
     };
   }

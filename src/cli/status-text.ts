@@ -15,7 +15,7 @@ export function statusText(status: AgentStatus, nowMs: number): string {
     ['missing', features.missing.map(({ feature, why }) => `${feature} (${why})`).join(', ') || 'nothing'],
     [
       'source',
-      `${source.origin}, ${source.synced ? 'synced' : `not synced: ${source.reason}`}${skipped(status)}`,
+      `${source.origin}, ${source.synced ? 'synced' : `not synced: ${source.reason}`}${skipped(status)}${missing(status)}`,
     ],
     ['sync', syncText(status.sync, nowMs)],
     [
@@ -39,6 +39,11 @@ export function statusText(status: AgentStatus, nowMs: number): string {
 function skipped({ source }: AgentStatus): string {
   const kinds = Object.entries(source.skippedKinds).map(([kind, count]) => `${count} ${kind}`);
   return kinds.length === 0 ? '' : `; not used: ${kinds.join(', ')}`;
+}
+
+function missing({ source }: AgentStatus): string {
+  const kinds = Object.entries(source.missingKinds ?? {}).map(([kind, why]) => `${kind} (${why})`);
+  return kinds.length === 0 ? '' : `; without: ${kinds.join(', ')}`;
 }
 
 function syncText(sync: SyncStatus, nowMs: number): string {

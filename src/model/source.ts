@@ -18,6 +18,8 @@ export interface SourceState {
   readonly reason: string | null;
   /** Objects of kinds that Weir does not use, by kind. */
   readonly skippedKinds: Readonly<Record<string, number>>;
+  /** Kinds that Weir uses and the API server does not give, and why; absent where that can't happen. */
+  readonly missingKinds?: Readonly<Record<string, string>>;
 }
 
 /** A state of an object, as the answer to whoever wrote it names it. */

@@ -19,6 +19,7 @@ import { readMeta } from './meta.ts';
 import { readDnsLabel } from './name-syntax.ts';
 import { readNodeName, readPodReference } from './pod.ts';
 import { readAppProtocol } from './service-ports.ts';
+import { sharedText } from './shared-text.ts';
 
 const SERVICE_LABEL = 'kubernetes.io/service-name';
 const NO_HINTS: readonly string[] = [];
@@ -75,12 +76,17 @@ function readEndpoint(item: Field, family: Family, namespace: string): SliceEndp
     serving: readBoolean(childField(conditions, 'serving'), ready),
     terminating: readBoolean(childField(conditions, 'terminating'), false),
     nodeName: readNodeName(childField(item, 'nodeName')),
-    zone: readText(childField(item, 'zone')) ?? null,
+    zone: readZone(childField(item, 'zone')),
     hintZones: readHints(fieldAt(item, 'hints', 'forZones')),
     hintNodes: readHints(fieldAt(item, 'hints', 'forNodes')) as readonly NodeName[],
     targetPod: pod === null ? null : objectName(pod.namespace === '' ? namespace : pod.namespace, pod.name),
     hostname: readDnsLabel(childField(item, 'hostname')) ?? null,
   };
+}
+
+function readZone(field: Field): string | null {
+  const zone = readText(field);
+  return zone === undefined ? null : sharedText(zone);
 }
 
 function readEndpointAddresses(field: Field, family: Family): readonly Address[] {
@@ -113,7 +119,7 @@ function readHints(field: Field): readonly string[] {
   return items.flatMap((item) => {
     const nameField = childField(item, 'name');
     const name = readText(nameField);
-    if (name !== undefined && name !== '') return name;
+    if (name !== undefined && name !== '') return sharedText(name);
     return refuse(nameField, 'MissingValue', 'the hint names nothing', 'set its name') ?? [];
   });
 }

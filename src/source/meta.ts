@@ -2,6 +2,7 @@
 import type { Labels, Meta } from '../model/objects.ts';
 import { childField, type Field, fieldAt, isPresent, readText, readTextMap, refuse, shown } from './field.ts';
 import { isLabelValue, readDnsLabel, readDnsSubdomain } from './name-syntax.ts';
+import { sharedLabels, sharedText } from './shared-text.ts';
 
 export type Scope = 'cluster' | 'namespaced';
 export type NameSyntax = 'label' | 'subdomain';
@@ -10,7 +11,7 @@ export type NameSyntax = 'label' | 'subdomain';
 export function readMeta(root: Field, scope: Scope, syntax: NameSyntax): Meta {
   const metadata = childField(root, 'metadata');
   return {
-    namespace: scope === 'cluster' ? '' : readNamespace(metadata),
+    namespace: scope === 'cluster' ? '' : sharedText(readNamespace(metadata)),
     name: readName(metadata, syntax),
     uid: readText(childField(metadata, 'uid')) ?? '',
     labels: readLabels(childField(metadata, 'labels')),
@@ -22,13 +23,13 @@ export function readMeta(root: Field, scope: Scope, syntax: NameSyntax): Meta {
 
 /** Labels, each value checked as the API server does. */
 export function readLabels(field: Field): Labels {
-  const labels = readTextMap(field);
-  for (const [name, value] of Object.entries(labels)) {
+  const labels = Object.entries(readTextMap(field));
+  for (const [name, value] of labels) {
     if (isLabelValue(value)) continue;
     const remedy = 'use at most 63 letters, digits, "-", "_" and ".", with a letter or digit at both ends';
     refuse(childField(field, name), 'InvalidLabel', `${shown(value)} is not a label value`, remedy);
   }
-  return labels;
+  return sharedLabels(labels);
 }
 
 /** metadata.name and metadata.namespace of anything, without judging them; undefined where they are not text. */

@@ -19,6 +19,7 @@ import {
 } from './field.ts';
 import { readMeta, readTime } from './meta.ts';
 import { readContainerPortName, readDnsLabel, readDnsSubdomain } from './name-syntax.ts';
+import { sharedText } from './shared-text.ts';
 
 const PHASES = ['Pending', 'Running', 'Succeeded', 'Failed', 'Unknown'] as const;
 
@@ -46,7 +47,8 @@ export function readPodObject(root: Field): PodObject {
 
 /** A node's name, or null where the field is absent or empty. */
 export function readNodeName(field: Field): NodeName | null {
-  return field.value === '' ? null : ((readDnsSubdomain(field) as NodeName | undefined) ?? null);
+  const name = field.value === '' ? undefined : (readDnsSubdomain(field) as NodeName | undefined);
+  return name === undefined ? null : sharedText(name);
 }
 
 function readOptionalLabel(field: Field): string {

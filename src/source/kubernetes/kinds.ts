@@ -8,6 +8,8 @@ export interface WatchedKind {
   readonly resource: string;
   /** Path of all objects of the cluster. */
   readonly path: string;
+  /** A cluster may do without, and so may its agents: older servers lack the kind, or nobody installed it. */
+  readonly optional?: true;
 }
 
 /** In this order they are begun. */
@@ -21,5 +23,25 @@ export const WATCHED_KINDS: readonly WatchedKind[] = [
     apiVersion: 'discovery.k8s.io/v1',
     resource: 'endpointslices.discovery.k8s.io',
     path: '/apis/discovery.k8s.io/v1/endpointslices',
+  },
+  {
+    kind: 'NetworkPolicy',
+    apiVersion: 'networking.k8s.io/v1',
+    resource: 'networkpolicies.networking.k8s.io',
+    path: '/apis/networking.k8s.io/v1/networkpolicies',
+  },
+  {
+    kind: 'ClusterNetworkPolicy',
+    apiVersion: 'policy.networking.k8s.io/v1alpha2',
+    resource: 'clusternetworkpolicies.policy.networking.k8s.io',
+    path: '/apis/policy.networking.k8s.io/v1alpha2/clusternetworkpolicies',
+    optional: true,
+  },
+  {
+    kind: 'ServiceCIDR',
+    apiVersion: 'networking.k8s.io/v1',
+    resource: 'servicecidrs.networking.k8s.io',
+    path: '/apis/networking.k8s.io/v1/servicecidrs',
+    optional: true,
   },
 ];

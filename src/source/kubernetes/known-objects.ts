@@ -2,13 +2,14 @@
  * What is known of one kind: which objects were told, in which version, and what is wrong with them. Listings are
  * compared with it by key, so that deletions are seen whatever was missed.
  */
-import { type ObjectKey, objectKey } from '../../model/names.ts';
+import { type NodeName, type ObjectKey, objectKey } from '../../model/names.ts';
 import type { ObjectChange, Problem, WeirObject } from '../../model/objects.ts';
 import type { ObjectVersion } from '../../model/source.ts';
 import { parseObject } from '../parse-object.ts';
 import type { RawObject } from './decoding.ts';
 import { errorMessage } from './failure.ts';
 import type { WatchedKind } from './kinds.ts';
+import { trimmed } from './trimming.ts';
 
 export interface KnownObjects {
   /** A listing begins: what it does not name until `endListing` is gone. Forgets a listing that was not ended. */
@@ -37,13 +38,10 @@ interface Known {
   told: boolean;
 }
 
-/** `kubectl apply` keeps the whole manifest in it, which nobody here reads. */
-const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
-
 const DECIMAL = /^[1-9]\d*$/;
 
-/** Starts out knowing nothing. */
-export function createKnownObjects(kind: WatchedKind, sink: ChangeSink): KnownObjects {
+/** Starts out knowing nothing. What it tells is trimmed to what the agent of `node` needs. */
+export function createKnownObjects(kind: WatchedKind, node: NodeName, sink: ChangeSink): KnownObjects {
   const known = new Map<ObjectKey, Known>();
   const problems = new Map<ObjectKey, readonly Problem[]>();
   let listed: Set<ObjectKey> | null = null;
@@ -84,7 +82,7 @@ export function createKnownObjects(kind: WatchedKind, sink: ChangeSink): KnownOb
       noteProblems(key, found);
       if (object === undefined) return;
       entry.told = true;
-      sink.change(key, { type: 'set', object: trimmed(object) });
+      sink.change(key, { type: 'set', object: trimmed(object, node) });
     },
     remove({ namespace, name }) {
       const key = objectKey(kind.kind, namespace, name);
@@ -128,10 +126,4 @@ function parse(
     };
     return { found: [problem] };
   }
-}
-
-function trimmed(object: WeirObject): WeirObject {
-  if (!Object.hasOwn(object.annotations, LAST_APPLIED)) return object;
-  const { [LAST_APPLIED]: _, ...annotations } = object.annotations;
-  return { ...object, annotations };
 }

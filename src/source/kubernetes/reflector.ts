@@ -6,10 +6,13 @@ import type { WatchedKind } from './kinds.ts';
 import type { KnownObjects } from './known-objects.ts';
 import { followOnce, type Position } from './stream.ts';
 import type { Timing } from './timing.ts';
+import type { Turns } from './turns.ts';
 
 export interface ReflectorState {
-  /** Every object was heard at least once. */
+  /** Every object was heard at least once; of a kind that may be missing, that there is none. */
   readonly listed: boolean;
+  /** Why the server has none of this kind for us, which it need not; null: it is followed, or has to be. */
+  readonly missing: string | null;
   /** Why it can't be followed now; null: it is. */
   readonly reason: string | null;
   readonly retries: number;
@@ -31,6 +34,7 @@ export interface ReflectorOptions {
   readonly kind: WatchedKind;
   readonly connector: Connector;
   readonly timing: Timing;
+  readonly turns: Turns;
   readonly known: KnownObjects;
   /** The server is there: it answered well, or for the first time after an outage. */
   readonly onAnswer: () => void;
@@ -38,6 +42,8 @@ export interface ReflectorOptions {
   readonly onListed: () => void;
   /** The reason changed: why it can't be followed, or null when it is again. */
   readonly onReason: (reason: string | null) => void;
+  /** The server does without this kind, and why; null: it has it now. */
+  readonly onMissing: (why: string | null) => void;
   readonly onUnreadable: (why: string) => void;
 }
 
@@ -62,6 +68,7 @@ interface Following {
   failures: number;
   retries: number;
   listed: boolean;
+  missing: string | null;
   reason: string | null;
   lastEventAtMs: number | null;
   stopped: boolean;
@@ -70,6 +77,12 @@ interface Following {
 
 /** A conversation that the server ends sooner, without a word, counts as a failure: asking again at once would be a storm. */
 const LEAST_CONVERSATION_MS = 1000;
+
+/** A kind that is missing may be installed, or its right granted: looked for this often, half more or less. */
+const LOOK_AGAIN_MS = 60_000;
+
+/** Why a kind is missing that nobody installed, or that came with a later version. */
+export const NOT_SERVED = 'not served by this API server';
 
 /** Makes a reflector that stands still until started. */
 export function createReflector(options: ReflectorOptions): Reflector {
@@ -84,6 +97,7 @@ export function createReflector(options: ReflectorOptions): Reflector {
     failures: 0,
     retries: 0,
     listed: false,
+    missing: null,
     reason: null,
     lastEventAtMs: null,
     stopped: false,
@@ -107,6 +121,7 @@ export function createReflector(options: ReflectorOptions): Reflector {
     },
     state: () => ({
       listed: following.listed,
+      missing: following.missing,
       reason: following.reason,
       retries: following.retries,
       lastEventAtMs: following.lastEventAtMs,
@@ -158,6 +173,7 @@ async function converse(following: Following, signal: AbortSignal): Promise<void
     onListed: () => {
       following.listed = true;
       following.failures = 0;
+      noteMissing(following, null);
       recover(following);
       options.onListed();
       if (!signal.aborted) settle(following, null);
@@ -175,6 +191,7 @@ async function converse(following: Following, signal: AbortSignal): Promise<void
 async function fail(following: Following, error: unknown): Promise<void> {
   const { connector, timing, onReason, onAnswer } = following.options;
   const failure = error instanceof ApiFailure ? error : new ApiFailure(errorMessage(error), { cause: error });
+  if (isDispensable(following.options.kind, failure)) return await doWithout(following, failure);
   const unanswered = failure.status === null;
   if (following.unanswered && !unanswered && !following.eased) {
     // It starts up, and will soon be ready: the long waits of its absence are over, for the other kinds too.
@@ -189,9 +206,41 @@ async function fail(following: Following, error: unknown): Promise<void> {
   following.reason = failure.message;
   onReason(failure.message);
   settle(following, failure);
-  const delayMs = retryDelayMs(following.failures, timing.random(), failure.retryAfterMs);
+  await pause(following, retryDelayMs(following.failures, timing.random(), failure.retryAfterMs));
+}
+
+/** Not served, or not allowed, and not needed. */
+function isDispensable(kind: WatchedKind, { status }: ApiFailure): boolean {
+  return kind.optional === true && (status === 404 || status === 403);
+}
+
+/** Counts as heard, without objects, until a later look finds the kind. */
+async function doWithout(following: Following, { status, message }: ApiFailure): Promise<void> {
+  const { connector, timing, known, onListed } = following.options;
+  following.position.resourceVersion = null;
+  if (status === 403) connector.renew();
+  else {
+    // The kind went, and all its objects with it. One that is only forbidden now keeps its last good state.
+    known.beginListing();
+    known.endListing();
+  }
+  [following.listed, following.failures] = [true, 0];
+  noteMissing(following, status === 403 ? message : NOT_SERVED);
+  recover(following);
+  onListed();
+  settle(following, null);
+  await pause(following, LOOK_AGAIN_MS * (0.5 + timing.random()));
+}
+
+function noteMissing(following: Following, why: string | null): void {
+  if (following.missing === why) return;
+  following.missing = why;
+  following.options.onMissing(why);
+}
+
+async function pause(following: Following, delayMs: number): Promise<void> {
   await new Promise<void>((resolve) => {
-    const cancel = timing.schedule(delayMs, resolve);
+    const cancel = following.options.timing.schedule(delayMs, resolve);
     following.wake = () => {
       cancel();
       resolve();

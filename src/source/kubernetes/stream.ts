@@ -7,6 +7,7 @@ import type { KnownObjects } from './known-objects.ts';
 import { createLineSplitter } from './lines.ts';
 import { readBody, readStream, SilenceFailure } from './request.ts';
 import type { Timing } from './timing.ts';
+import type { Turns } from './turns.ts';
 
 /** How far a kind has been followed. */
 export interface Position {
@@ -21,6 +22,7 @@ export interface Position {
 export interface StreamOptions {
   readonly kind: WatchedKind;
   readonly timing: Timing;
+  readonly turns: Turns;
   readonly known: KnownObjects;
   readonly position: Position;
   readonly signal: AbortSignal;
@@ -78,7 +80,7 @@ async function streamAll(connection: ApiConnection, options: StreamOptions): Pro
 }
 
 async function listAll(connection: ApiConnection, options: StreamOptions): Promise<void> {
-  const { kind, known, position } = options;
+  const { kind, known, position, turns } = options;
   known.beginListing();
   let token: string | null = null;
   let resourceVersion = '';
@@ -87,7 +89,10 @@ async function listAll(connection: ApiConnection, options: StreamOptions): Promi
     if (token !== null) query.set('continue', token);
     const page = decodeList(kind, await readBody(connection, request(options, query, true)));
     options.onHeard();
-    for (const object of page.objects) known.set(object);
+    for (const object of page.objects) {
+      known.set(object);
+      await turns.next();
+    }
     resourceVersion = page.resourceVersion;
     token = page.continueToken;
   } while (token !== null);
@@ -107,6 +112,7 @@ async function watch(
   for await (const chunk of readStream(connection, request(options, query, false), options.onAnswer)) {
     for (const line of splitter.push(chunk)) {
       take(options, decodeEvent(options.kind, line));
+      await options.turns.next();
     }
     if (splitter.pendingBytes() === 0) options.onHeard();
   }

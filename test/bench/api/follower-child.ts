@@ -54,7 +54,13 @@ async function start({
   meter = startMeter();
   const take = into === 'kernel' ? takeIntoKernel() : takeNothing;
   let objects = 0;
-  source = kubernetesSource({ ...accessOf(server, access), context: null, clock: systemClock, log });
+  source = kubernetesSource({
+    ...accessOf(server, access),
+    context: null,
+    node: COMPILE_OPTIONS.node,
+    clock: systemClock,
+    log,
+  });
   await source.start((batch) => {
     objects += batch.changes.length;
     take(batch);

@@ -1,8 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Clock } from '../../../src/agent/clock.ts';
 import { systemClock } from '../../../src/agent/clock.ts';
+import type { NodeName } from '../../../src/model/names.ts';
 import type { ServiceObject } from '../../../src/model/objects.ts';
 import type { Source } from '../../../src/model/source.ts';
+import { createConnector } from '../../../src/source/kubernetes/connection.ts';
+import { WATCHED_KINDS } from '../../../src/source/kubernetes/kinds.ts';
 import { type KubernetesOptions, kubernetesSource } from '../../../src/source/kubernetes.ts';
 import { createManualClock } from '../../agent/manual-clock.ts';
 import { createRecorder, type Recorder } from '../folder.ts';
@@ -36,13 +39,14 @@ function create(options: Partial<KubernetesOptions> = {}): Source {
   const source = kubernetesSource({
     kubeconfig: null,
     context: null,
+    node: 'here' as NodeName,
     environment: {},
     clock: hasty,
     log: { info: (_, line) => lines.push(line), warn: (_, line) => lines.push(line) },
-    load: async () => ({
+    connector: createConnector(async () => ({
       origin: server.origin,
       requestOptions: async () => ({ headers: { Authorization: `Bearer ${token}` } }),
-    }),
+    })),
     ...options,
   });
   sources.push(source);
@@ -55,6 +59,8 @@ async function started(options: Partial<KubernetesOptions> = {}): Promise<Source
   return source;
 }
 
+/** How many are followed. */
+const KINDS = WATCHED_KINDS.length;
 const names = () => [...recorder.objects.values()].map(({ name }) => name).sort();
 const portOf = (name: string) =>
   (recorder.objects.get(`Service/shop/${name}`) as ServiceObject | undefined)?.ports[0]?.port;
@@ -322,18 +328,18 @@ describe('time', () => {
     let refused = 0;
     server.fault = (_url, response) => {
       refused += 1;
-      if (refused > 5) return false;
+      if (refused > KINDS) return false;
       answerStatus(response, 429, 'later', { 'Retry-After': '7' });
       return true;
     };
     const source = create({ clock });
     const begun = source.start(recorder.listen);
-    await until(() => source.state().retries === 5);
+    await until(() => source.state().retries === KINDS);
     await clock.advance(6900);
-    expect(server.requests).toHaveLength(5);
+    expect(server.requests).toHaveLength(KINDS);
     await clock.advance(100);
     await begun;
-    expect(server.requests).toHaveLength(10);
+    expect(server.requests).toHaveLength(2 * KINDS);
   });
 
   it('once a server answers again, no kind waits as long as its absence had made it wait', async () => {
@@ -365,7 +371,9 @@ describe('time', () => {
     const source = await started({ clock });
     server.removeSilently('Service', 'a');
     await clock.advance(80_000);
-    for (const kind of ['Namespace', 'Node', 'Pod', 'EndpointSlice']) server.send(kind, bookmark(200, false));
+    for (const { kind } of WATCHED_KINDS) {
+      if (kind !== 'Service') server.send(kind, bookmark(200, false));
+    }
     await until(() => (source.state().lastEventAtMs ?? 0) > 1_080_000);
     expect(names()).toEqual(['a']);
     await clock.advance(10_000);

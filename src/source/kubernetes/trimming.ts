@@ -1,0 +1,53 @@
+/** What is kept of an object: agents of large clusters hold every pod, and need little of those on other nodes. */
+import type { NodeName } from '../../model/names.ts';
+import type { ContainerPort, Labels, PodObject, WeirObject } from '../../model/objects.ts';
+
+/** `kubectl apply` keeps the whole manifest in it, which nobody here reads. */
+const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
+
+const NO_ANNOTATIONS: Labels = {};
+const NO_PORTS: readonly ContainerPort[] = [];
+
+/** The object as the agent of `node` needs it. What it does not need equals what an object without it has. */
+export function trimmed(object: WeirObject, node: NodeName): WeirObject {
+  switch (object.kind) {
+    case 'Pod':
+      return object.nodeName === node ? withoutAnnotations(object) : remotePod(object);
+    case 'Namespace':
+    case 'Node':
+      return withoutAnnotations(object);
+    default:
+      return withoutLastApplied(object);
+  }
+}
+
+/**
+ * Whom a policy may mean: address, labels and named ports; what decides whether the address is in use, and its node. How
+ * it was made and what it serves is its own node's business.
+ */
+function remotePod(pod: PodObject): PodObject {
+  const named = pod.ports.filter(({ name }) => name !== '');
+  return {
+    ...pod,
+    uid: '',
+    annotations: NO_ANNOTATIONS,
+    createdAtMs: null,
+    hostname: '',
+    subdomain: '',
+    ports: named.length === 0 ? NO_PORTS : named.map(withoutHostPort),
+  };
+}
+
+function withoutHostPort({ name, port, protocol }: ContainerPort): ContainerPort {
+  return { name, port, protocol, hostPort: null, hostIp: null };
+}
+
+function withoutAnnotations<Kind extends WeirObject>(object: Kind): Kind {
+  return { ...object, annotations: NO_ANNOTATIONS };
+}
+
+function withoutLastApplied(object: WeirObject): WeirObject {
+  if (!Object.hasOwn(object.annotations, LAST_APPLIED)) return object;
+  const { [LAST_APPLIED]: _, ...annotations } = object.annotations;
+  return { ...object, annotations };
+}
