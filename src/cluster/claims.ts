@@ -1,7 +1,8 @@
 /**
- * Who has which address or port. Objects claim values explicitly (a manifest says so) or are assigned free ones. An
- * explicit claim always wins over an assignment; among explicit claims of one value the eldest owner wins. Assigned
- * values stay with their owner for as long as they may, so that adding an object moves no other.
+ * Who has which address or port. Objects claim values explicitly (a manifest says so) or are assigned free ones. Among
+ * explicit claims of one value the eldest owner wins, and an explicit claim wins over an assignment; but what an owner
+ * has had since an earlier batch (`keep`) nobody takes from it. Assigned values stay with their owner for as long as
+ * they may, so that adding an object moves no other.
  */
 import { compareText, type ObjectName } from '../model/names.ts';
 
@@ -11,8 +12,13 @@ export interface Candidates {
   values(): Iterable<string>;
 }
 
-/** Who was assigned what, by `owner|slot`: given to a new book, it hands out the same again. */
-export type Assignments = ReadonlyMap<string, string>;
+/** What a book remembers: given to a new one, the same owners have the same values again. */
+export interface ClaimHistory {
+  /** Who was assigned what, by `owner|slot`. */
+  readonly assigned: ReadonlyMap<string, string>;
+  /** Whose the values are that were kept. */
+  readonly kept: ReadonlyMap<string, ObjectName>;
+}
 
 export interface ClaimBook {
   /**
@@ -22,7 +28,7 @@ export interface ClaimBook {
    * @param contested false: values are only kept from being assigned, whoever else claims them
    */
   claim(owner: ObjectName, createdAtMs: number | null, values: readonly string[], contested: boolean): void;
-  /** The owner whose explicit claim counts; undefined where no contested claim is. */
+  /** The owner whose claim counts; undefined where no contested claim is. */
   winner(value: string): ObjectName | undefined;
   /** The value of the owner's slot: as before where possible, else the first free one; undefined: none is free. */
   assign(owner: ObjectName, slot: string, candidates: Candidates): string | undefined;
@@ -30,9 +36,19 @@ export interface ClaimBook {
   retain(owner: ObjectName, slots: ReadonlySet<string>): void;
   /** Gives all of them back; an owner that found nothing free is looked at again when something becomes free. */
   abandon(owner: ObjectName): void;
+  /** Gives back what history holds for owners that are no more. */
+  forgetAbsent(isPresent: (owner: ObjectName) => boolean): void;
+  /** What was assigned to the slot. */
+  assigned(owner: ObjectName, slot: string): string | undefined;
+  /** Every value that is claimed or assigned; some twice. */
+  values(): Iterable<string>;
   /** Owners for whom something changed since the last call: they have to be looked at again. */
   takeAffected(): ReadonlySet<ObjectName>;
-  assignments(): Assignments;
+  /** Whoever has a value now keeps it against later claims, until it gives it up. */
+  keep(): void;
+  history(): ClaimHistory;
+  /** Another number whenever history may be another. */
+  revision(): number;
 }
 
 interface Claim {
@@ -45,36 +61,40 @@ interface Book {
   readonly claimedBy: Map<ObjectName, readonly string[]>;
   readonly holders: Map<string, ObjectName>;
   readonly slots: Map<ObjectName, Map<string, string>>;
+  /** Whose values were as of the last `keep`. */
+  readonly kept: Map<string, ObjectName>;
+  /** Values whose owner may be another since then. */
+  readonly moved: Set<string>;
   /** Owners that found nothing free, with the slots that stayed empty: any value given back may be theirs. */
   readonly starved: Map<ObjectName, Set<string>>;
   /** Values assigned since the last takeAffected: nobody has gone without them yet. */
   readonly fresh: Set<string>;
   affected: Set<ObjectName>;
+  revision: number;
 }
 
-/** @param history assignments of an earlier book, kept where they are still possible */
-export function createClaimBook(history: Assignments = new Map()): ClaimBook {
-  const book: Book = {
-    claims: new Map(),
-    claimedBy: new Map(),
-    holders: new Map(),
-    slots: new Map(),
-    starved: new Map(),
-    fresh: new Set(),
-    affected: new Set(),
-  };
+/** @param history of an earlier book; its assignments stand until their owner gives them up */
+export function createClaimBook(history?: ClaimHistory): ClaimBook {
+  const book = openBook(history);
   return {
     claim: (owner, createdAtMs, values, contested) =>
       replaceClaims(book, owner, { createdAtMs, contested }, values),
     winner: (value) => winnerOf(book, value),
-    assign: (owner, slot, candidates) => assignSlot(book, history, owner, slot, candidates),
+    assign: (owner, slot, candidates) => assignSlot(book, owner, slot, candidates),
     retain(owner, slots) {
       for (const slot of book.slots.get(owner)?.keys() ?? [])
         if (!slots.has(slot)) giveBack(book, owner, slot);
       for (const slot of book.starved.get(owner) ?? []) if (!slots.has(slot)) satisfy(book, owner, slot);
     },
-    abandon(owner) {
-      for (const slot of book.slots.get(owner)?.keys() ?? []) giveBack(book, owner, slot);
+    abandon: (owner) => giveAllBack(book, owner),
+    forgetAbsent(isPresent) {
+      for (const owner of book.slots.keys()) if (!isPresent(owner)) giveAllBack(book, owner);
+      for (const [value, owner] of book.kept) if (!isPresent(owner)) book.kept.delete(value);
+    },
+    assigned: (owner, slot) => book.slots.get(owner)?.get(slot),
+    *values() {
+      yield* book.claims.keys();
+      yield* book.holders.keys();
     },
     takeAffected() {
       const { affected } = book;
@@ -82,20 +102,56 @@ export function createClaimBook(history: Assignments = new Map()): ClaimBook {
       book.fresh.clear();
       return affected;
     },
-    assignments: () =>
-      new Map(
-        [...book.slots].flatMap(([owner, slots]) =>
-          [...slots].map(([slot, value]): [string, string] => [`${owner}|${slot}`, value]),
-        ),
-      ),
+    keep: () => keepAll(book),
+    history: () => historyOf(book),
+    revision: () => book.revision,
   };
 }
 
+function openBook(history: ClaimHistory | undefined): Book {
+  const book: Book = {
+    claims: new Map(),
+    claimedBy: new Map(),
+    holders: new Map(),
+    slots: new Map(),
+    kept: new Map(history?.kept),
+    moved: new Set(),
+    starved: new Map(),
+    fresh: new Set(),
+    affected: new Set(),
+    revision: 0,
+  };
+  for (const [place, value] of history?.assigned ?? []) {
+    const bar = place.indexOf('|');
+    if (!book.holders.has(value)) hold(book, place.slice(0, bar) as ObjectName, place.slice(bar + 1), value);
+  }
+  return book;
+}
+
+function historyOf(book: Book): ClaimHistory {
+  const assigned = new Map<string, string>();
+  for (const [owner, slots] of book.slots)
+    for (const [slot, value] of slots) assigned.set(`${owner}|${slot}`, value);
+  return { assigned, kept: new Map(book.kept) };
+}
+
+function keepAll(book: Book): void {
+  for (const value of book.moved) {
+    const owner = book.holders.get(value) ?? winnerOf(book, value);
+    if (owner === undefined) book.kept.delete(value);
+    else book.kept.set(value, owner);
+  }
+  book.revision += book.moved.size;
+  book.moved.clear();
+}
+
 function replaceClaims(book: Book, owner: ObjectName, claim: Claim, values: readonly string[]): void {
+  if (claimsAlready(book, owner, claim, values)) return;
   for (const value of book.claimedBy.get(owner) ?? []) {
     const others = book.claims.get(value);
     others?.delete(owner);
     if (others?.size === 0) book.claims.delete(value);
+    book.moved.add(value);
     markAffected(book, [...(others?.keys() ?? []), ...book.starved.keys()]);
   }
   if (values.length === 0) book.claimedBy.delete(owner);
@@ -104,17 +160,37 @@ function replaceClaims(book: Book, owner: ObjectName, claim: Claim, values: read
     const claims = book.claims.get(value) ?? new Map<ObjectName, Claim>();
     markAffected(book, claims.keys());
     book.claims.set(value, claims.set(owner, claim));
-    evict(book, value);
+    book.moved.add(value);
+    evict(book, value, claim.contested);
   }
+}
+
+function claimsAlready(
+  { claims, claimedBy }: Book,
+  owner: ObjectName,
+  claim: Claim,
+  values: readonly string[],
+): boolean {
+  const before = claimedBy.get(owner) ?? [];
+  const isSame = (value: string, index: number): boolean => {
+    const known = claims.get(value)?.get(owner);
+    return (
+      before[index] === value &&
+      known?.createdAtMs === claim.createdAtMs &&
+      known.contested === claim.contested
+    );
+  };
+  return before.length === values.length && values.every(isSame);
 }
 
 function markAffected(book: Book, owners: Iterable<ObjectName>): void {
   for (const owner of owners) book.affected.add(owner);
 }
 
-function evict(book: Book, value: string): void {
+/** Takes an assigned value from its holder. One that was kept yields only to a claim that nothing can refuse. */
+function evict(book: Book, value: string, contested: boolean): void {
   const holder = book.holders.get(value);
-  if (holder === undefined) return;
+  if (holder === undefined || (contested && book.kept.get(value) === holder)) return;
   book.holders.delete(value);
   const slots = book.slots.get(holder) ?? new Map<string, string>();
   for (const [slot, held] of slots) if (held === value) slots.delete(slot);
@@ -122,8 +198,12 @@ function evict(book: Book, value: string): void {
 }
 
 function winnerOf(book: Book, value: string): ObjectName | undefined {
+  const claims = book.claims.get(value);
+  const keeper = book.kept.get(value);
+  const isKept = book.holders.get(value) === keeper || claims?.get(keeper as ObjectName)?.contested === true;
+  if (keeper !== undefined && isKept) return keeper;
   let best: { readonly owner: ObjectName; readonly age: number } | undefined;
-  for (const [owner, claim] of book.claims.get(value) ?? []) {
+  for (const [owner, claim] of claims ?? []) {
     if (!claim.contested) continue;
     const age = claim.createdAtMs ?? Number.POSITIVE_INFINITY;
     if (best === undefined || age < best.age || (age === best.age && compareText(owner, best.owner) < 0)) {
@@ -133,19 +213,9 @@ function winnerOf(book: Book, value: string): ObjectName | undefined {
   return best?.owner;
 }
 
-function assignSlot(
-  book: Book,
-  history: Assignments,
-  owner: ObjectName,
-  slot: string,
-  candidates: Candidates,
-): string | undefined {
+function assignSlot(book: Book, owner: ObjectName, slot: string, candidates: Candidates): string | undefined {
   const held = book.slots.get(owner)?.get(slot);
   if (held !== undefined && candidates.has(held)) return held;
-  const former = history.get(`${owner}|${slot}`);
-  if (former !== undefined && candidates.has(former) && isFree(book, former)) {
-    return take(book, owner, slot, former);
-  }
   for (const value of candidates.values()) if (isFree(book, value)) return take(book, owner, slot, value);
   giveBack(book, owner, slot);
   book.starved.set(owner, (book.starved.get(owner) ?? new Set<string>()).add(slot));
@@ -160,10 +230,19 @@ function take(book: Book, owner: ObjectName, slot: string, value: string): strin
   giveBack(book, owner, slot);
   satisfy(book, owner, slot);
   book.fresh.add(value);
+  hold(book, owner, slot, value);
+  return value;
+}
+
+function hold(book: Book, owner: ObjectName, slot: string, value: string): void {
   const slots = book.slots.get(owner) ?? new Map<string, string>();
   book.slots.set(owner, slots.set(slot, value));
   book.holders.set(value, owner);
-  return value;
+  book.moved.add(value);
+}
+
+function giveAllBack(book: Book, owner: ObjectName): void {
+  for (const slot of book.slots.get(owner)?.keys() ?? []) giveBack(book, owner, slot);
 }
 
 function giveBack(book: Book, owner: ObjectName, slot: string): void {
@@ -173,6 +252,9 @@ function giveBack(book: Book, owner: ObjectName, slot: string): void {
   slots.delete(slot);
   if (slots.size === 0) book.slots.delete(owner);
   book.holders.delete(value);
+  book.moved.add(value);
+  // Who claimed it while it was kept may have it now.
+  markAffected(book, book.claims.get(value)?.keys() ?? []);
   // Who takes one of two values and gives it back for want of the other must not wake others that do the same.
   if (!book.fresh.delete(value)) markAffected(book, book.starved.keys());
 }

@@ -2,12 +2,13 @@
 import type { ObjectChange, Problem } from '../model/objects.ts';
 import { takeChange } from './intake.ts';
 import { settleNamespaces } from './namespace-stage.ts';
+import { closeNetworks, openNetworks } from './network-stage.ts';
 import { settleNodes } from './node-stage.ts';
 import type { ClusterOptions } from './options.ts';
 import { settlePods } from './pod-stage.ts';
 import { settleServices } from './service-stage.ts';
 import { settleSlices } from './slice-stage.ts';
-import { type AllocationHistory, createDirty, createState } from './state.ts';
+import { type AllocationHistory, createDirty, createState, type Dirty, type State } from './state.ts';
 
 export interface ControlPlane {
   /**
@@ -18,8 +19,15 @@ export interface ControlPlane {
     readonly changes: readonly ObjectChange[];
     readonly problems: readonly Problem[];
   };
+  /**
+   * Addresses and ports stay, from now on, with whoever has them: what a later change claims of them is refused, also
+   * where the elder claims it. An API server does so after every request; without it the result depends on no history.
+   */
+  keep(): void;
   /** All that was chosen so far. */
   history(): AllocationHistory;
+  /** Another text whenever history may be another, apart from slices: cheap, for who writes it down. After `keep`. */
+  revision(): string;
 }
 
 /**
@@ -28,24 +36,50 @@ export interface ControlPlane {
  */
 export function createControlPlane(options: ClusterOptions, history?: AllocationHistory): ControlPlane {
   const state = createState(options, history);
+  let isFirst = true;
   return {
     apply(changes) {
       const dirty = createDirty();
       for (const change of changes) takeChange(state, change, dirty);
+      if (isFirst) begin(state, dirty);
+      isFirst = false;
       settleNodes(state, dirty);
       settlePods(state, dirty);
-      settleServices(state, dirty);
+      do {
+        openNetworks(state, dirty);
+        settleServices(state, dirty);
+        // A family may go with a network.
+      } while (closeNetworks(state, dirty));
       settleSlices(state, dirty);
       settleNamespaces(state, dirty);
       return { changes: state.output.flush(), problems: state.problems.all() };
     },
+    keep() {
+      for (const book of Object.values(state.books)) book.keep();
+    },
+    revision() {
+      const { books, balancers, leavingCidrs, placements } = state;
+      const numbers = Object.values(books).map((book) => book.revision());
+      return [...numbers, balancers.revision, leavingCidrs.size, placements.size].join(' ');
+    },
     history: () => ({
-      nodeNumbers: state.books.nodeNumbers.assignments(),
-      podAddresses: state.books.podAddresses.assignments(),
-      clusterIps: state.books.clusterIps.assignments(),
-      nodePorts: state.books.nodePorts.assignments(),
+      nodeNumbers: state.books.nodeNumbers.history(),
+      podAddresses: state.books.podAddresses.history(),
+      clusterIps: state.books.clusterIps.history(),
+      nodePorts: state.books.nodePorts.history(),
+      balancerAddresses: state.balancers.held,
+      leavingCidrs: [...state.leavingCidrs.values()],
       placements: new Map(state.placements),
       slices: new Map(state.madeSlices),
     }),
   };
+}
+
+/** The first batch holds every object there is: what history gave to others is free. */
+function begin({ books, input, leavingCidrs }: State, dirty: Dirty): void {
+  for (const { name } of leavingCidrs.values()) dirty.serviceCidrs.add(name);
+  books.nodeNumbers.forgetAbsent((owner) => input.nodes.has(owner));
+  books.podAddresses.forgetAbsent((owner) => input.pods.has(owner));
+  for (const book of [books.clusterIps, books.nodePorts])
+    book.forgetAbsent((owner) => input.services.has(owner));
 }

@@ -1,7 +1,14 @@
 /** Takes changes of the input into the state: explicit claims are entered before anything is assigned. */
 import { type ObjectName, objectName } from '../model/names.ts';
-import type { EndpointSliceObject, ObjectChange, ObjectKind, WeirObject } from '../model/objects.ts';
+import type {
+  EndpointSliceObject,
+  ObjectChange,
+  ObjectKind,
+  ServiceCidrObject,
+  WeirObject,
+} from '../model/objects.ts';
 import { FOREIGN_MANAGERS, MANAGED_BY_LABEL, OUR_MANAGER } from './labels.ts';
+import { keepServiceCidr, letServiceCidrGo } from './network-stage.ts';
 import { claimedNodePorts } from './node-ports.ts';
 import { claimedNumbers } from './nodes.ts';
 import { isContested } from './pods.ts';
@@ -45,8 +52,7 @@ function setInput(state: State, object: WeirObject, dirty: Dirty): void {
       dirty.sliceOwners.add(owner);
       return;
     case 'ServiceCIDR':
-      input.serviceCidrs.set(owner, object);
-      state.output.put(object);
+      setServiceCidr(state, owner, object, dirty);
       return;
     case 'NetworkPolicy':
     case 'ClusterNetworkPolicy':
@@ -89,8 +95,7 @@ function deleteInput(state: State, kind: ObjectKind, namespace: string, name: st
       dirty.sliceOwners.add(owner);
       return;
     case 'ServiceCIDR':
-      input.serviceCidrs.delete(owner);
-      state.output.remove('ServiceCIDR', '', name);
+      dropServiceCidr(state, owner, dirty);
       return;
     case 'NetworkPolicy':
     case 'ClusterNetworkPolicy':
@@ -100,6 +105,21 @@ function deleteInput(state: State, kind: ObjectKind, namespace: string, name: st
       dropSlice(state, owner, dirty);
       return;
   }
+}
+
+function setServiceCidr(state: State, owner: ObjectName, object: ServiceCidrObject, dirty: Dirty): void {
+  dropServiceCidr(state, owner, dirty);
+  state.input.serviceCidrs.set(owner, object);
+  keepServiceCidr(state, object);
+  dirty.serviceCidrs.add(object.name);
+}
+
+function dropServiceCidr(state: State, owner: ObjectName, dirty: Dirty): void {
+  const object = state.input.serviceCidrs.get(owner);
+  if (object === undefined) return;
+  state.input.serviceCidrs.delete(owner);
+  letServiceCidrGo(state, object);
+  dirty.serviceCidrs.add(object.name);
 }
 
 function addSlice(state: State, name: ObjectName, slice: EndpointSliceObject, dirty: Dirty): void {

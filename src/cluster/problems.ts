@@ -6,7 +6,7 @@ import type { ObjectReference, Problem } from '../model/objects.ts';
 export type ProblemText = Pick<Problem, 'severity' | 'field' | 'reason' | 'message' | 'remedy'>;
 
 /** The step that found a problem: each replaces only its own. */
-export type Step = 'object' | 'slices';
+export type Step = 'object' | 'addresses' | 'slices';
 
 export interface ProblemLedger {
   /** Replaces the step's problems of the object. */

@@ -2,6 +2,7 @@
 import { type ObjectName, objectKey } from '../model/names.ts';
 import type { ServiceObject } from '../model/objects.ts';
 import { wantsTopologyHints } from './labels.ts';
+import { noteBalancer, settleBalancers } from './pool-stage.ts';
 import { completeService } from './services.ts';
 import { type Dirty, type State, settle } from './state.ts';
 
@@ -13,17 +14,34 @@ export function settleServices(state: State, dirty: Dirty): void {
     if (input === undefined) forgetService(state, owner);
     else resolveService(state, owner, input);
   });
+  settleBalancers(state);
 }
 
 function resolveService(state: State, owner: ObjectName, input: ServiceObject): void {
-  const { object, problems } = completeService(owner, input, state.books, state.options);
+  const { object, problems } = completeService(owner, input, state.books, state);
   state.problems.record('object', objectKey('Service', input.namespace, input.name), input, problems);
   state.selectors.setService(owner, object ?? undefined);
   if (object !== null && wantsTopologyHints(object.annotations)) state.topologyServices.add(owner);
   else state.topologyServices.delete(owner);
-  if (object === null) state.output.remove('Service', input.namespace, input.name);
+  note(state, owner, input, object);
+}
+
+/** Sets the output, unless it waits for the addresses of load balancers. */
+function note(
+  state: State,
+  owner: ObjectName,
+  { namespace, name }: Named,
+  object: ServiceObject | null,
+): void {
+  const desk = { book: state.balancers, pools: state.options.loadBalancerPools };
+  if (noteBalancer(desk, owner, object)) return;
+  const reference = { kind: 'Service', namespace, name };
+  state.problems.record('addresses', objectKey('Service', namespace, name), reference, []);
+  if (object === null) state.output.remove('Service', namespace, name);
   else state.output.put(object);
 }
+
+type Named = Pick<ServiceObject, 'namespace' | 'name'>;
 
 function forgetService(state: State, owner: ObjectName): void {
   state.books.clusterIps.retain(owner, new Set());
@@ -38,5 +56,5 @@ function forgetService(state: State, owner: ObjectName): void {
     { kind: 'Service', namespace, name },
     [],
   );
-  state.output.remove('Service', namespace, name);
+  note(state, owner, { namespace, name }, null);
 }

@@ -12,6 +12,7 @@ import type { ServiceObject } from '../model/objects.ts';
 import { addressCandidates } from './address-range.ts';
 import { staticAddresses } from './bands.ts';
 import type { Candidates, ClaimBook } from './claims.ts';
+import type { ServiceNetworks } from './network-stage.ts';
 import { completeNodePorts } from './node-ports.ts';
 import type { ClusterOptions } from './options.ts';
 import type { ProblemText } from './problems.ts';
@@ -24,6 +25,12 @@ const WIDEST_CIDR_BITS = 20;
 export interface ServiceBooks {
   readonly clusterIps: ClaimBook;
   readonly nodePorts: ClaimBook;
+}
+
+/** What is around the Services. */
+export interface ServiceSurroundings {
+  readonly networks: ServiceNetworks;
+  readonly options: ClusterOptions;
 }
 
 export interface CompletedService {
@@ -42,20 +49,21 @@ export function completeService(
   owner: ObjectName,
   service: ServiceObject,
   books: ServiceBooks,
-  options: ClusterOptions,
+  { networks, options }: ServiceSurroundings,
 ): CompletedService {
   const problems: ProblemText[] = [];
-  const addressed = withClusterIps(owner, service, books.clusterIps, options, problems);
+  const addressed = withClusterIps(owner, service, books.clusterIps, networks, problems);
   const ported =
     addressed === null ? null : completeNodePorts(owner, addressed, books.nodePorts, options, problems);
-  if (ported !== null) return { object: withIngress(ported), problems };
+  if (ported !== null) return { object: withIngress(ported, options), problems };
   books.clusterIps.abandon(owner);
   books.nodePorts.abandon(owner);
   return { object: null, problems };
 }
 
-/** A load balancer without a status serves the address it asks for. */
-function withIngress(service: ServiceObject): ServiceObject {
+/** Where there are no pools, a load balancer without a status serves the address it asks for. */
+function withIngress(service: ServiceObject, { loadBalancerPools }: ClusterOptions): ServiceObject {
+  if (loadBalancerPools.length > 0) return service;
   const { type, loadBalancerIp, loadBalancerIngress } = service;
   if (type !== 'LoadBalancer' || loadBalancerIp === null || loadBalancerIngress.length > 0) return service;
   return { ...service, loadBalancerIngress: [{ address: loadBalancerIp, ipMode: 'VIP' }] };
@@ -65,7 +73,7 @@ function withClusterIps(
   owner: ObjectName,
   service: ServiceObject,
   book: ClaimBook,
-  options: ClusterOptions,
+  networks: ServiceNetworks,
   problems: ProblemText[],
 ): ServiceObject | null {
   if (service.type === 'ExternalName') {
@@ -73,24 +81,30 @@ function withClusterIps(
     return service;
   }
   const ipFamilyPolicy = service.ipFamilyPolicy ?? inferredPolicy(service);
-  const ipFamilies = familiesOf(service, ipFamilyPolicy, options, problems);
+  const ipFamilies = familiesOf(service, ipFamilyPolicy, networks.all.map(familyOf), problems);
   if (ipFamilies === null) return null;
   if (service.clusterIps === 'headless') {
     book.retain(owner, new Set());
     return { ...service, ipFamilyPolicy, ipFamilies };
   }
   const explicit = service.clusterIps;
-  if (!explicitIpsCount(owner, explicit, book, options, problems)) return null;
+  if (!explicitIpsCount(owner, explicit, book, networks, problems)) return null;
   book.retain(owner, new Set(ipFamilies.filter((family) => !explicit.some((ip) => familyOf(ip) === family))));
   const clusterIps: Address[] = [];
+  // A family whose networks are all being deleted counts as missing to those who do without.
+  const isOptional = (family: Family): boolean =>
+    ipFamilyPolicy === 'PreferDualStack' &&
+    family !== ipFamilies[0] &&
+    !service.ipFamilies.includes(family) &&
+    ofFamily(networks.open, family).length === 0;
   for (const family of ipFamilies) {
     const clusterIp =
-      explicit.find((ip) => familyOf(ip) === family) ?? allocate(owner, family, book, options);
+      explicit.find((ip) => familyOf(ip) === family) ?? allocate(owner, family, book, networks);
     if (clusterIp !== undefined) clusterIps.push(clusterIp as Address);
-    else problems.push(noClusterIp(family, options));
+    else if (!isOptional(family)) problems.push(noClusterIp(family, networks));
   }
-  if (clusterIps.length < ipFamilies.length) return null;
-  return { ...service, ipFamilyPolicy, ipFamilies, clusterIps };
+  if (problems.some(({ severity }) => severity === 'error')) return null;
+  return { ...service, ipFamilyPolicy, ipFamilies: clusterIps.map(familyOf), clusterIps };
 }
 
 type Policy = NonNullable<ServiceObject['ipFamilyPolicy']>;
@@ -107,10 +121,9 @@ function inferredPolicy({ clusterIps, ipFamilies, selector }: ServiceObject): Po
 function familiesOf(
   { ipFamilies: given, clusterIps }: ServiceObject,
   policy: Policy,
-  options: ClusterOptions,
+  available: readonly Family[],
   problems: ProblemText[],
 ): readonly Family[] | null {
-  const available = options.serviceCidrs.map(familyOf);
   const first = given[0] ?? available[0] ?? 'IPv4';
   const second = given[1] ?? FAMILIES.find((family) => family !== first) ?? 'IPv6';
   const explicit = clusterIps === 'headless' ? [] : clusterIps.map(familyOf);
@@ -134,7 +147,7 @@ function explicitIpsCount(
   owner: ObjectName,
   explicit: readonly Address[],
   book: ClaimBook,
-  options: ClusterOptions,
+  { open, all }: ServiceNetworks,
   problems: ProblemText[],
 ): boolean {
   const taken = explicit.find((address) => book.winner(address) !== owner);
@@ -149,13 +162,13 @@ function explicitIpsCount(
     return false;
   }
   for (const address of explicit) {
-    if (options.serviceCidrs.some((cidr) => prefixContains(cidr, address))) continue;
+    if (all.some((cidr) => prefixContains(cidr, address))) continue;
     problems.push({
       severity: 'warning',
       field: 'spec.clusterIP',
       reason: 'ClusterIPOutsideRange',
-      message: `${address} is outside the service CIDRs ${options.serviceCidrs.join(', ')}`,
-      remedy: 'use an address inside, or run with --service-cluster-ip-range set to where it is',
+      message: `${address} is outside the service CIDRs ${open.join(', ')}`,
+      remedy: 'use an address inside, add a ServiceCIDR that holds it, or widen --service-cluster-ip-range',
     });
   }
   return true;
@@ -165,10 +178,11 @@ function allocate(
   owner: ObjectName,
   family: Family,
   book: ClaimBook,
-  options: ClusterOptions,
+  { open, all }: ServiceNetworks,
 ): string | undefined {
-  const cidrs = cidrsOf(family, options);
-  return cidrs.length === 0 ? undefined : book.assign(owner, family, clusterIpCandidates(owner, cidrs));
+  const chosen = clusterIpCandidates(owner, ofFamily(open, family));
+  const kept = clusterIpCandidates(owner, ofFamily(all, family));
+  return book.assign(owner, family, { has: kept.has, values: chosen.values });
 }
 
 /** The addresses of the CIDRs, those of the first one before those of the next. */
@@ -184,17 +198,17 @@ function clusterIpCandidates(owner: ObjectName, cidrs: readonly Prefix[]): Candi
   };
 }
 
-function cidrsOf(family: Family, { serviceCidrs }: ClusterOptions): readonly Prefix[] {
-  return serviceCidrs.filter((cidr) => familyOf(cidr) === family);
+function ofFamily(cidrs: readonly Prefix[], family: Family): readonly Prefix[] {
+  return cidrs.filter((cidr) => familyOf(cidr) === family);
 }
 
-function noClusterIp(family: Family, options: ClusterOptions): ProblemText {
-  const cidrs = cidrsOf(family, options);
+function noClusterIp(family: Family, { open }: ServiceNetworks): ProblemText {
+  const cidrs = ofFamily(open, family);
   return {
     severity: 'error',
     field: 'spec.clusterIPs',
     reason: 'AddressesExhausted',
     message: `no ${family} cluster IP is free${cidrs.length === 0 ? '' : ` in ${cidrs.join(', ')}`}`,
-    remedy: 'remove unused Services, or add or widen a network of --service-cluster-ip-range',
+    remedy: 'remove unused Services, add a ServiceCIDR, or widen a network of --service-cluster-ip-range',
   };
 }

@@ -1,4 +1,5 @@
 /** What the control plane remembers between batches: the input, who has what, and the completed objects. */
+import type { Address } from '../model/address.ts';
 import type { NodeName, ObjectName } from '../model/names.ts';
 import type {
   EndpointSliceObject,
@@ -9,19 +10,25 @@ import type {
   ServiceCidrObject,
   ServiceObject,
 } from '../model/objects.ts';
-import { type Assignments, type ClaimBook, createClaimBook } from './claims.ts';
+import { type ClaimBook, type ClaimHistory, createClaimBook } from './claims.ts';
 import { type ClusterZones, zonesOf } from './hints.ts';
+import { leavingByKey, type ServiceNetworks, serviceNetworksOf } from './network-stage.ts';
 import type { ClusterOptions } from './options.ts';
 import { createOutput, type Output } from './output.ts';
+import { type BalancerBook, createBalancerBook } from './pool-stage.ts';
 import { createProblemLedger, type ProblemLedger } from './problems.ts';
 import { createSelectorIndex, type SelectorIndex } from './selector-index.ts';
 
 /** Everything that was chosen rather than given: a control plane that starts with it chooses the same again. */
 export interface AllocationHistory {
-  readonly nodeNumbers: Assignments;
-  readonly podAddresses: Assignments;
-  readonly clusterIps: Assignments;
-  readonly nodePorts: Assignments;
+  readonly nodeNumbers: ClaimHistory;
+  readonly podAddresses: ClaimHistory;
+  readonly clusterIps: ClaimHistory;
+  readonly nodePorts: ClaimHistory;
+  /** Addresses of pools, by `owner|family`. */
+  readonly balancerAddresses: ReadonlyMap<string, Address>;
+  /** Deleted, but in use. */
+  readonly leavingCidrs: readonly ServiceCidrObject[];
   readonly placements: ReadonlyMap<ObjectName, NodeName>;
   /** By Service: which endpoint is in which slice. */
   readonly slices: ReadonlyMap<ObjectName, readonly EndpointSliceObject[]>;
@@ -49,6 +56,10 @@ export interface State {
   readonly nodes: Map<NodeName, NodeObject>;
   schedulable: readonly NodeName[];
   zones: ClusterZones;
+  readonly balancers: BalancerBook;
+  networks: ServiceNetworks;
+  /** ServiceCIDR objects that are deleted but in use, see network-stage.ts. */
+  readonly leavingCidrs: Map<string, ServiceCidrObject>;
   /** Where pods without spec.nodeName were put. */
   readonly placements: Map<ObjectName, NodeName>;
   /** By the node they are on or ask for; `''`: pods that wait for any node. */
@@ -72,6 +83,7 @@ export interface Dirty {
   readonly nodes: Set<ObjectName>;
   readonly pods: Set<ObjectName>;
   readonly services: Set<ObjectName>;
+  readonly serviceCidrs: Set<string>;
   /** Services whose slices may be others now. */
   readonly sliceOwners: Set<ObjectName>;
   /** When the first change of their pods' readiness happened, by Service; milliseconds since the epoch. */
@@ -80,6 +92,7 @@ export interface Dirty {
 
 export function createState(options: ClusterOptions, history: AllocationHistory | undefined): State {
   const nodes = new Map<NodeName, NodeObject>();
+  const leaving = history?.leavingCidrs ?? [];
   return {
     options,
     input: {
@@ -100,6 +113,9 @@ export function createState(options: ClusterOptions, history: AllocationHistory 
     nodes,
     schedulable: [],
     zones: zonesOf(nodes),
+    balancers: createBalancerBook(history?.balancerAddresses),
+    networks: serviceNetworksOf(options, leaving),
+    leavingCidrs: leavingByKey(leaving),
     placements: new Map(history?.placements),
     podsByNode: new Map(),
     nodeOfPod: new Map(),
@@ -119,6 +135,7 @@ export function createDirty(): Dirty {
     nodes: new Set(),
     pods: new Set(),
     services: new Set(),
+    serviceCidrs: new Set(),
     sliceOwners: new Set(),
     triggeredAtMs: new Map(),
   };

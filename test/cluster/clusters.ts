@@ -1,5 +1,6 @@
 /** Random small clusters, full of clashes: few names, few addresses, every kind of object. */
 import fc from 'fast-check';
+import type { AddressPool } from '../../src/cluster/address-pool.ts';
 import type { Address, Family, Prefix } from '../../src/model/address.ts';
 import { type NodeName, objectKey, objectName, type Port } from '../../src/model/names.ts';
 import type {
@@ -14,6 +15,7 @@ import {
   namespaceObject,
   nodeObject,
   podObject,
+  serviceCidrObject,
   serviceObject,
   servicePort,
   sliceEndpoint,
@@ -72,6 +74,50 @@ const pod = fc
     }),
   );
 
+/** Fewer addresses than load balancers may want. */
+export const SCARCE_POOLS: readonly AddressPool[] = [
+  {
+    name: 'default',
+    class: null,
+    ranges: [
+      { first: '192.0.2.1' as Address, last: '192.0.2.2' as Address },
+      { first: '2001:db8::1' as Address, last: '2001:db8::2' as Address },
+    ],
+    autoAssign: true,
+  },
+  {
+    name: 'internal',
+    class: 'example.com/internal',
+    ranges: [{ first: '192.0.2.9' as Address, last: '192.0.2.9' as Address }],
+    autoAssign: true,
+  },
+];
+
+const shared = (annotations: Readonly<Record<string, string>> = {}, port = 80): Partial<ServiceObject> => ({
+  annotations: { 'weir.dev/allow-shared-ip': 'key', ...annotations },
+  ports: [servicePort({ port: port as Port })],
+});
+
+const BALANCERS: readonly Partial<ServiceObject>[] = [
+  {},
+  { loadBalancerIp: '192.0.2.1' as Address },
+  { annotations: { 'weir.dev/load-balancer-ips': '192.0.2.2,2001:db8::1' } },
+  { loadBalancerIngress: [{ address: '192.0.2.1' as Address, ipMode: 'VIP' }] },
+  { loadBalancerClass: 'example.com/internal' },
+  { loadBalancerClass: 'example.com/nobody' },
+  shared(),
+  shared({}, 81),
+  shared({ 'weir.dev/load-balancer-ips': '192.0.2.1' }, 82),
+];
+
+const serviceCidr = fc
+  .record({
+    name: fc.constantFrom('kubernetes', 'more'),
+    cidr: fc.constantFrom('10.97.0.0/30', '10.96.0.0/29', 'fd97::/126'),
+    deleting: fc.boolean(),
+  })
+  .map(({ name, cidr, deleting }) => serviceCidrObject({ name, cidrs: [cidr as Prefix], deleting }));
+
 const service = fc
   .record({
     namespace,
@@ -89,22 +135,23 @@ const service = fc
       { annotations: { 'service.kubernetes.io/topology-mode': 'Auto' } },
     ),
     local: fc.boolean(),
+    balancer: fc.constantFrom<Partial<ServiceObject>>(...BALANCERS),
   })
-  .map(({ selector, clusterIp, policy, nodePort, named, mode, local, type, ...rest }) => {
+  .map(({ selector, clusterIp, policy, nodePort, named, mode, local, type, balancer, ...rest }) => {
     const headless = clusterIp === 'headless' && type === 'ClusterIP';
     const explicit =
       clusterIp === null || clusterIp === 'headless' || type === 'ExternalName' ? [] : [clusterIp as Address];
     const exposed = type === 'NodePort' || type === 'LoadBalancer';
     return serviceObject({
       ...rest,
-      ...mode,
+      ...(type === 'LoadBalancer' ? balancer : mode),
       type,
       selector: selector === null ? null : { app: selector },
       clusterIps: headless ? 'headless' : explicit,
       ipFamilies: explicit.length > 0 ? (['IPv4'] as readonly Family[]) : [],
       ipFamilyPolicy: policy,
       externalTrafficPolicy: local ? 'Local' : 'Cluster',
-      ports: [
+      ports: (type === 'LoadBalancer' && balancer.ports) || [
         servicePort({
           name: 'a',
           targetPort: named ? 'http' : (8080 as Port),
@@ -152,6 +199,7 @@ export const anyObject: fc.Arbitrary<WeirObject> = fc.oneof(
   node,
   { arbitrary: pod, weight: 4 },
   { arbitrary: service, weight: 4 },
+  serviceCidr,
   slice,
   endpoints,
 );

@@ -4,21 +4,22 @@ import { completeObjects } from '../../src/cluster/complete.ts';
 import { createControlPlane } from '../../src/cluster/control-plane.ts';
 import { DEFAULT_CLUSTER_OPTIONS } from '../../src/cluster/options.ts';
 import type { ObjectChange, WeirObject } from '../../src/model/objects.ts';
-import { anyCluster, anyObject, anyWalk, follow, keyOf, ordered } from './clusters.ts';
+import { anyCluster, anyObject, anyWalk, follow, keyOf, ordered, SCARCE_POOLS } from './clusters.ts';
 
+const OPTIONS = { ...DEFAULT_CLUSTER_OPTIONS, loadBalancerPools: SCARCE_POOLS };
 const set = (object: WeirObject): ObjectChange => ({ type: 'set', object });
 
 describe('createControlPlane', () => {
   it('ends, step by step, where the same objects and choices end at once', () => {
     const property = fc.property(anyWalk, (walk) => {
-      const plane = createControlPlane(DEFAULT_CLUSTER_OPTIONS);
+      const plane = createControlPlane(OPTIONS);
       const input = new Map<string, WeirObject>();
       const completed = new Map<string, WeirObject>();
       for (const batch of walk) {
         follow(input, batch);
         const step = plane.apply(batch);
         follow(completed, step.changes);
-        const scratch = createControlPlane(DEFAULT_CLUSTER_OPTIONS, plane.history());
+        const scratch = createControlPlane(OPTIONS, plane.history());
         const whole = scratch.apply([...input.values()].map(set));
         expect(ordered(completed.values())).toEqual(ordered(follow(new Map(), whole.changes).values()));
         expect(step.problems).toEqual(whole.problems);
@@ -30,7 +31,7 @@ describe('createControlPlane', () => {
 
   it('tells no change that changes nothing', () => {
     const property = fc.property(anyCluster, (objects) => {
-      const plane = createControlPlane(DEFAULT_CLUSTER_OPTIONS);
+      const plane = createControlPlane(OPTIONS);
       plane.apply(objects.map(set));
       expect(plane.apply(structuredClone(objects).map(set)).changes).toEqual([]);
     });
@@ -45,9 +46,7 @@ describe('completeObjects', () => {
         ...objects.slice(seed % (objects.length + 1)),
         ...objects.slice(0, seed % (objects.length + 1)),
       ];
-      const [a, b] = [objects, turned.reverse()].map((list) =>
-        completeObjects(list, DEFAULT_CLUSTER_OPTIONS),
-      );
+      const [a, b] = [objects, turned.reverse()].map((list) => completeObjects(list, OPTIONS));
       expect(b).toEqual(a);
     });
     fc.assert(property, { numRuns: 200 });
@@ -55,8 +54,8 @@ describe('completeObjects', () => {
 
   it('changes nothing the second time', () => {
     const property = fc.property(anyCluster, (objects) => {
-      const once = completeObjects(objects, DEFAULT_CLUSTER_OPTIONS);
-      const twice = completeObjects(once.objects, DEFAULT_CLUSTER_OPTIONS);
+      const once = completeObjects(objects, OPTIONS);
+      const twice = completeObjects(once.objects, OPTIONS);
       expect(twice.objects).toEqual(once.objects);
     });
     fc.assert(property, { numRuns: 300 });
@@ -65,7 +64,7 @@ describe('completeObjects', () => {
   it('moves nothing that was chosen when an object without explicit values is added', () => {
     const property = fc.property(anyCluster, anyObject, (objects, extra) => {
       const before = objects.filter((object) => object.kind !== 'Node' || keyOf(object) !== keyOf(extra));
-      const plane = createControlPlane(DEFAULT_CLUSTER_OPTIONS);
+      const plane = createControlPlane(OPTIONS);
       const first = follow(new Map(), plane.apply(before.map(set)).changes);
       const plain = withoutExplicitValues(extra);
       if (plain === undefined || first.has(keyOf(plain))) return;
