@@ -2,11 +2,12 @@
  * The agent's own API, HTTP over a unix socket that only root can open: what `weir status`, `weir plan` and the lab ask.
  * The socket is also what keeps a second agent of the same instance away.
  */
-import { chmodSync, mkdirSync, rmdirSync, rmSync } from 'node:fs';
+import { chmodSync, mkdirSync, rmSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { dirname } from 'node:path';
 import type { ObjectVersion } from '../model/source.ts';
 import { askAgent, ControlError } from './control-client.ts';
+import { removeIfEmpty } from './empty-directory.ts';
 import { answerJson, closeServer, listen } from './http-server.ts';
 import type { RowsJson } from './rows-json.ts';
 import type { AgentStatus } from './status.ts';
@@ -53,14 +54,6 @@ function makeRoom(path: string): void {
     const reason = cause instanceof Error ? cause.message : String(cause);
     const message = `no room for the control socket (${reason}); make ${dirname(path)} writable for the agent`;
     throw new ControlError(message, { code: 'failed', cause });
-  }
-}
-
-function removeIfEmpty(directory: string): void {
-  try {
-    rmdirSync(directory);
-  } catch {
-    // Others use it, or it is a mount: then it stays.
   }
 }
 

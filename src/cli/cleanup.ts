@@ -1,7 +1,8 @@
 /** `weir cleanup`: removes every trace of an instance from this node, with or without an agent's help (A71). */
-import { existsSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { askAgent, ControlError } from '../agent/control-client.ts';
+import { removeIfEmpty } from '../agent/empty-directory.ts';
 import { controlSocketPath, pinDirectory, runDirectory } from '../agent/instance-paths.ts';
 import { refuseNeighbours } from '../agent/neighbours.ts';
 import type { AgentStatus } from '../agent/status.ts';
@@ -58,7 +59,6 @@ async function removeTable(): Promise<boolean> {
 function removeDirectory(path: string): boolean {
   const existed = existsSync(path);
   rmSync(path, { recursive: true, force: true });
-  const parent = dirname(path);
-  if (existed && readdirSync(parent).length === 0) rmdirSync(parent);
+  if (existed) removeIfEmpty(dirname(path));
   return existed;
 }

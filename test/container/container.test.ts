@@ -1,10 +1,10 @@
 import { execFile } from 'node:child_process';
-import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { askAgent } from '../../src/agent/control-client.ts';
-import { controlSocketPath } from '../../src/agent/instance-paths.ts';
+import { controlSocketPath, RUN_DIRECTORY } from '../../src/agent/instance-paths.ts';
 import type { AgentStatus } from '../../src/agent/status.ts';
 import { labDown, labProbe, labUp } from '../../src/lab/lab.ts';
 import { nodeNamespace } from '../../src/lab/lab-names.ts';
@@ -58,6 +58,7 @@ let rendered: readonly Rendered[];
 let daemonSet: DaemonSet;
 let box: NodeContainers;
 let hostBefore: string;
+let expected: Awaited<ReturnType<typeof answers>>;
 
 beforeAll(async () => {
   hostBefore = await hostNetwork();
@@ -73,12 +74,12 @@ beforeAll(async () => {
   await server.create(...CLUSTER);
   const data = dirname(server.kubeconfig);
   const { template } = daemonSet.spec;
-  const [{ configMap }] = template.spec.volumes as [{ configMap: { name: string } }];
+  const name = template.spec.volumes.find(({ configMap }) => configMap !== undefined)?.configMap?.name ?? '';
   box = createNodeContainers({
     netns: NETNS,
     node: 'one',
     configMaps: {
-      [configMap.name]: configMapOf(rendered, configMap.name)?.data ?? {},
+      [name]: configMapOf(rendered, name)?.data ?? {},
       'weir-api-server': { host: '127.0.0.1', port: String(PORT) },
     },
     serviceAccount: { token: join(data, 'token'), 'ca.crt': join(data, 'apiserver.crt') },
@@ -110,6 +111,14 @@ async function until(what: string, condition: () => Promise<boolean>, seconds = 
   }
 }
 
+/** Who answers the client pod at this cluster IP, or the verdict. */
+async function answer(address: string): Promise<string> {
+  const requests = [parseProbeRequest({ from: 'default/client-1', to: address, port: 80 })];
+  const [line] = await labProbe({ name: LAB, requests, count: 1 });
+  if (line === undefined || 'error' in line) throw new Error(line?.error ?? 'no answer');
+  return line.answeredBy ?? line.verdict;
+}
+
 /** Who answers each client at each frontend, or the verdict, and the client's address as seen. */
 async function answers() {
   const requests = CLIENTS.flatMap((from) =>
@@ -139,24 +148,37 @@ async function start(securityContext?: Container['securityContext']): Promise<vo
   await box.start(pod, pod.containers[0], securityContext);
 }
 
+/** A command in the image, in the node's network namespace; what it printed. */
+async function inImage(...argv: readonly string[]): Promise<string> {
+  return (await podman('run', '--rm', ...runFlags(NETNS), '--entrypoint', ...argv)).stdout;
+}
+
 describe('the image', () => {
-  it('has what the agent runs, and nothing that builds it', async () => {
+  it('has the libraries of the addons, and nothing that builds them', async () => {
     const script = `for each in cc gcc g++ clang make cmake npm nodejs; do command -v $each && exit 1; done
-      ldd /opt/weir/native/build/Release/weir.node /opt/weir/node_modules/nft-js/build/Release/nft_js.node`;
-    const { stdout } = await podman(
-      'run',
-      '--rm',
-      ...runFlags(NETNS),
-      '--entrypoint',
-      'sh',
-      IMAGE,
-      '-c',
-      script,
-    );
-    expect(stdout).toContain('libnftables.so');
-    expect(stdout).not.toContain('not found');
+      find /opt/weir -name '*.node' -exec ldd {} +`;
+    const libraries = await inImage('sh', IMAGE, '-c', script);
+    expect(libraries).toContain('libnftables.so');
+    expect(libraries).not.toContain('not found');
+  });
+
+  it('has every package that some module of the command line imports', async () => {
+    const loaded = await inImage('/opt/weir/node_modules/node/bin/node', IMAGE, '--eval', LOAD_EVERYTHING);
+    expect(Number(loaded)).toBeGreaterThan(150);
   });
 });
+
+/** The packages too: what is imported only when it is needed. */
+const LOAD_EVERYTHING = `(async () => {
+  const root = '/opt/weir';
+  const fs = require('node:fs');
+  const { dependencies } = JSON.parse(fs.readFileSync(root + '/package.json', 'utf8'));
+  const packages = Object.keys(dependencies).filter((name) => fs.existsSync(root + '/node_modules/' + name + '/package.json'));
+  const resolve = require('node:module').createRequire(root + '/').resolve;
+  const modules = fs.globSync(root + '/src/**/*.ts').filter((path) => !path.endsWith('/cli/main.ts'));
+  for (const path of [...packages.map(resolve), ...modules]) await import(path);
+  console.log(modules.length);
+})()`;
 
 describe('the container of the DaemonSet', () => {
   it('moves packets as an agent without a container does', async () => {
@@ -164,7 +186,7 @@ describe('the container of the DaemonSet', () => {
     copyFileSync(server.kubeconfig, kubeconfig);
     plain.start('--source', 'kubernetes', '--kubeconfig', kubeconfig);
     await until('the plain agent is synced', async () => (await plain.status()).sync.state === 'synced');
-    const expected = await answers();
+    expected = await answers();
     expect(new Set(expected.map(({ verdict }) => verdict))).toEqual(
       new Set(['allowed', 'refused', 'blocked']),
     );
@@ -174,4 +196,104 @@ describe('the container of the DaemonSet', () => {
     await until('the container is synced', synced);
     expect(await answers()).toEqual(expected);
   });
+
+  it('answers what is asked inside it, and the probes of a kubelet', async () => {
+    const inside = JSON.parse(await box.exec('weir', 'status', '--json')) as AgentStatus;
+    expect(inside).toMatchObject({ node: 'one', instance: 'weir', healthy: true });
+    expect(inside.source).toMatchObject({ origin: `https://127.0.0.1:${PORT}`, synced: true });
+    const [container] = daemonSet.spec.template.spec.containers;
+    for (const probe of ['startupProbe', 'livenessProbe', 'readinessProbe'] as const) {
+      const { host, port, path } = container[probe]?.httpGet ?? {};
+      const ask = `fetch('http://${host}:${port}${path}').then((answer) => console.log(answer.status))`;
+      const { stdout } = await run('nsenter', [`--net=${NETNS}`, process.execPath, '--eval', ask]);
+      expect([probe, stdout.trim()]).toEqual([probe, '200']);
+    }
+  });
+
+  it('follows the API server, and goes on where it was after it was killed', async () => {
+    await server.apply(wholeService('new', 20), ...wholeSlices('new', [near]));
+    await until('a new Service answers', async () => (await answer('10.96.1.20')) === 'default/near-1');
+    await box.kill();
+    expect(await answers()).toEqual(expected);
+    await server.kubectl('delete', 'service', 'new', '--wait=false');
+    await server.kubectl('delete', 'endpointslice', 'new-ipv4', 'new-ipv6', '--wait=false');
+    await start();
+    await until('the container is synced', synced);
+    await until('what was deleted meanwhile is gone', async () => (await answer('10.96.1.20')) === 'blocked');
+    expect(await answers()).toEqual(expected);
+  });
+
+  it('ends in order when it is told to, logs lines of JSON on stderr, and leaves the kernel as it is', async () => {
+    const { terminationGracePeriodSeconds } = daemonSet.spec.template.spec;
+    expect(await box.stop(terminationGracePeriodSeconds)).toBe(0);
+    const { stdout, stderr } = await box.logs();
+    expect(stdout).toBe('');
+    const lines = stderr
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { readonly msg: string });
+    expect(lines.at(-1)?.msg).toMatch(/^SIGTERM: stopping/);
+    expect(await answers()).toEqual(expected);
+  });
+
+  it('does without any capability that it is not given, and not without those', async () => {
+    const [{ securityContext }] = daemonSet.spec.template.spec.containers;
+    const { add } = securityContext.capabilities as { readonly add: readonly string[] };
+    expect(add.length).toBeGreaterThan(0);
+    for (const capability of add) {
+      const others = { drop: ['ALL'], add: add.filter((each) => each !== capability) };
+      await start({ ...securityContext, capabilities: others });
+      await until(`it fails without ${capability}`, async () => {
+        const { stderr } = await box.logs();
+        return /EPERM|EACCES/.test(stderr);
+      });
+    }
+  });
+
+  it('works the same with every right there is', async () => {
+    await start({ privileged: true });
+    await until('the privileged container is synced', synced);
+    expect(await answers()).toEqual(expected);
+  });
+
+  it('leaves nothing on the node once its place is taken by deploy/cleanup', async () => {
+    await box.kill();
+    const { spec } = daemonSetOf(await renderManifests('cleanup')).spec.template;
+    const [cleaner] = spec.initContainers ?? [];
+    if (cleaner === undefined) throw new Error('deploy/cleanup has no init container');
+    expect(await box.runToEnd(spec, cleaner)).toMatch(/^removed: nft table inet weir$/m);
+    const { stdout } = await run('nsenter', [`--net=${NETNS}`, 'nft', 'list', 'tables']);
+    expect(stdout).not.toContain('weir');
+    expect(readdirSync(box.hostPath(RUN_DIRECTORY))).toEqual([]);
+    expect(spec.containers[0].command).toEqual(['sleep', 'infinity']);
+  });
+
+  it('has changed nothing of the host’s own network', async () => {
+    expect(await hostNetwork()).toBe(hostBefore);
+  });
+});
+
+describe('the manifests', () => {
+  it('are taken by the API server as they are, as far as it serves their kinds', async () => {
+    const served = rendered.filter(({ kind }) => ['ServiceAccount', 'ConfigMap'].includes(kind));
+    expect(served.length).toBe(2);
+    await server.apply(...served);
+    expect(await server.kubectl('get', 'configmaps', '-n', 'kube-system', '-o', 'name')).toContain('weir');
+  });
+
+  it.each(['base', 'cleanup'])(
+    'have a pod in %s that the API server takes, in which it knows every field',
+    async (folder) => {
+      const { metadata, spec } = daemonSetOf(await renderManifests(folder)).spec.template;
+      const pod = {
+        apiVersion: 'v1',
+        kind: 'Pod',
+        metadata: { ...metadata, name: `weir-${folder}`, namespace: 'kube-system' },
+        spec: { ...spec, nodeName: 'none' },
+      };
+      await server.create(pod);
+      const misspelt = { ...pod, spec: { ...pod.spec, hostNetworks: true } };
+      await expect(server.create(misspelt)).rejects.toThrow(/hostNetworks/);
+    },
+  );
 });
