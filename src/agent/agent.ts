@@ -10,6 +10,7 @@ import type { Clock } from './clock.ts';
 import type { AgentConfiguration } from './configuration.ts';
 import { type ControlledAgent, openControlSocket } from './control-socket.ts';
 import { type Core, createCore } from './core.ts';
+import type { EventWriter } from './event-writer.ts';
 import { type HealthState, type HealthVerdict, judgeHealth, startHealthServer } from './health.ts';
 import { readListeningSockets } from './listening-sockets.ts';
 import { createMetrics, startMetricsServer } from './metrics.ts';
@@ -27,6 +28,8 @@ export interface AgentOptions {
   readonly openDataplane: () => Promise<Dataplane>;
   readonly clock: Clock;
   readonly log: Logger;
+  /** Tells problems to the API server; absent: there is none, or nobody wants that. */
+  readonly events?: EventWriter;
   /** Path of the control socket. */
   readonly socketPath: string;
 }
@@ -121,6 +124,7 @@ function assemble(options: AgentOptions) {
   });
   const health = (): HealthState => ({
     lastSuccessAtMs: core.record.lastSuccessAtMs(),
+    firstSyncWaitsFor: firstSyncWaitsFor(core, options.source),
     pendingForMs: pendingForMs(core, clock),
     nodeDeleting: pipeline.nodeDeleting(configuration.compile.node),
   });
@@ -170,9 +174,15 @@ function describe(options: AgentOptions, { core, verdict, startedAtMs, heard }: 
     dataplane,
     sync: core.record.status(core.loop.state(), clock.monotonicMs(), heard),
     problems: core.problems(),
+    events: options.events?.counts() ?? null,
     repairs: dataplane?.repairs ?? 0,
     conntrackDeleted: core.record.conntrackDeleted(),
   };
+}
+
+function firstSyncWaitsFor(core: Core, source: Source): string | null {
+  if (core.record.lastSuccessAtMs() !== null) return null;
+  return source.state().reason ?? core.record.lastError() ?? 'the first sync is not done yet';
 }
 
 function pendingForMs(core: Core, clock: Clock): number | null {

@@ -22,6 +22,7 @@ export const CONFIGURATION_KEYS: readonly ConfigurationKey[] = [
     'how to reach the API server; empty: KUBECONFIG, else as a pod of the cluster',
   ),
   key('context', 'NAME', '', 'context of the kubeconfig; empty: its current one'),
+  key('events', null, 'true', 'with an API server: write problems as Kubernetes Events of their objects'),
   key('instance', 'NAME', 'weir', 'name of this agent’s share of the machine'),
   key('hostname-override', 'NODE', '', 'name of this node; empty: the host’s name'),
   key('cluster-cidr', 'CIDRS', '', 'pod networks of the cluster; empty: taken from nodes and pods'),

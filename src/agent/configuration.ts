@@ -19,6 +19,8 @@ export interface AgentConfiguration {
   readonly kubeconfig: string | null;
   /** null: the kubeconfig's current one. */
   readonly context: string | null;
+  /** Problems become Kubernetes Events, where there is an API server. */
+  readonly events: boolean;
   readonly instance: string;
   readonly compile: CompileOptions;
   readonly servicesBackend: 'auto' | 'bpf' | 'nft';
@@ -60,6 +62,7 @@ const schema = z.object({
   source: values.sourceValue,
   kubeconfig: values.optionalText,
   context: values.optionalText,
+  events: values.switchValue,
   instance: values.instanceName,
   'hostname-override': values.nodeNameValue,
   'cluster-cidr': values.prefixList,
@@ -210,6 +213,7 @@ function fromValues(data: z.infer<typeof schema>, kubectlsFile: string | null): 
     source: data.source,
     kubeconfig: data.kubeconfig ?? kubectlsFile,
     context: data.context,
+    events: data.events,
     instance: data.instance,
     compile: {
       node: (data['hostname-override'] ?? hostname().toLowerCase()) as NodeName,

@@ -4,6 +4,7 @@ import type { Dataplane } from '../dataplane/dataplane.ts';
 import type { Problem } from '../model/objects.ts';
 import type { SourceBatch } from '../model/source.ts';
 import type { Clock } from './clock.ts';
+import type { EventWriter } from './event-writer.ts';
 import { createInstallation, type Installation, type InstallReport } from './installation.ts';
 import type { ListeningSocket } from './listening-sockets.ts';
 import { createNodePortIndex } from './node-ports.ts';
@@ -18,6 +19,8 @@ export interface CoreOptions {
   readonly openDataplane: () => Promise<Dataplane>;
   readonly clock: Clock;
   readonly log: Logger;
+  /** Where problems go besides the log; absent: nowhere. */
+  readonly events?: EventWriter;
   readonly minSyncPeriodMs: number;
   readonly syncPeriodMs: number;
   /** This proxy's health, for the answers about Services. */
@@ -48,7 +51,7 @@ export function createCore(options: CoreOptions): Core {
     onProblems: () => tellProblems(),
   });
   const problems = () => [...pipeline.problems(), ...nodePorts.problems(), ...serviceHealth.problems()];
-  const problemLog = logProblems(log);
+  const problemLog = logProblems(options);
   const tellProblems = () => problemLog.update(problems());
   const repairs = repairNotices(log, () => loop.requestRepair());
   const installation = createInstallation({
@@ -83,7 +86,7 @@ export function createCore(options: CoreOptions): Core {
     },
     problems,
     async stop() {
-      await loop.stop();
+      await Promise.all([loop.stop(), options.events?.stop()]);
       await serviceHealth.close();
       await installation.close();
     },
@@ -126,11 +129,16 @@ function repairNotices(log: Logger, repair: () => void) {
   };
 }
 
-/** The seam for Kubernetes Events: without an API server, problems go to the log. */
-function logProblems(log: Logger): ProblemLog {
+function logProblems({ log, events }: CoreOptions): ProblemLog {
   return createProblemLog({
-    report: (problem) => log.warn({ reason: problem.reason }, problemLine(problem)),
-    resolved: (problem) => log.info({ reason: problem.reason }, `resolved: ${problemLine(problem)}`),
+    report(problem) {
+      log.warn({ reason: problem.reason }, problemLine(problem));
+      events?.report(problem);
+    },
+    resolved(problem) {
+      log.info({ reason: problem.reason }, `resolved: ${problemLine(problem)}`);
+      events?.withdraw(problem);
+    },
   });
 }
 

@@ -6,6 +6,8 @@ import { answerJson, closeServer, listen } from './http-server.ts';
 export interface HealthState {
   /** Milliseconds since the epoch; null: never. */
   readonly lastSuccessAtMs: number | null;
+  /** What the first sync waits for, for a person; null once it was done. */
+  readonly firstSyncWaitsFor: string | null;
   /** How long the oldest unapplied change waits, milliseconds; null: none does. */
   readonly pendingForMs: number | null;
   /** The node's object is about to be deleted: load balancers shall stop sending here. */
@@ -20,17 +22,18 @@ export interface HealthVerdict {
   readonly why: string | null;
 }
 
-/** As kube-proxy: late is what was not applied within two sync periods. */
+/**
+ * As kube-proxy: late is what was not applied within two sync periods. Unlike it, a node that was never served is not
+ * ready; once it was, it stays so without its source, since the kernel goes on.
+ */
 export function judgeHealth(state: HealthState, syncPeriodMs: number): HealthVerdict {
-  const late = state.pendingForMs !== null && state.pendingForMs > 2 * syncPeriodMs;
-  if (late) {
-    return {
-      live: false,
-      ready: false,
-      why: `changes wait for ${Math.round((state.pendingForMs ?? 0) / 1000)} s`,
-    };
+  const { pendingForMs, firstSyncWaitsFor, nodeDeleting } = state;
+  const notReady = (why: string) => ({ live: true, ready: false, why });
+  if (pendingForMs !== null && pendingForMs > 2 * syncPeriodMs) {
+    return { ...notReady(`changes wait for ${Math.round(pendingForMs / 1000)} s`), live: false };
   }
-  if (state.nodeDeleting) return { live: true, ready: false, why: 'the node is being deleted' };
+  if (firstSyncWaitsFor !== null) return notReady(firstSyncWaitsFor);
+  if (nodeDeleting) return notReady('the node is being deleted');
   return { live: true, ready: true, why: null };
 }
 
@@ -68,5 +71,6 @@ function answer(request: IncomingMessage, response: ServerResponse, options: Hea
     lastUpdated: state.lastSuccessAtMs === null ? null : new Date(state.lastSuccessAtMs).toISOString(),
     currentTime: new Date().toISOString(),
     nodeEligible: !state.nodeDeleting,
+    ...(code === 200 ? {} : { reason: verdict.why }),
   });
 }

@@ -173,6 +173,17 @@ function addGauges(registry: Registry, source: MetricsSource): void {
 }
 
 function addTotals(registry: Registry, source: MetricsSource): void {
+  new Counter({
+    name: 'weir_events_total',
+    help: 'Problems told as Kubernetes Events, by what became of them',
+    labelNames: ['result'],
+    registers: [registry],
+    collect() {
+      this.reset();
+      const { lastError: _, ...counts } = source.status().events ?? { lastError: null };
+      for (const [result, count] of Object.entries(counts)) this.inc({ result }, count);
+    },
+  });
   const total = (name: string, help: string, read: () => number) =>
     new Counter({
       name,

@@ -1,4 +1,4 @@
-/** Tells each problem once, when it comes up: to the log today, as a Kubernetes Event where there is an API server. */
+/** Tells each problem once, when it comes up: to the log, and as a Kubernetes Event where there is an API server. */
 import type { Problem } from '../model/objects.ts';
 
 export interface ProblemLog {
@@ -7,7 +7,7 @@ export interface ProblemLog {
 }
 
 export interface ProblemLogOptions {
-  /** Called once per new problem: the seam for Events. */
+  /** Called once per new problem. */
   readonly report: (problem: Problem) => void;
   /** Called once when a reported problem is gone. */
   readonly resolved: (problem: Problem) => void;
@@ -18,7 +18,7 @@ export function createProblemLog(options: ProblemLogOptions): ProblemLog {
   let known = new Map<string, Problem>();
   return {
     update(problems) {
-      const current = new Map(problems.map((problem) => [identityOf(problem), problem]));
+      const current = new Map(problems.map((problem) => [problemIdentity(problem), problem]));
       for (const [identity, problem] of current) if (!known.has(identity)) options.report(problem);
       for (const [identity, problem] of known) if (!current.has(identity)) options.resolved(problem);
       known = current;
@@ -30,10 +30,14 @@ export function createProblemLog(options: ProblemLogOptions): ProblemLog {
 export function problemLine(problem: Problem): string {
   const { kind, namespace, name } = problem.object;
   const object = `${kind} ${namespace === '' ? name : `${namespace}/${name}`}`;
-  const field = problem.field === '' ? '' : ` ${problem.field}`;
   const file = problem.file === null ? '' : ` (${problem.file})`;
-  const remedy = problem.remedy === '' ? '' : `; ${problem.remedy}`;
-  return oneLine(`${object}${field}: ${problem.message}${remedy}${file}`);
+  const colon = problem.field === '' ? ':' : '';
+  return oneLine(`${object}${colon} ${problemText(problem)}${file}`);
+}
+
+/** The same where the object is known anyway: field, what is wrong, what to do. */
+export function problemText({ field, message, remedy }: Problem): string {
+  return oneLine(`${field === '' ? '' : `${field}: `}${message}${remedy === '' ? '' : `; ${remedy}`}`);
 }
 
 /** Names and values are the input's, and may hold anything: nobody shall forge a second line with them. */
@@ -41,7 +45,8 @@ function oneLine(text: string): string {
   return text.replace(/\p{Cc}/gu, (character) => JSON.stringify(character).slice(1, -1));
 }
 
-function identityOf(problem: Problem): string {
+/** The same text for the same problem, whenever it comes up. */
+export function problemIdentity(problem: Problem): string {
   const { kind, namespace, name } = problem.object;
   return JSON.stringify([kind, namespace, name, problem.field, problem.reason, problem.message]);
 }

@@ -4,6 +4,7 @@ import type { CompileOptions } from '../model/compile-options.ts';
 import type { Problem } from '../model/objects.ts';
 import type { Rows } from '../model/rows.ts';
 import type { SourceState } from '../model/source.ts';
+import type { EventCounts } from './event-writer.ts';
 
 export interface BackendChoice {
   /** `none`: nothing does this. */
@@ -66,6 +67,8 @@ export interface AgentStatus {
   readonly dataplane: DataplaneStatus | null;
   readonly sync: SyncStatus;
   readonly problems: readonly Problem[];
+  /** Problems told as Kubernetes Events; null: they are not. */
+  readonly events: EventCounts | null;
   /** Times a third party's change was found and undone. */
   readonly repairs: number;
   readonly conntrackDeleted: number;

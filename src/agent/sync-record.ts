@@ -8,6 +8,8 @@ export interface SyncRecord {
   failed(error: string): void;
   /** Milliseconds since the epoch; null: never. */
   lastSuccessAtMs(): number | null;
+  /** null once a sync succeeded again. */
+  lastError(): string | null;
   conntrackDeleted(): number;
   /** Joined with what the loop knows; `heard` tells whether the source's first batch came. */
   status(loop: SyncLoopState, monotonicMs: number, heard: boolean): SyncStatus;
@@ -30,6 +32,7 @@ export function createSyncRecord(): SyncRecord {
       failures += 1;
     },
     lastSuccessAtMs: () => last?.wallMs ?? null,
+    lastError: () => lastError,
     conntrackDeleted: () => conntrackDeleted,
     status(loop, monotonicMs, heard) {
       const pendingForMs = loop.pendingSinceMs === null ? null : monotonicMs - loop.pendingSinceMs;

@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import { startAgent } from '../agent/agent.ts';
 import { systemClock } from '../agent/clock.ts';
 import type { AgentConfiguration } from '../agent/configuration.ts';
+import { createEventWriter, type EventWriter } from '../agent/event-writer.ts';
 import { controlSocketPath } from '../agent/instance-paths.ts';
 import { refuseNeighbours } from '../agent/neighbours.ts';
 import { completedElsewhere, createPipeline, type PipelineParts } from '../agent/pipeline.ts';
@@ -13,6 +14,8 @@ import { createServiceCompiler } from '../compile/services/compiler.ts';
 import { openNftDataplane } from '../dataplane/nft/dataplane.ts';
 import type { Source } from '../model/source.ts';
 import { directorySource } from '../source/directory.ts';
+import { loadAccess } from '../source/kubernetes/access.ts';
+import { createConnector } from '../source/kubernetes/connection.ts';
 import { kubernetesSource } from '../source/kubernetes.ts';
 import { createWorld } from '../world/world.ts';
 import { createLog } from './log.ts';
@@ -20,7 +23,7 @@ import { createLog } from './log.ts';
 /** Runs until SIGTERM or SIGINT, which end it cleanly and leave the kernel's state. */
 export async function runAgentProcess(configuration: AgentConfiguration): Promise<void> {
   const log = createLog(configuration.logLevel);
-  const { source, controlPlane } = createInput(configuration, log);
+  const { source, controlPlane, events } = createInput(configuration, log);
   const pipeline = createPipeline({
     controlPlane,
     world: createWorld(),
@@ -41,6 +44,7 @@ export async function runAgentProcess(configuration: AgentConfiguration): Promis
     openDataplane: () => openNftDataplane({ log, nodePortRange: configuration.compile.nodePortRange }),
     clock: systemClock,
     log,
+    ...(events === null ? {} : { events }),
     socketPath: controlSocketPath(configuration.instance),
   }).catch((error: unknown) => {
     if (signal === undefined) throw error;
@@ -54,6 +58,7 @@ export async function runAgentProcess(configuration: AgentConfiguration): Promis
 interface Input {
   readonly source: Source;
   readonly controlPlane: PipelineParts['controlPlane'];
+  readonly events: EventWriter | null;
 }
 
 /** An API server has a control plane of its own; a folder needs ours. */
@@ -61,9 +66,12 @@ function createInput(configuration: AgentConfiguration, log: Logger): Input {
   const { source, kubeconfig, context, compile } = configuration;
   if (source === 'kubernetes') {
     const access = { kubeconfig, context, environment: process.env };
+    const connector = createConnector(() => loadAccess(access));
+    const timing = { ...systemClock, random: Math.random };
     return {
-      source: kubernetesSource({ ...access, node: compile.node, clock: systemClock, log }),
+      source: kubernetesSource({ ...access, node: compile.node, connector, clock: systemClock, log }),
       controlPlane: completedElsewhere,
+      events: configuration.events ? createEventWriter({ connector, timing, node: compile.node, log }) : null,
     };
   }
   return {
@@ -75,6 +83,7 @@ function createInput(configuration: AgentConfiguration, log: Logger): Input {
         nodePortRange: compile.nodePortRange,
       }),
     ),
+    events: null,
   };
 }
 

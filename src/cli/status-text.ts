@@ -27,6 +27,7 @@ export function statusText(status: AgentStatus, nowMs: number): string {
       'repairs',
       `${status.repairs}, and ${status.conntrackDeleted} stale connection-tracking entries deleted`,
     ],
+    ...eventsLine(status),
     ['problems', String(status.problems.length)],
   ];
   const width = Math.max(...lines.map(([name]) => name.length));
@@ -34,6 +35,13 @@ export function statusText(status: AgentStatus, nowMs: number): string {
     ...lines.map(([name, text]) => `${name.padEnd(width)}  ${text}`),
     ...status.problems.map((problem) => `  ${problem.severity}: ${problemLine(problem)}`),
   ].join('\n');
+}
+
+function eventsLine({ events }: AgentStatus): readonly [string, string][] {
+  if (events === null) return [];
+  const { written, repeated, dropped, failed, lastError } = events;
+  const counts = `${written} written, ${repeated} repeated, ${dropped} too many, ${failed} refused`;
+  return [['events', lastError === null ? counts : `${counts}; not written now: ${lastError}`]];
 }
 
 function skipped({ source }: AgentStatus): string {

@@ -229,12 +229,15 @@ describe('metrics', () => {
     }
   });
 
-  it('[E37] [H7] counts failures, and health says so after two sync periods only', async () => {
+  it('[E37] [H7] counts failures; /healthz says so before the first success, /livez after two sync periods only', async () => {
     const { agent } = await start(() => new Error('EPERM'));
     await expect(ask('POST', '/sync')).rejects.toThrow();
     const text = await (await fetch(`http://127.0.0.1:${agent.ports().metrics}/metrics`)).text();
     expect(text).toMatch(/^weir_apply_failures_total [1-9]/m);
-    expect((await fetch(`http://127.0.0.1:${agent.ports().healthz}/healthz`)).status).toBe(200);
+    const health = await fetch(`http://127.0.0.1:${agent.ports().healthz}/healthz`);
+    expect(health.status).toBe(503);
+    expect(await health.json()).toMatchObject({ reason: 'the first sync failed: EPERM' });
+    expect((await fetch(`http://127.0.0.1:${agent.ports().healthz}/livez`)).status).toBe(200);
     expect(((await ask('GET', '/status')) as AgentStatus).sync).toMatchObject({
       state: 'failing',
       lastError: 'the first sync failed: EPERM',

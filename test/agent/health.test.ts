@@ -6,7 +6,12 @@ import { createServiceHealthServers, type HealthCheck } from '../../src/agent/se
 import type { ObjectName, Port } from '../../src/model/names.ts';
 import { createManualClock } from './manual-clock.ts';
 
-const GOOD: HealthState = { lastSuccessAtMs: 1_800_000_000_000, pendingForMs: null, nodeDeleting: false };
+const GOOD: HealthState = {
+  lastSuccessAtMs: 1_800_000_000_000,
+  firstSyncWaitsFor: null,
+  pendingForMs: null,
+  nodeDeleting: false,
+};
 const closers: (() => Promise<void>)[] = [];
 afterEach(async () => {
   for (const close of closers.splice(0)) await close();
@@ -48,7 +53,21 @@ describe('/healthz and /livez', () => {
     const { ask } = await serve({ ...GOOD, nodeDeleting: true });
     const response = await ask('/healthz');
     expect(response.status).toBe(503);
-    expect(await response.json()).toMatchObject({ nodeEligible: false });
+    expect(await response.json()).toMatchObject({ nodeEligible: false, reason: 'the node is being deleted' });
+    expect((await ask('/livez')).status).toBe(200);
+  });
+
+  it('answers 503 with what it waits for until the first sync, and 200 to /livez: a restart would not help', async () => {
+    const why = 'https://api: no connection (ECONNREFUSED); check that the server runs';
+    const { ask } = await serve({ ...GOOD, lastSuccessAtMs: null, firstSyncWaitsFor: why });
+    const response = await ask('/healthz');
+    expect(response.status).toBe(503);
+    expect(await response.json()).toEqual({
+      lastUpdated: null,
+      currentTime: expect.any(String),
+      nodeEligible: true,
+      reason: why,
+    });
     expect((await ask('/livez')).status).toBe(200);
   });
 

@@ -65,6 +65,7 @@ const STATUS: AgentStatus = {
       file: null,
     },
   ],
+  events: null,
   repairs: 1,
   conntrackDeleted: 5,
 };
