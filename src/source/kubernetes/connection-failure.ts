@@ -43,7 +43,8 @@ export function foreignAnswer(origin: string, response: IncomingMessage, body: s
   const status = response.statusCode ?? 0;
   const type = response.headers['content-type'] ?? '';
   const remedy = "correct the server's URL";
-  const failed = (what: string) => new ApiFailure(`${origin}: ${what}; ${remedy}`, { status });
+  // Without the status, which means nothing of what it means in an API server.
+  const failed = (what: string) => new ApiFailure(`${origin}: ${what}; ${remedy}`);
   if (status >= 300 && status < 400)
     return failed(`no API server: it redirects to ${response.headers.location}`);
   if (status === 400 && /HTTP request to an HTTPS server/i.test(body)) {

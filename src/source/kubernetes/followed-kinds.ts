@@ -5,6 +5,7 @@ import type { ObjectVersion, SourceState } from '../../model/source.ts';
 import type { Connector } from './connection.ts';
 import { WATCHED_KINDS, type WatchedKind } from './kinds.ts';
 import { type ChangeSink, createKnownObjects, type KnownObjects } from './known-objects.ts';
+import { createReasonLog } from './reason-log.ts';
 import { createReflector, NOT_SERVED, type Reflector } from './reflector.ts';
 import type { Timing } from './timing.ts';
 import { createTurns } from './turns.ts';
@@ -48,7 +49,11 @@ interface Followed {
 /** Stands still until started. */
 export function followKinds(options: FollowOptions): FollowedKinds {
   const { node, sink, timing, log, onWhole } = options;
-  const tell = reasonLog(log);
+  const reasons = createReasonLog({
+    timing,
+    warn: (line) => log?.warn({}, line),
+    info: (line) => log?.info({}, line),
+  });
   const turns = createTurns(() => timing.monotonicMs());
   const followed: readonly Followed[] = WATCHED_KINDS.map((kind) => {
     const known = createKnownObjects(kind, node, sink);
@@ -63,7 +68,7 @@ export function followKinds(options: FollowOptions): FollowedKinds {
       onListed: () => {
         if (followed.every((other) => other.reflector.state().listed)) onWhole();
       },
-      onReason: () => tell(reasonOf(followed)),
+      onReason: () => reasons.note(reasonOf(followed)),
       onMissing: (why) => tellMissing(log, kind, why),
       onUnreadable: (why) =>
         log?.warn({ kind: kind.kind }, `an event can't be read, it is looked for again later: ${why}`),
@@ -83,6 +88,7 @@ export function followKinds(options: FollowOptions): FollowedKinds {
     state: () => describe(followed),
     async stop() {
       await Promise.all(followed.map(({ reflector }) => reflector.stop()));
+      reasons.stop();
     },
   };
 }
@@ -107,17 +113,6 @@ function describe(followed: readonly Followed[]): Omit<SourceState, 'origin'> {
     missingKinds: Object.fromEntries(
       states.flatMap(({ kind, missing }) => (missing === null ? [] : [[kind, missing]])),
     ),
-  };
-}
-
-/** A line when the reason changes, not one for each try. */
-function reasonLog(log: KubernetesLog | undefined): (reason: string | null) => void {
-  let told: string | null = null;
-  return (reason) => {
-    if (reason === told) return;
-    told = reason;
-    if (reason === null) log?.info({}, 'API server: followed again');
-    else log?.warn({}, `API server: ${reason}`);
   };
 }
 

@@ -201,12 +201,16 @@ async function fail(following: Following, error: unknown): Promise<void> {
   following.failures += 1;
   following.retries += 1;
   following.unanswered = unanswered;
-  // Credentials may have been replaced: on refusal, and whenever the connection itself fails.
-  if (failure.status === null || failure.status === 401 || failure.status === 403) connector.renew();
+  if (!isPassing(failure)) connector.renew();
   following.reason = failure.message;
   onReason(failure.message);
   settle(following, failure);
   await pause(following, retryDelayMs(following.failures, timing.random(), failure.retryAfterMs));
+}
+
+/** A server that is as it should be, and can't now; after anything else the configuration may be corrected by the next try. */
+function isPassing({ status }: ApiFailure): boolean {
+  return status !== null && (status === 410 || status === 429 || status >= 500);
 }
 
 /** Not served, or not allowed, and not needed. */
