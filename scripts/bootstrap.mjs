@@ -2,7 +2,7 @@
  * The first thing that runs on a fresh machine: plain JavaScript for the machine's own Node (18 or newer), no packages.
  * It brings what is missing (system packages, npm packages, builds) and then runs the target with the project's Node.
  *
- * Usage: node scripts/bootstrap.mjs start|test|test:cluster|bench|build [arguments for the target]
+ * Usage: node scripts/bootstrap.mjs start|test|test:cluster|test:container|bench|build [arguments for the target]
  */
 import { buildAll } from './bootstrap/build.mjs';
 import { installModules } from './bootstrap/modules.mjs';

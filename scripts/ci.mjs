@@ -1,6 +1,7 @@
 /**
  * What .ci/run does, from a clean clone: bootstrap, lint, types, the addons' tests under sanitizers, all tests, those with
- * an API server. The last line on stdout is `N passed, N failed`; a step that is not a test counts as one failure when it fails.
+ * an API server and those of the container image. The last line on stdout is `N passed, N failed`; a step that is not a test
+ * counts as one failure when it fails.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
@@ -13,6 +14,7 @@ import { BootstrapError, explain, ROOT, say, step } from './bootstrap/progress.m
 const SANITIZED_REPORT = join(ROOT, 'test', '.rows', 'sanitized.json');
 const REPORT = join(ROOT, 'test', '.rows', 'report.json');
 const CLUSTER_REPORT = join(ROOT, 'test', '.rows', 'cluster.json');
+const CONTAINER_REPORT = join(ROOT, 'test', '.rows', 'container.json');
 
 const SUPPRESSIONS = join(ROOT, 'scripts', 'sanitizer-suppressions.txt');
 
@@ -63,20 +65,38 @@ function testSanitized(node) {
   );
 }
 
-/** With the API server whose sources stand beside the checkout; without them these tests are left out, and that is said. */
-function testCluster() {
-  const title = 'tests with an API server (npm run test:cluster)';
+/** The API server's folder, built; undefined, and that is said, without sources beside the checkout or when they fail. */
+function apiServer() {
   const sources = join(ROOT, '..', 'shared', 'apiserver');
   if (!existsSync(sources)) {
-    say(`${title}: left out, there is no ${sources}`);
-    return;
+    say(`tests with an API server: left out, there is no ${sources}`);
+    return undefined;
   }
   // It starts in each test's network namespace, so it is only built here.
-  if (!succeeds('the API server', join(sources, 'build.sh'), [])) {
-    totals.failed += 1;
+  if (succeeds('the API server', join(sources, 'build.sh'), [])) return sources;
+  totals.failed += 1;
+  return undefined;
+}
+
+function testCluster(server) {
+  test('tests with an API server (npm run test:cluster)', CLUSTER_REPORT, 'npm', ['run', 'test:cluster'], {
+    WEIR_APISERVER: server,
+  });
+}
+
+/** Where the distribution has no container engine these tests are left out, and that is said. */
+function testContainer(server) {
+  const title = 'tests of the container image';
+  try {
+    installSystemPackages('test:container');
+  } catch (error) {
+    if (!(error instanceof BootstrapError)) throw error;
+    say(`${title}: left out, ${error.message}`);
     return;
   }
-  test(title, CLUSTER_REPORT, 'npm', ['run', 'test:cluster'], { WEIR_APISERVER: sources });
+  test(title, CONTAINER_REPORT, 'node', ['scripts/bootstrap.mjs', 'test:container'], {
+    WEIR_APISERVER: server,
+  });
 }
 
 function main() {
@@ -87,7 +107,10 @@ function main() {
   check('types', 'npm', ['run', '--silent', 'types']);
   testSanitized(node);
   test('all tests (npm test)', REPORT, 'npm', ['test']);
-  testCluster();
+  const server = apiServer();
+  if (server === undefined) return;
+  testCluster(server);
+  testContainer(server);
 }
 
 try {

@@ -3,6 +3,8 @@ import { accessSync, constants, existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { BootstrapError, run, say, step } from './progress.mjs';
 
+/** Targets that move packets. */
+const PACKETS = ['start', 'test', 'test:cluster', 'test:container', 'bench'];
 const SYSTEM_PATHS = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
 
 /**
@@ -20,19 +22,19 @@ export const PACKAGES = [
     name: 'iproute2',
     command: 'ip',
     why: 'makes network namespaces and links',
-    targets: ['start', 'test', 'test:cluster', 'bench'],
+    targets: PACKETS,
   },
   {
     name: 'util-linux',
     command: 'nsenter',
     why: 'enters network namespaces',
-    targets: ['start', 'test', 'test:cluster', 'bench'],
+    targets: PACKETS,
   },
   {
     name: 'nftables',
     command: 'nft',
     why: 'an independent look at tables in tests',
-    targets: ['test', 'bench'],
+    targets: ['test', 'test:container', 'bench'],
   },
   {
     name: 'iptables',
@@ -46,6 +48,15 @@ export const PACKAGES = [
     why: 'empties connection tables between runs',
     targets: ['bench'],
   },
+  {
+    name: 'debootstrap',
+    command: 'debootstrap',
+    why: 'makes the base of the container image',
+    targets: ['test:container'],
+  },
+  { name: 'buildah', command: 'buildah', why: 'builds the container image', targets: ['test:container'] },
+  { name: 'podman', command: 'podman', why: 'runs the container image', targets: ['test:container'] },
+  { name: 'runc', command: 'runc', why: 'runs containers where crun refuses', targets: ['test:container'] },
 ];
 
 /** The packages a target needs that are not there. */

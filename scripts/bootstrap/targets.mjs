@@ -23,6 +23,12 @@ export const TARGETS = {
     checksLeftovers: true,
     report: 'cluster.json',
   },
+  'test:container': {
+    needsRoot: true,
+    program: ['node_modules/vitest/vitest.mjs', 'run', '--config', 'vitest.container.config.ts'],
+    checksLeftovers: true,
+    report: 'container.json',
+  },
   bench: { needsRoot: true, program: ['test/bench/main.ts'], checksLeftovers: false },
   build: { needsRoot: false, program: null, checksLeftovers: false },
 };

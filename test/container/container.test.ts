@@ -261,7 +261,7 @@ describe('the container of the DaemonSet', () => {
     const { spec } = daemonSetOf(await renderManifests('cleanup')).spec.template;
     const [cleaner] = spec.initContainers ?? [];
     if (cleaner === undefined) throw new Error('deploy/cleanup has no init container');
-    expect(await box.runToEnd(spec, cleaner)).toMatch(/^removed: nft table inet weir$/m);
+    expect(await box.runToEnd(spec, cleaner)).toMatch(/^removed nft table inet weir$/m);
     const { stdout } = await run('nsenter', [`--net=${NETNS}`, 'nft', 'list', 'tables']);
     expect(stdout).not.toContain('weir');
     expect(readdirSync(box.hostPath(RUN_DIRECTORY))).toEqual([]);
