@@ -13,13 +13,24 @@ import { apiServerMissing } from '../cluster-api/api-server.ts';
 import { removeAbandonedNamespaces, removeNamespaces } from './namespaces.ts';
 import { formatTable, reportOf, type Series } from './report.ts';
 import type { Scenario } from './scenario.ts';
+import { API_CHANGE } from './scenarios/api-change.ts';
+import { API_RATE } from './scenarios/api-rate.ts';
+import { API_RESTART } from './scenarios/api-restart.ts';
 import { API_SYNC } from './scenarios/api-sync.ts';
 import { CHANGE } from './scenarios/change.ts';
 import { COLD } from './scenarios/cold.ts';
 import { CONNECTIONS } from './scenarios/connections.ts';
 import { seededRandom } from './statistics.ts';
 
-const SCENARIOS: readonly Scenario[] = [COLD, CHANGE, CONNECTIONS, API_SYNC];
+const SCENARIOS: readonly Scenario[] = [
+  COLD,
+  CHANGE,
+  CONNECTIONS,
+  API_SYNC,
+  API_CHANGE,
+  API_RESTART,
+  API_RATE,
+];
 
 const USAGE = `usage: npm run bench -- [--quick] [--only NAME] [--rounds N] [--json]
 ${SCENARIOS.map(({ name, about }) => `  ${name.padEnd(12)} ${about}`).join('\n')}

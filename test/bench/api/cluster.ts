@@ -13,6 +13,7 @@ import {
   type FollowerRequest,
   type ServerAccess,
   Started,
+  Whole,
   type WriterRequest,
   Written,
 } from './messages.ts';
@@ -38,6 +39,8 @@ export interface Follower {
   start(access: Access, into: 'nothing' | 'kernel'): Promise<Started>;
   /** How long after the server had taken it each change was there, milliseconds. Waits for all. */
   latencies(changes: NumberedChanges): Promise<readonly number[]>;
+  /** When every kind was followed, as it is now or soon will be; milliseconds as of `machineMs`. */
+  whole(): Promise<number>;
   /** Since the last question. */
   cost(): Promise<Cost>;
   exit(): Promise<void>;
@@ -101,6 +104,7 @@ function followerOf(child: Child, server: ServerAccess): Follower {
       const { arrivedAtMs } = await ask(request, Arrivals);
       return arrivedAtMs.map((time, index) => time - (repliedAtMs[index] ?? Number.NaN));
     },
+    whole: async () => (await ask({ type: 'whole' }, Whole)).wholeAtMs,
     cost: () => ask({ type: 'cost' }, Cost),
     exit: child.exit,
   };

@@ -19,12 +19,14 @@ import {
   machineMs,
   type ServerAccess,
   type Started,
+  type Whole,
 } from './messages.ts';
 import { changeNumber } from './objects.ts';
 
 const log = pino({ level: 'warn' }, pino.destination(2));
 /** Patience for what a broken follower would never see. */
 const LONGEST_WAIT_MS = 120_000;
+const POLL_MS = 5;
 
 /** By the number of the change. */
 const arrivedAtMs = new Map<number, number>();
@@ -32,12 +34,15 @@ let source: Source | null = null;
 let core: Core | null = null;
 let meter = startMeter();
 
-async function answer(message: FollowerRequest): Promise<Started | Arrivals | Cost> {
+async function answer(message: FollowerRequest): Promise<Started | Arrivals | Whole | Cost> {
   switch (message.type) {
     case 'start':
       return await start(message);
     case 'arrivals':
       return { arrivedAtMs: await arrivals(message.first, message.count) };
+    case 'whole':
+      await until('every kind is followed', () => source?.state().synced === true);
+      return { wholeAtMs: machineMs() };
     case 'cost': {
       const cost = meter();
       meter = startMeter();
@@ -110,16 +115,19 @@ function takeIntoKernel(): (batch: SourceBatch) => void {
 }
 
 async function arrivals(first: number, count: number): Promise<number[]> {
-  const end = machineMs() + LONGEST_WAIT_MS;
   const numbers = Array.from({ length: count }, (_, index) => first + index);
-  while (numbers.some((number) => !arrivedAtMs.has(number))) {
-    if (machineMs() > end) {
-      const missing = numbers.filter((number) => !arrivedAtMs.has(number)).length;
-      throw new Error(`${missing} of ${count} changes did not arrive: ${source?.state().reason}`);
-    }
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
+  const last = first + count - 1;
+  await until(`change ${last} is there`, () => arrivedAtMs.has(last));
+  await until('all before it are, too', () => numbers.every((number) => arrivedAtMs.has(number)));
   return numbers.map((number) => arrivedAtMs.get(number) ?? Number.NaN);
+}
+
+async function until(what: string, condition: () => boolean): Promise<void> {
+  const end = machineMs() + LONGEST_WAIT_MS;
+  while (!condition()) {
+    if (machineMs() > end) throw new Error(`waited in vain until ${what}: ${source?.state().reason}`);
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  }
 }
 
 /** From now until the result is called. */

@@ -33,7 +33,7 @@ export type WriterRequest = z.infer<typeof WriterRequest>;
 export const Written = z.object({ repliedAtMs: z.array(z.number()) });
 export type Written = z.infer<typeof Written>;
 
-/** To the follower: follow the server; wait until so many changes arrived; what it cost since the last question. */
+/** To the follower: follow the server; wait until changes arrived, or until it follows again; what it cost since the last question. */
 export const FollowerRequest = z.discriminatedUnion('type', [
   z.object({
     type: z.literal('start'),
@@ -43,6 +43,7 @@ export const FollowerRequest = z.discriminatedUnion('type', [
     into: z.enum(['nothing', 'kernel']),
   }),
   z.object({ type: z.literal('arrivals'), first: z.number(), count: z.number() }),
+  z.object({ type: z.literal('whole') }),
   z.object({ type: z.literal('cost') }),
 ]);
 export type FollowerRequest = z.infer<typeof FollowerRequest>;
@@ -63,6 +64,10 @@ export type Started = z.infer<typeof Started>;
 /** Answer to `arrivals`: when each change was there, in their order. */
 export const Arrivals = z.object({ arrivedAtMs: z.array(z.number()) });
 export type Arrivals = z.infer<typeof Arrivals>;
+
+/** Answer to `whole`: when every kind was followed again. */
+export const Whole = z.object({ wholeAtMs: z.number() });
+export type Whole = z.infer<typeof Whole>;
 
 /** Now, for all processes of this machine. */
 export function machineMs(): number {

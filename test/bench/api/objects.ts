@@ -42,13 +42,14 @@ export function creations(shape: ClusterShape): ApiCall[] {
 const TRIGGER = 'endpoints.kubernetes.io/last-change-trigger-time';
 
 /**
- * The change with this number: an endpoint of a slice goes, with the next one it comes back. The number stands where
- * the controller's trigger time does, as that many milliseconds since the epoch: agents carry it to the end.
+ * The change with this number: an endpoint of a slice goes; when every slice has lost one, they come back in the same
+ * order, so that no slice changes twice in a moment. The number stands where the controller's trigger time does, as that many milliseconds since the epoch: agents carry it to the end.
  */
 export function numberedChange(shape: ClusterShape, number: number): ApiCall {
-  const index = ((number >> 1) * 7919) % shape.services;
+  const index = (number * 7919) % shape.services;
+  const goes = Math.floor(number / shape.services) % 2 === 0;
   const metadata = { annotations: { [TRIGGER]: new Date(number).toISOString() } };
-  const endpoints = sliceEndpoints(shape, index).slice(number % 2 === 0 ? 1 : 0);
+  const endpoints = sliceEndpoints(shape, index).slice(goes ? 1 : 0);
   return { method: 'PATCH', path: `${PATHS.slices}/${sliceName(index)}`, body: { metadata, endpoints } };
 }
 
