@@ -14,14 +14,17 @@ import {
   readPort,
   readText,
   refuse,
+  shown,
 } from './field.ts';
 import { readMeta } from './meta.ts';
-import { readDnsLabel } from './name-syntax.ts';
+import { isDnsSubdomain, isLabelValue, readDnsLabel, readDnsSubdomain } from './name-syntax.ts';
 import { readNodeName, readPodReference } from './pod.ts';
 import { readAppProtocol } from './service-ports.ts';
 import { sharedText } from './shared-text.ts';
 
 const SERVICE_LABEL = 'kubernetes.io/service-name';
+/** The API server's limits, of a slice, of an endpoint and of one kind of hint. */
+const [MOST_ENDPOINTS, MOST_PORTS, MOST_ADDRESSES, MOST_HINTS] = [1000, 20_000, 100, 8];
 const NO_HINTS: readonly string[] = [];
 
 /** Findings say what is wrong; the result holds only where none is an error. */
@@ -38,18 +41,47 @@ export function readEndpointSliceObject(root: Field): EndpointSliceObject {
     service: service === undefined || service === '' ? null : objectName(meta.namespace, service),
     addressType: addressType ?? 'FQDN',
     ports: readSlicePorts(childField(root, 'ports')),
-    endpoints:
-      addressType === undefined || addressType === 'FQDN'
-        ? []
-        : readItems(childField(root, 'endpoints')).map((item) =>
-            readEndpoint(item, addressType, meta.namespace),
-          ),
+    endpoints: readEndpoints(childField(root, 'endpoints'), addressType, meta.namespace),
   };
+}
+
+/** None of host names, which nothing here can use; these are checked all the same. */
+function readEndpoints(
+  field: Field,
+  addressType: EndpointSliceObject['addressType'] | undefined,
+  namespace: string,
+): readonly SliceEndpoint[] {
+  const items = readLimited(field, MOST_ENDPOINTS, 'endpoints');
+  if (addressType === undefined) return [];
+  if (addressType !== 'FQDN') return items.map((item) => readEndpoint(item, addressType, namespace));
+  for (const name of items.flatMap((item) => readItems(childField(item, 'addresses')))) readHostName(name);
+  return [];
+}
+
+/** The items of a list; none, with a finding, where there are more than `most`. */
+function readLimited(field: Field, most: number, what: string): readonly Field[] {
+  const items = readItems(field);
+  if (items.length <= most) return items;
+  const message = `${items.length} ${what} are more than the ${most} allowed`;
+  refuse(field, 'TooMany', message, `keep at most ${most}, the others elsewhere`);
+  return [];
+}
+
+function readHostName(field: Field): void {
+  const text = (readText(field) ?? '').replace(/\.$/, '');
+  if (readDnsSubdomain({ ...field, value: text }) !== undefined && !text.includes('.')) {
+    refuse(
+      field,
+      'InvalidName',
+      `${shown(text)} is not fully qualified`,
+      'use a name such as db.example.com',
+    );
+  }
 }
 
 function readSlicePorts(field: Field): EndpointSliceObject['ports'] {
   const names = new Set<string>();
-  return readItems(field).map((item) => {
+  return readLimited(field, MOST_PORTS, 'ports').map((item) => {
     const nameField = childField(item, 'name');
     const name = nameField.value === '' ? '' : (readDnsLabel(nameField) ?? '');
     if (names.has(name)) {
@@ -77,8 +109,8 @@ function readEndpoint(item: Field, family: Family, namespace: string): SliceEndp
     terminating: readBoolean(childField(conditions, 'terminating'), false),
     nodeName: readNodeName(childField(item, 'nodeName')),
     zone: readZone(childField(item, 'zone')),
-    hintZones: readHints(fieldAt(item, 'hints', 'forZones')),
-    hintNodes: readHints(fieldAt(item, 'hints', 'forNodes')) as readonly NodeName[],
+    hintZones: readHints(fieldAt(item, 'hints', 'forZones'), isLabelValue),
+    hintNodes: readHints(fieldAt(item, 'hints', 'forNodes'), isDnsSubdomain) as readonly NodeName[],
     targetPod: pod === null ? null : objectName(pod.namespace === '' ? namespace : pod.namespace, pod.name),
     hostname: readDnsLabel(childField(item, 'hostname')) ?? null,
   };
@@ -90,7 +122,7 @@ function readZone(field: Field): string | null {
 }
 
 function readEndpointAddresses(field: Field, family: Family): readonly Address[] {
-  const items = readItems(field);
+  const items = readLimited(field, MOST_ADDRESSES, 'addresses');
   if (items.length === 0 && !(isPresent(field) && !Array.isArray(field.value))) {
     refuse(field, 'MissingValue', 'the endpoint has no address', 'give it one address');
   }
@@ -112,14 +144,20 @@ function readEndpointAddresses(field: Field, family: Family): readonly Address[]
   return addresses.slice();
 }
 
-function readHints(field: Field): readonly string[] {
-  const items = readItems(field);
+function readHints(field: Field, isValid: (name: string) => boolean): readonly string[] {
+  const items = readLimited(field, MOST_HINTS, 'hints');
   // Most endpoints have none: a hundred thousand of them share one empty list.
   if (items.length === 0) return NO_HINTS;
-  return items.flatMap((item) => {
+  const names: string[] = [];
+  for (const item of items) {
     const nameField = childField(item, 'name');
-    const name = readText(nameField);
-    if (name !== undefined && name !== '') return sharedText(name);
-    return refuse(nameField, 'MissingValue', 'the hint names nothing', 'set its name') ?? [];
-  });
+    const name = readText(nameField) ?? '';
+    if (name === '') refuse(nameField, 'MissingValue', 'the hint names nothing', 'set its name');
+    else if (!isValid(name)) {
+      refuse(nameField, 'InvalidName', `${shown(name)} can be no such name`, 'name it as its nodes do');
+    } else if (names.includes(name))
+      refuse(nameField, 'DuplicateValue', `${name} is listed twice`, 'list it once');
+    names.push(sharedText(name));
+  }
+  return names;
 }

@@ -13,11 +13,21 @@ export function readEndpointsObject(root: Field): EndpointsObject {
   return {
     kind: 'Endpoints',
     ...meta,
-    subsets: readItems(childField(root, 'subsets')).map((subset) => ({
-      addresses: readEndpointsAddresses(childField(subset, 'addresses'), meta.namespace),
-      notReadyAddresses: readEndpointsAddresses(childField(subset, 'notReadyAddresses'), meta.namespace),
-      ports: readEndpointsPorts(childField(subset, 'ports')),
-    })),
+    subsets: readItems(childField(root, 'subsets')).map((subset) => readSubset(subset, meta.namespace)),
+  };
+}
+
+function readSubset(subset: Field, namespace: string): EndpointsObject['subsets'][number] {
+  const [readyField, unreadyField] = [
+    childField(subset, 'addresses'),
+    childField(subset, 'notReadyAddresses'),
+  ];
+  if (readItems(readyField).length + readItems(unreadyField).length === 0)
+    refuse(readyField, 'MissingValue', 'the subset has no address', 'add one or leave the subset out');
+  return {
+    addresses: readEndpointsAddresses(readyField, namespace),
+    notReadyAddresses: readEndpointsAddresses(unreadyField, namespace),
+    ports: readEndpointsPorts(childField(subset, 'ports')),
   };
 }
 

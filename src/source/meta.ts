@@ -1,10 +1,13 @@
 /** metadata, the part that all kinds share. */
 import type { Labels, Meta } from '../model/objects.ts';
 import { childField, type Field, fieldAt, isPresent, readText, readTextMap, refuse, shown } from './field.ts';
-import { isLabelValue, readDnsLabel, readDnsSubdomain } from './name-syntax.ts';
+import { isLabelValue, readDnsLabel, readDnsSubdomain, readLabelKey } from './name-syntax.ts';
 import { sharedLabels, sharedText } from './shared-text.ts';
 
 export type Scope = 'cluster' | 'namespaced';
+/** Names and values together. */
+const MOST_ANNOTATION_BYTES = 256 * 1024;
+
 export type NameSyntax = 'label' | 'subdomain';
 
 /** Reads metadata. Namespaced kinds get the namespace `default` where none is given, as kubectl does. */
@@ -15,16 +18,32 @@ export function readMeta(root: Field, scope: Scope, syntax: NameSyntax): Meta {
     name: readName(metadata, syntax),
     uid: readText(childField(metadata, 'uid')) ?? '',
     labels: readLabels(childField(metadata, 'labels')),
-    annotations: readTextMap(childField(metadata, 'annotations')),
+    annotations: readAnnotations(childField(metadata, 'annotations')),
     createdAtMs: readTime(childField(metadata, 'creationTimestamp')),
     deleting: isPresent(childField(metadata, 'deletionTimestamp')),
   };
 }
 
-/** Labels, each value checked as the API server does. */
+/** Annotations, their names and size checked as the API server does. */
+function readAnnotations(field: Field): Labels {
+  const annotations = readTextMap(field);
+  let bytes = 0;
+  for (const [name, value] of Object.entries(annotations)) {
+    bytes += Buffer.byteLength(name) + Buffer.byteLength(value);
+    readLabelKey({ ...childField(field, name), value: name.toLowerCase() });
+  }
+  if (bytes > MOST_ANNOTATION_BYTES) {
+    const message = `${bytes} bytes are more than annotations may have`;
+    refuse(field, 'TooLong', message, `keep them below ${MOST_ANNOTATION_BYTES} bytes in all`);
+  }
+  return annotations;
+}
+
+/** Labels, each name and value checked as the API server does. */
 export function readLabels(field: Field): Labels {
   const labels = Object.entries(readTextMap(field));
   for (const [name, value] of labels) {
+    readLabelKey({ ...childField(field, name), value: name });
     if (isLabelValue(value)) continue;
     const remedy = 'use at most 63 letters, digits, "-", "_" and ".", with a letter or digit at both ends';
     refuse(childField(field, name), 'InvalidLabel', `${shown(value)} is not a label value`, remedy);

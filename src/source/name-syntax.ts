@@ -3,7 +3,6 @@ import { type Field, readText, refuse, shown } from './field.ts';
 
 const LABEL = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;
 const SUBDOMAIN = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
-const LABEL_KEY = /^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$/;
 const LABEL_VALUE = /^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$/;
 
 /** A DNS-1123 label: at most 63 of a–z, 0–9 and `-`, with a letter or digit at both ends. */
@@ -17,10 +16,14 @@ export function readDnsLabel(field: Field): string | undefined {
 /** A DNS-1123 subdomain: labels joined by dots, at most 253 characters. */
 export function readDnsSubdomain(field: Field): string | undefined {
   const text = readText(field);
-  if (text === undefined || (text.length <= 253 && SUBDOMAIN.test(text))) return text;
+  if (text === undefined || isDnsSubdomain(text)) return text;
   const remedy =
     'use at most 253 lower-case letters, digits, "-" and ".", each part beginning and ending with a letter or digit';
   return refuse(field, 'InvalidName', `${shown(text)} is not a DNS name`, remedy);
+}
+
+export function isDnsSubdomain(text: string): boolean {
+  return text.length <= 253 && SUBDOMAIN.test(text);
 }
 
 /** A container port's name (IANA service name): at most 15 of a–z, 0–9 and single `-`, at least one letter. */
@@ -44,13 +47,12 @@ export function readQualifiedName(field: Field): string | undefined {
   return refuse(field, 'InvalidName', `${shown(text)} is not a qualified name`, remedy);
 }
 
-/** Whether the text can be the name of a label or annotation. */
-export function isQualifiedName(text: string): boolean {
+function isQualifiedName(text: string): boolean {
   const parts = text.split('/');
   const name = parts.at(-1) ?? '';
   const prefix = parts.length === 2 ? parts[0] : undefined;
   if (parts.length > 2 || name === '' || !isLabelValue(name)) return false;
-  return prefix === undefined || (prefix.length <= 253 && SUBDOMAIN.test(prefix));
+  return prefix === undefined || isDnsSubdomain(prefix);
 }
 
 /** A label's value: at most 63 characters, as selectors and labels have them. */
@@ -61,14 +63,7 @@ export function isLabelValue(text: string): boolean {
 /** A label's key: a name of at most 63 characters, or a DNS subdomain, `/` and a name. */
 export function readLabelKey(field: Field): string | undefined {
   const text = readText(field);
-  if (text === undefined || isLabelKey(text)) return text;
+  if (text === undefined || isQualifiedName(text)) return text;
   const remedy = 'use a name such as app or example.com/app, the name of at most 63 characters';
   return refuse(field, 'InvalidLabel', `${shown(text)} is not a label key`, remedy);
-}
-
-function isLabelKey(text: string): boolean {
-  const slash = text.indexOf('/');
-  const [prefix, name] = slash < 0 ? [null, text] : [text.slice(0, slash), text.slice(slash + 1)];
-  const isNamed = name.length <= 63 && LABEL_KEY.test(name);
-  return isNamed && (prefix === null || (prefix.length <= 253 && SUBDOMAIN.test(prefix)));
 }

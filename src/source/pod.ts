@@ -31,6 +31,7 @@ export function readPodObject(root: Field): PodObject {
   const [spec, status] = [childField(root, 'spec'), childField(root, 'status')];
   const phase = readChoice(childField(status, 'phase'), PHASES) ?? 'Running';
   const hostNetwork = readBoolean(childField(spec, 'hostNetwork'), false);
+  refuseHostPortClashes(readItems(childField(spec, 'containers')), hostNetwork);
   return {
     kind: 'Pod',
     ...readMeta(root, 'namespaced', 'subdomain'),
@@ -119,6 +120,23 @@ function readContainerPort(item: Field, name: string, hostNetwork: boolean): Con
   const hostIp = readHostIp(childField(item, 'hostIP'));
   if (port !== undefined) return { name, port, protocol, hostPort, hostIp };
   return refuse(portField, 'MissingValue', 'the port has no number', 'set containerPort');
+}
+
+/** Containers of a pod that want the same port of the node, at the same hostIP. */
+function refuseHostPortClashes(containers: readonly Field[], hostNetwork: boolean): void {
+  const taken = new Set<string>();
+  for (const item of containers.flatMap((container) => readItems(childField(container, 'ports')))) {
+    const [hostPort, port] = ['hostPort', 'containerPort'].map((name) => childField(item, name));
+    const wanted = hostPort?.value || (hostNetwork ? port?.value : undefined);
+    if (hostPort === undefined || wanted === undefined) continue;
+    const protocol = childField(item, 'protocol').value ?? 'TCP';
+    const key = [protocol, childField(item, 'hostIP').value ?? '', wanted].join(' ');
+    if (taken.has(key)) {
+      const remedy = 'give each port of the pod its own host port';
+      refuse(hostPort, 'DuplicatePort', `host port ${wanted}/${protocol} is used twice`, remedy);
+    }
+    taken.add(key);
+  }
 }
 
 /** null for hostNetwork pods: their ports are the node's already, there is nothing to forward. */

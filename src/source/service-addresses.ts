@@ -17,17 +17,23 @@ type ClusterAddresses = Pick<ServiceObject, 'clusterIps' | 'ipFamilies' | 'ipFam
 const POLICIES = ['SingleStack', 'PreferDualStack', 'RequireDualStack'] as const;
 
 /** Families follow from explicit cluster IPs where they are not given. */
-export function readClusterAddresses(spec: Field, type: ServiceObject['type']): ClusterAddresses {
+export function readClusterAddresses(
+  spec: Field,
+  type: ServiceObject['type'],
+  hasSelector: boolean,
+): ClusterAddresses {
   const policyField = childField(spec, 'ipFamilyPolicy');
   const ipFamilyPolicy = readChoice(policyField, POLICIES) ?? null;
   const familiesField = childField(spec, 'ipFamilies');
   const ipFamilies = readFamilies(familiesField);
   const clusterIps = readClusterIps(spec, type);
-  if (ipFamilyPolicy === 'SingleStack' && (ipFamilies.length > 1 || clusterIps.length > 1)) {
-    if (clusterIps !== 'headless' || ipFamilies.length > 1) {
-      const remedy = 'keep one family and one cluster IP, or use PreferDualStack';
-      refuse(policyField, 'InvalidValue', 'SingleStack allows one family only', remedy);
-    }
+  const isDual = new Set(ipFamilies).size > 1 || (clusterIps !== 'headless' && clusterIps.length > 1);
+  // Without a policy the API server takes SingleStack, but for headless Services without selector.
+  const isSingle =
+    ipFamilyPolicy === null ? clusterIps !== 'headless' || hasSelector : ipFamilyPolicy === 'SingleStack';
+  if (isDual && isSingle) {
+    const remedy = 'set ipFamilyPolicy to PreferDualStack or RequireDualStack, or keep one family';
+    refuse(policyField, 'InvalidValue', 'SingleStack, the default, allows one family only', remedy);
   }
   if (clusterIps === 'headless') return { clusterIps, ipFamilies, ipFamilyPolicy };
   const found = clusterIps.map(familyOf);
@@ -59,6 +65,10 @@ function readClusterIps(spec: Field, type: ServiceObject['type']): readonly Addr
     const remedy = 'leave it out: an ExternalName is a DNS name only';
     refuse(single, 'InvalidValue', 'a Service of type ExternalName has no cluster IP', remedy);
     return [];
+  }
+  if (first === '' && fields.length > 0) {
+    const remedy = 'set clusterIP to the first of them';
+    refuse(single, 'MissingValue', 'clusterIPs is given without clusterIP', remedy);
   }
   if (first !== '' && isPresent(list) && fields[0]?.value !== first) {
     const remedy = 'make it the first of clusterIPs or leave it out';

@@ -15,14 +15,15 @@ import {
   readPrefix,
   readText,
   refuse,
-  warn,
 } from './field.ts';
 import { readLabels, readMeta } from './meta.ts';
-import { readDnsSubdomain } from './name-syntax.ts';
+import { readDnsSubdomain, readQualifiedName } from './name-syntax.ts';
 import { readClusterAddresses } from './service-addresses.ts';
 import { readServicePorts } from './service-ports.ts';
+import { refuseForeignFields, SOURCE_RANGES_ANNOTATION } from './service-type.ts';
 
-const SOURCE_RANGES_ANNOTATION = 'service.beta.kubernetes.io/load-balancer-source-ranges';
+const TOPOLOGY_MODE_ANNOTATION = 'service.kubernetes.io/topology-mode';
+const TOPOLOGY_HINTS_ANNOTATION = 'service.kubernetes.io/topology-aware-hints';
 const TYPES = ['ClusterIP', 'NodePort', 'LoadBalancer', 'ExternalName'] as const;
 const POLICIES = ['Cluster', 'Local'] as const;
 const DEFAULT_AFFINITY_SECONDS = 10800;
@@ -33,14 +34,15 @@ export function readServiceObject(root: Field): ServiceObject {
   const meta = readMeta(root, 'namespaced', 'label');
   const spec = childField(root, 'spec');
   const type = readChoice(childField(spec, 'type'), TYPES) ?? 'ClusterIP';
-  const { clusterIps, ipFamilies, ipFamilyPolicy } = readClusterAddresses(spec, type);
+  const selector = readSelector(childField(spec, 'selector'));
+  const { clusterIps, ipFamilies, ipFamilyPolicy } = readClusterAddresses(spec, type, selector !== null);
   if (!isPresent(spec)) refuse(spec, 'MissingValue', 'the Service has no spec', 'add spec with ports');
   if (type === 'ExternalName') readExternalName(childField(spec, 'externalName'));
   const service: ServiceObject = {
     kind: 'Service',
     ...meta,
     type,
-    selector: readSelector(childField(spec, 'selector')),
+    selector,
     clusterIps,
     ipFamilies,
     ipFamilyPolicy,
@@ -59,7 +61,8 @@ export function readServiceObject(root: Field): ServiceObject {
         'PreferSameNode',
       ]) ?? null,
   };
-  warnOfIdleFields(spec, service);
+  refuseForeignFields(root, service);
+  refuseTwoModes(root, meta.annotations);
   return service;
 }
 
@@ -90,7 +93,6 @@ function readAddresses(field: Field): readonly Address[] {
 }
 
 function readLoadBalancer(root: Field, spec: Field, annotatedRanges: string | undefined) {
-  const className = readText(childField(spec, 'loadBalancerClass'));
   const ipField = childField(spec, 'loadBalancerIP');
   return {
     loadBalancerIngress: readIngress(fieldAt(root, 'status', 'loadBalancer', 'ingress')),
@@ -100,7 +102,7 @@ function readLoadBalancer(root: Field, spec: Field, annotatedRanges: string | un
       annotatedRanges,
     ),
     loadBalancerIp: ipField.value === '' ? null : (readAddress(ipField) ?? null),
-    loadBalancerClass: className === undefined || className === '' ? null : className,
+    loadBalancerClass: readQualifiedName(childField(spec, 'loadBalancerClass')) ?? null,
     allocateLoadBalancerNodePorts: readBoolean(childField(spec, 'allocateLoadBalancerNodePorts'), true),
   };
 }
@@ -127,32 +129,16 @@ function readSourceRanges(root: Field, field: Field, annotated: string | undefin
 
 function readAffinity(spec: Field): number | null {
   const affinity = readChoice(childField(spec, 'sessionAffinity'), ['None', 'ClientIP']) ?? 'None';
+  if (affinity === 'None') return null;
   const field = fieldAt(spec, 'sessionAffinityConfig', 'clientIP', 'timeoutSeconds');
-  const seconds = readInteger(field, 1, LONGEST_AFFINITY_SECONDS) ?? DEFAULT_AFFINITY_SECONDS;
-  if (affinity === 'ClientIP') return seconds;
-  if (isPresent(field)) {
-    const remedy = 'set sessionAffinity to ClientIP or leave sessionAffinityConfig out';
-    warn(field, 'NoEffect', 'the timeout has no effect without session affinity', remedy);
-  }
-  return null;
+  return readInteger(field, 1, LONGEST_AFFINITY_SECONDS) ?? DEFAULT_AFFINITY_SECONDS;
 }
 
-/** Fields that are valid alone and do nothing on a Service of this type. */
-function warnOfIdleFields(spec: Field, service: ServiceObject): void {
-  const balanced = service.type === 'LoadBalancer';
-  const external = balanced || service.type === 'NodePort' || service.externalIps.length > 0;
-  if (!balanced && isPresent(childField(spec, 'loadBalancerSourceRanges'))) {
-    const remedy = 'set type to LoadBalancer or leave it out';
-    const message = 'source ranges guard load balancers: they have no effect on this type';
-    warn(childField(spec, 'loadBalancerSourceRanges'), 'NoEffect', message, remedy);
-  }
-  if (!external && service.externalTrafficPolicy === 'Local') {
-    const remedy = 'set type to NodePort or LoadBalancer, add externalIPs, or leave it out';
-    const message = 'nothing of this Service is reached from outside, so the policy has no effect';
-    warn(childField(spec, 'externalTrafficPolicy'), 'NoEffect', message, remedy);
-  }
-  if (service.healthCheckNodePort !== null && !(balanced && service.externalTrafficPolicy === 'Local')) {
-    const remedy = 'use type LoadBalancer with externalTrafficPolicy Local or leave it out';
-    warn(childField(spec, 'healthCheckNodePort'), 'NoEffect', 'nothing asks for this health check', remedy);
-  }
+/** topology-mode and its older name must say the same. */
+function refuseTwoModes(root: Field, annotations: ServiceObject['annotations']): void {
+  const [mode, older] = [TOPOLOGY_MODE_ANNOTATION, TOPOLOGY_HINTS_ANNOTATION];
+  if (annotations[mode] === undefined || annotations[older] === undefined) return;
+  if (annotations[mode] === annotations[older]) return;
+  const field = fieldAt(root, 'metadata', 'annotations', mode);
+  refuse(field, 'InvalidValue', `it differs from ${older}`, 'keep one of the two');
 }

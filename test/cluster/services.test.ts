@@ -26,7 +26,10 @@ describe('cluster IPs', () => {
     expect(families('ipFamilies: [IPv6]')).toEqual([['IPv6'], 1]);
     expect(families('ipFamilyPolicy: PreferDualStack')).toEqual([['IPv4', 'IPv6'], 2]);
     expect(families('ipFamilyPolicy: RequireDualStack, ipFamilies: [IPv6]')).toEqual([['IPv6', 'IPv4'], 2]);
-    expect(families('ipFamilies: [IPv6, IPv4]')).toEqual([['IPv6', 'IPv4'], 2]);
+    expect(families('ipFamilyPolicy: PreferDualStack, ipFamilies: [IPv6, IPv4]')).toEqual([
+      ['IPv6', 'IPv4'],
+      2,
+    ]);
     expect(families('clusterIP: "fd96::7", ipFamilyPolicy: PreferDualStack')).toEqual([['IPv6', 'IPv4'], 2]);
   });
 

@@ -181,7 +181,8 @@ describe('one step of the control plane', () => {
     const scarce = { serviceCidrs: ['10.96.0.0/16', 'fd96::/126'] as readonly string[] as readonly Prefix[] };
     for (const families of ['[IPv6, IPv4]', '[IPv4, IPv6]']) {
       const cluster = stepper(scarce);
-      const dual = (name: string) => service(name, `ports: [{port: 80}], ipFamilies: ${families}`);
+      const dual = (name: string) =>
+        service(name, `ports: [{port: 80}], ipFamilyPolicy: RequireDualStack, ipFamilies: ${families}`);
       const { done } = cluster.set(dual('a') + dual('b') + dual('c'));
       expect(done.findings()).toEqual(['error AddressesExhausted Service c spec.clusterIPs']);
       expect(cluster.remove('Service', 'a').done.service('c')?.clusterIps).toHaveLength(2);

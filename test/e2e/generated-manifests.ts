@@ -106,8 +106,10 @@ function serviceManifest(service: ServiceObject): Manifest {
       ...(isName ? {} : { ipFamilies: service.ipFamilies, ipFamilyPolicy: 'PreferDualStack' }),
       ports: service.ports,
       externalIPs: service.externalIps,
-      loadBalancerSourceRanges: service.loadBalancerSourceRanges,
-      externalTrafficPolicy: service.externalTrafficPolicy,
+      ...(service.type === 'LoadBalancer'
+        ? { loadBalancerSourceRanges: service.loadBalancerSourceRanges }
+        : {}),
+      ...(isReachedFromOutside(service) ? { externalTrafficPolicy: service.externalTrafficPolicy } : {}),
       internalTrafficPolicy: service.internalTrafficPolicy,
       ...(service.affinitySeconds === null ? {} : { sessionAffinity: 'ClientIP' }),
     },
@@ -117,6 +119,10 @@ function serviceManifest(service: ServiceObject): Manifest {
       },
     },
   };
+}
+
+function isReachedFromOutside({ type, externalIps }: ServiceObject): boolean {
+  return type === 'NodePort' || type === 'LoadBalancer' || (type === 'ClusterIP' && externalIps.length > 0);
 }
 
 /** A server outside the cluster is on no node, whatever the generated slice says: no packet could prove it right. */

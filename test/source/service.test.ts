@@ -129,7 +129,9 @@ describe('a Service manifest', () => {
   });
 
   it('[A63] derives its families from its cluster IPs', () => {
-    const yaml = serviceYaml(`${PORT}\nclusterIPs: ["fd96::7", 10.96.0.7]\nipFamilyPolicy: RequireDualStack`);
+    const yaml = serviceYaml(
+      `${PORT}\nclusterIP: "fd96::7"\nclusterIPs: ["fd96::7", 10.96.0.7]\nipFamilyPolicy: RequireDualStack`,
+    );
     expect(parsed('Service', yaml)).toMatchObject({
       clusterIps: ['fd96::7', '10.96.0.7'],
       ipFamilies: ['IPv6', 'IPv4'],
@@ -137,7 +139,9 @@ describe('a Service manifest', () => {
     const refused = (spec: string) => refusalOf(serviceYaml(`${PORT}\n${spec}`));
     expect(refused('clusterIP: 10.96.0.7\nipFamilies: [IPv6]')).toEqual(['InvalidValue spec.ipFamilies']);
     expect(refused('clusterIP: 10.96.0.7\nclusterIPs: [10.96.0.8]')).toEqual(['InvalidValue spec.clusterIP']);
-    expect(refused('clusterIPs: [10.96.0.7, 10.96.0.8]')).toEqual(['DuplicateFamily spec.clusterIPs[1]']);
+    expect(
+      refused('clusterIP: 10.96.0.7\nclusterIPs: [10.96.0.7, 10.96.0.8]\nipFamilyPolicy: PreferDualStack'),
+    ).toEqual(['DuplicateFamily spec.clusterIPs[1]']);
     expect(refused('ipFamilyPolicy: SingleStack\nipFamilies: [IPv4, IPv6]')).toEqual([
       'InvalidValue spec.ipFamilyPolicy',
     ]);
@@ -216,18 +220,6 @@ describe('a Service manifest', () => {
     const nodePorts =
       'type: NodePort\nports: [{name: a, port: 1, nodePort: 30000}, {name: b, port: 2, nodePort: 30000}]';
     expect(refusalOf(serviceYaml(nodePorts))).toEqual(['DuplicatePort spec.ports[1].nodePort']);
-  });
-
-  it('is taken with a warning where a field has no effect on its type', () => {
-    const yaml = serviceYaml(
-      `${PORT}\nexternalTrafficPolicy: Local\nhealthCheckNodePort: 30000\nloadBalancerSourceRanges: [10.0.0.0/8]`,
-    );
-    expect(parsed('Service', yaml).externalTrafficPolicy).toBe('Local');
-    expect(problemsOf(yaml).map(({ severity, field }) => `${severity} ${field}`)).toEqual([
-      'warning spec.loadBalancerSourceRanges',
-      'warning spec.externalTrafficPolicy',
-      'warning spec.healthCheckNodePort',
-    ]);
   });
 
   it('counts an empty selector as none, and refuses label values that are not text', () => {
