@@ -6,8 +6,8 @@
 import type { NodeObject } from '../model/objects.ts';
 import { ZONE_LABEL } from './labels.ts';
 
-/** How much more than its share an endpoint may get before hints do more harm than good. */
-const OVERLOAD_THRESHOLD = 0.2;
+/** Of the endpoints that its share asks for, a zone needs this part at least: with less, each bears 20 % more than its own. */
+const LEAST_PART = 1 / 1.2;
 const EXCLUDED_LABELS = ['node-role.kubernetes.io/control-plane', 'node-role.kubernetes.io/master'];
 
 /** Shares of CPU by zone, adding up to 1, ordered by zone; or why there are none. */
@@ -50,7 +50,7 @@ export function allocateZones(
   let least = 0;
   for (const [zone, share] of shares) {
     const desired = share * ready.length;
-    const minimum = Math.ceil(desired / (1 + OVERLOAD_THRESHOLD));
+    const minimum = Math.ceil(desired * LEAST_PART);
     wanted.set(zone, Math.max(desired, minimum));
     least += minimum;
   }

@@ -82,31 +82,83 @@ describe('zones of endpoints', () => {
     expect(allocated('aabbcc-aabbcc', A, B)).toBe('some endpoint is on a node without a zone');
   });
 
-  it('[A53] give every zone at least its share less the threshold, and keep the rest at home', () => {
-    const zones = fc.array(fc.constantFrom('a', 'b', 'c', 'A', 'B'), { maxLength: 30 });
-    const cpu = fc.integer({ min: 1, max: 8 });
-    const property = fc.property(zones, cpu, cpu, (letters, cpuA, cpuB) => {
-      const nodes = [
-        nodeIn('a', { cpuMillis: cpuA * 1000 }),
-        nodeIn('b', { cpuMillis: cpuB * 1000 }),
-        nodeIn('c', { cpuMillis: 1000 }),
-      ];
-      const text = letters.join('');
-      const result = allocateZones(endpointsOf(text), zoneShares(nodes));
-      if ('reason' in result) return;
-      const ready = endpointsOf(text).filter((endpoint) => endpoint.ready).length;
-      const total = cpuA + cpuB + 1;
-      for (const [zone, share] of [
-        ['a', cpuA / total],
-        ['b', cpuB / total],
-        ['c', 1 / total],
-      ] as const) {
-        const got = result.zones.filter((each) => each === zone).length;
-        expect(got).toBeGreaterThan(share * ready - 1);
-        expect(got).toBeGreaterThan(0);
+  it('[A52] [A53] are as many for each zone as a model of the controller counts, and moved no more than needed', () => {
+    const letters = fc.array(
+      fc.oneof({ weight: 100, arbitrary: fc.constantFrom(...'abcabcabcABx') }, fc.constant('-')),
+      { maxLength: 40, size: 'max' },
+    );
+    const cpu = fc.constantFrom(1000, 2000, 3000, 5000, 8000);
+    const node = fc.record({ zone: fc.constantFrom(...'abcd'), cpuMillis: cpu, notReady: fc.boolean() });
+    let hinted = 0;
+    const property = fc.property(letters, fc.array(node, { maxLength: 6 }), (text, list) => {
+      const nodes = list.map(({ zone, cpuMillis, notReady }, index) =>
+        nodeObject({
+          name: `n${index}`,
+          labels: { 'topology.kubernetes.io/zone': zone },
+          cpuMillis,
+          ...(notReady ? { notReady: true as const } : {}),
+        }),
+      );
+      const endpoints = endpointsOf(text.join(''));
+      const result = allocateZones(endpoints, zoneShares(nodes));
+      const expected = modelCounts(endpoints, nodes);
+      if (expected === null || 'reason' in result) {
+        expect([expected === null, 'reason' in result]).toEqual([true, true]);
+        return;
       }
-      expect(result.zones.map((zone) => zone !== null)).toEqual(endpointsOf(text).map((each) => each.ready));
+      hinted += 1;
+      expect(result.zones.map((zone) => zone !== null)).toEqual(endpoints.map(({ ready }) => ready));
+      expect(countsOf(result.zones)).toEqual(expected);
+      const moved = result.zones.filter((zone, index) => zone !== null && zone !== endpoints[index]?.zone);
+      const home = countsOf(endpoints.map(({ ready, zone }) => (ready ? zone : null)));
+      const gained = Object.entries(expected).map(([zone, count]) => Math.max(0, count - (home[zone] ?? 0)));
+      expect(moved).toHaveLength(gained.reduce((sum, count) => sum + count, 0));
     });
-    fc.assert(property, { numRuns: 300 });
+    fc.assert(property, { numRuns: 1000 });
+    expect(hinted).toBeGreaterThan(100);
   });
 });
+
+type Endpoint = ReturnType<typeof endpointsOf>[number];
+
+function countsOf(zones: readonly (string | null)[]): Readonly<Record<string, number>> {
+  const counts: Record<string, number> = {};
+  for (const zone of zones) if (zone !== null) counts[zone] = (counts[zone] ?? 0) + 1;
+  return counts;
+}
+
+/** What the documentation of topology mode Auto says, one endpoint at a time; null: no hints. */
+function modelCounts(
+  endpoints: readonly Endpoint[],
+  nodes: readonly NodeObject[],
+): Readonly<Record<string, number>> | null {
+  const counted = nodes.filter(({ notReady }) => notReady !== true);
+  const cpuOf = ({ cpuMillis }: NodeObject) => cpuMillis ?? 0;
+  const zoneOf = ({ labels }: NodeObject) => labels['topology.kubernetes.io/zone'] ?? '';
+  const zones = [...new Set(counted.map(zoneOf))].sort();
+  const ready = endpoints.filter((endpoint) => endpoint.ready);
+  if (zones.length < 2 || ready.length < zones.length) return null;
+  const total = counted.reduce((sum, node) => sum + cpuOf(node), 0);
+  const wanted = new Map(
+    zones.map((zone) => {
+      const cpu = counted.filter((node) => zoneOf(node) === zone).reduce((sum, node) => sum + cpuOf(node), 0);
+      return [zone, (cpu / total) * ready.length] as const;
+    }),
+  );
+  const least = new Map([...wanted].map(([zone, count]) => [zone, Math.ceil(count * (1 / 1.2))]));
+  if ([...least.values()].reduce((sum, count) => sum + count, 0) > ready.length) return null;
+  if (ready.some(({ zone }) => zone === null)) return null;
+  const counts: Record<string, number> = { ...countsOf(ready.map(({ zone }) => zone)) };
+  const target = (zone: string) => Math.max(wanted.get(zone) ?? 0, least.get(zone) ?? 0);
+  const excess = (zone: string) => (counts[zone] ?? 0) - target(zone);
+  for (;;) {
+    const [from] = [...zones].sort((a, b) => excess(b) - excess(a) || (a < b ? -1 : 1));
+    const [to] = [...zones].sort((a, b) => excess(a) - excess(b) || (a < b ? -1 : 1));
+    if (from === undefined || to === undefined) break;
+    const [give, take] = [excess(from), -excess(to)];
+    if (give < 0.5 || take < 0.5 || (give < 1 && take < 1)) break;
+    counts[from] = (counts[from] ?? 0) - 1;
+    counts[to] = (counts[to] ?? 0) + 1;
+  }
+  return Object.fromEntries(Object.entries(counts).filter(([, count]) => count > 0));
+}
