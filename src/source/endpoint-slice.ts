@@ -14,10 +14,11 @@ import {
   readPort,
   readText,
   refuse,
+  reject,
   shown,
 } from './field.ts';
 import { readMeta } from './meta.ts';
-import { isDnsSubdomain, isLabelValue, readDnsLabel, readDnsSubdomain } from './name-syntax.ts';
+import { isDnsSubdomain, isLabelValue, readDnsLabel } from './name-syntax.ts';
 import { readNodeName, readPodReference } from './pod.ts';
 import { readAppProtocol } from './service-ports.ts';
 import { sharedText } from './shared-text.ts';
@@ -54,29 +55,25 @@ function readEndpoints(
   const items = readLimited(field, MOST_ENDPOINTS, 'endpoints');
   if (addressType === undefined) return [];
   if (addressType !== 'FQDN') return items.map((item) => readEndpoint(item, addressType, namespace));
-  for (const name of items.flatMap((item) => readItems(childField(item, 'addresses')))) readHostName(name);
+  for (const name of items.flatMap((item) => readItems(childField(item, 'addresses')))) checkHostName(name);
   return [];
 }
 
-/** The items of a list; none, with a finding, where there are more than `most`. */
+/** The items of a list, of which there may be `most`. */
 function readLimited(field: Field, most: number, what: string): readonly Field[] {
   const items = readItems(field);
-  if (items.length <= most) return items;
-  const message = `${items.length} ${what} are more than the ${most} allowed`;
-  refuse(field, 'TooMany', message, `keep at most ${most}, the others elsewhere`);
-  return [];
+  if (items.length > most) {
+    const message = `${items.length} ${what} are more than the ${most} allowed`;
+    reject(field, 'TooMany', message, `keep at most ${most}, the others elsewhere`);
+  }
+  return items;
 }
 
-function readHostName(field: Field): void {
+function checkHostName(field: Field): void {
   const text = (readText(field) ?? '').replace(/\.$/, '');
-  if (readDnsSubdomain({ ...field, value: text }) !== undefined && !text.includes('.')) {
-    refuse(
-      field,
-      'InvalidName',
-      `${shown(text)} is not fully qualified`,
-      'use a name such as db.example.com',
-    );
-  }
+  if (isDnsSubdomain(text) && text.includes('.')) return;
+  const remedy = 'use a fully qualified name such as db.example.com';
+  reject(field, 'InvalidName', `${shown(text)} is no fully qualified DNS name`, remedy);
 }
 
 function readSlicePorts(field: Field): EndpointSliceObject['ports'] {
@@ -154,9 +151,9 @@ function readHints(field: Field, isValid: (name: string) => boolean): readonly s
     const name = readText(nameField) ?? '';
     if (name === '') refuse(nameField, 'MissingValue', 'the hint names nothing', 'set its name');
     else if (!isValid(name)) {
-      refuse(nameField, 'InvalidName', `${shown(name)} can be no such name`, 'name it as its nodes do');
+      reject(nameField, 'InvalidName', `${shown(name)} can be no such name`, 'name it as its nodes do');
     } else if (names.includes(name))
-      refuse(nameField, 'DuplicateValue', `${name} is listed twice`, 'list it once');
+      reject(nameField, 'DuplicateValue', `${name} is listed twice`, 'list it once');
     names.push(sharedText(name));
   }
   return names;

@@ -1,7 +1,16 @@
 /** core/v1 Endpoints. */
 import { objectName, PROTOCOLS } from '../model/names.ts';
 import type { EndpointsAddress, EndpointsObject } from '../model/objects.ts';
-import { childField, type Field, readAddress, readChoice, readItems, readPort, refuse } from './field.ts';
+import {
+  childField,
+  type Field,
+  readAddress,
+  readChoice,
+  readItems,
+  readPort,
+  refuse,
+  reject,
+} from './field.ts';
 import { readMeta } from './meta.ts';
 import { readDnsLabel } from './name-syntax.ts';
 import { readNodeName, readPodReference } from './pod.ts';
@@ -23,7 +32,7 @@ function readSubset(subset: Field, namespace: string): EndpointsObject['subsets'
     childField(subset, 'notReadyAddresses'),
   ];
   if (readItems(readyField).length + readItems(unreadyField).length === 0)
-    refuse(readyField, 'MissingValue', 'the subset has no address', 'add one or leave the subset out');
+    reject(readyField, 'MissingValue', 'the subset has no address', 'add one or leave the subset out');
   return {
     addresses: readEndpointsAddresses(readyField, namespace),
     notReadyAddresses: readEndpointsAddresses(unreadyField, namespace),

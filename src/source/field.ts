@@ -17,6 +17,8 @@ export interface Finding {
   readonly remedy: string;
   /** An error of a part that the object goes on without: see readPart. */
   readonly partial?: true;
+  /** See reject. */
+  readonly rule?: true;
 }
 
 export interface Field {
@@ -63,10 +65,21 @@ export function isPresent(field: Field): boolean {
  * first finding says most.
  */
 export function refuse(field: Field, reason: string, message: string, remedy: string): undefined {
-  const path = pathOf(field);
-  const known = field.findings.some((found) => found.severity === 'error' && found.field === path);
-  if (!known) field.findings.push({ severity: 'error', field: path, reason, message, remedy });
+  tellOnce({ severity: 'error', field: pathOf(field), reason, message, remedy }, field.findings);
   return undefined;
+}
+
+/**
+ * Records that the object can be read, but breaks a rule by which API servers refuse what is written to them. One that
+ * a server serves is taken all the same, with a warning: whatever it is, it is in effect there.
+ */
+export function reject(field: Field, reason: string, message: string, remedy: string): void {
+  tellOnce({ severity: 'error', field: pathOf(field), reason, message, remedy, rule: true }, field.findings);
+}
+
+function tellOnce(finding: Finding, findings: Finding[]): void {
+  const known = findings.some(({ severity, field }) => severity === 'error' && field === finding.field);
+  if (!known) findings.push(finding);
 }
 
 /** Records that the object is taken, but that this field probably does not do what was meant. */

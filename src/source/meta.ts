@@ -1,7 +1,17 @@
 /** metadata, the part that all kinds share. */
 import type { Labels, Meta } from '../model/objects.ts';
-import { childField, type Field, fieldAt, isPresent, readText, readTextMap, refuse, shown } from './field.ts';
-import { isLabelValue, readDnsLabel, readDnsSubdomain, readLabelKey } from './name-syntax.ts';
+import {
+  childField,
+  type Field,
+  fieldAt,
+  isPresent,
+  readText,
+  readTextMap,
+  refuse,
+  reject,
+  shown,
+} from './field.ts';
+import { isLabelValue, isQualifiedName, readDnsLabel, readDnsSubdomain } from './name-syntax.ts';
 import { sharedLabels, sharedText } from './shared-text.ts';
 
 export type Scope = 'cluster' | 'namespaced';
@@ -30,20 +40,25 @@ function readAnnotations(field: Field): Labels {
   let bytes = 0;
   for (const [name, value] of Object.entries(annotations)) {
     bytes += Buffer.byteLength(name) + Buffer.byteLength(value);
-    readLabelKey({ ...childField(field, name), value: name.toLowerCase() });
+    if (!isQualifiedName(name.toLowerCase())) rejectName(childField(field, name), name);
   }
   if (bytes > MOST_ANNOTATION_BYTES) {
     const message = `${bytes} bytes are more than annotations may have`;
-    refuse(field, 'TooLong', message, `keep them below ${MOST_ANNOTATION_BYTES} bytes in all`);
+    reject(field, 'TooLong', message, `keep them below ${MOST_ANNOTATION_BYTES} bytes in all`);
   }
   return annotations;
+}
+
+function rejectName(field: Field, name: string): void {
+  const remedy = 'use a name such as app or example.com/app, the name of at most 63 characters';
+  reject(field, 'InvalidLabel', `${shown(name)} is not a name of labels and annotations`, remedy);
 }
 
 /** Labels, each name and value checked as the API server does. */
 export function readLabels(field: Field): Labels {
   const labels = Object.entries(readTextMap(field));
   for (const [name, value] of labels) {
-    readLabelKey({ ...childField(field, name), value: name });
+    if (!isQualifiedName(name)) rejectName(childField(field, name), name);
     if (isLabelValue(value)) continue;
     const remedy = 'use at most 63 letters, digits, "-", "_" and ".", with a letter or digit at both ends';
     refuse(childField(field, name), 'InvalidLabel', `${shown(value)} is not a label value`, remedy);

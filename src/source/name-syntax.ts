@@ -47,7 +47,8 @@ export function readQualifiedName(field: Field): string | undefined {
   return refuse(field, 'InvalidName', `${shown(text)} is not a qualified name`, remedy);
 }
 
-function isQualifiedName(text: string): boolean {
+/** Whether the text can be the name of a label. */
+export function isQualifiedName(text: string): boolean {
   const parts = text.split('/');
   const name = parts.at(-1) ?? '';
   const prefix = parts.length === 2 ? parts[0] : undefined;

@@ -81,10 +81,16 @@ export function parseObject(raw: unknown, file: string | null): ParseResult {
     return { type: 'skipped', kind: `${kindName}.${apiVersion}` };
   }
   const object = kind.read(root);
-  if (findings.some(({ severity, partial }) => severity === 'error' && partial !== true))
-    return refusal(root, kindName, kind.scope, file);
-  const problems = findings.map((finding) => problemOf(finding, object, file));
+  const told = file === null ? findings.map(asServed) : findings;
+  if (told.some(({ severity, partial }) => severity === 'error' && partial !== true))
+    return refusal({ ...root, findings: told }, kindName, kind.scope, file);
+  const problems = told.map((finding) => problemOf(finding, object, file));
   return { type: 'object', object, problems };
+}
+
+/** What the finding is about an object that an API server serves: see reject. */
+function asServed(finding: Finding): Finding {
+  return finding.rule === true ? { ...finding, severity: 'warning' } : finding;
 }
 
 /** Makes a Problem of a finding; `file` as in parseObject. */

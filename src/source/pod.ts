@@ -16,6 +16,7 @@ import {
   readPort,
   readText,
   refuse,
+  reject,
 } from './field.ts';
 import { readMeta, readTime } from './meta.ts';
 import { readContainerPortName, readDnsLabel, readDnsSubdomain } from './name-syntax.ts';
@@ -31,7 +32,7 @@ export function readPodObject(root: Field): PodObject {
   const [spec, status] = [childField(root, 'spec'), childField(root, 'status')];
   const phase = readChoice(childField(status, 'phase'), PHASES) ?? 'Running';
   const hostNetwork = readBoolean(childField(spec, 'hostNetwork'), false);
-  refuseHostPortClashes(readItems(childField(spec, 'containers')), hostNetwork);
+  rejectHostPortClashes(readItems(childField(spec, 'containers')), hostNetwork);
   return {
     kind: 'Pod',
     ...readMeta(root, 'namespaced', 'subdomain'),
@@ -123,7 +124,7 @@ function readContainerPort(item: Field, name: string, hostNetwork: boolean): Con
 }
 
 /** Containers of a pod that want the same port of the node, at the same hostIP. */
-function refuseHostPortClashes(containers: readonly Field[], hostNetwork: boolean): void {
+function rejectHostPortClashes(containers: readonly Field[], hostNetwork: boolean): void {
   const taken = new Set<string>();
   for (const item of containers.flatMap((container) => readItems(childField(container, 'ports')))) {
     const [hostPort, port] = ['hostPort', 'containerPort'].map((name) => childField(item, name));
@@ -133,7 +134,7 @@ function refuseHostPortClashes(containers: readonly Field[], hostNetwork: boolea
     const key = [protocol, childField(item, 'hostIP').value ?? '', wanted].join(' ');
     if (taken.has(key)) {
       const remedy = 'give each port of the pod its own host port';
-      refuse(hostPort, 'DuplicatePort', `host port ${wanted}/${protocol} is used twice`, remedy);
+      reject(hostPort, 'DuplicatePort', `host port ${wanted}/${protocol} is used twice`, remedy);
     }
     taken.add(key);
   }

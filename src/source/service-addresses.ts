@@ -10,6 +10,7 @@ import {
   readItems,
   readText,
   refuse,
+  reject,
 } from './field.ts';
 
 type ClusterAddresses = Pick<ServiceObject, 'clusterIps' | 'ipFamilies' | 'ipFamilyPolicy'>;
@@ -33,7 +34,7 @@ export function readClusterAddresses(
     ipFamilyPolicy === null ? clusterIps !== 'headless' || hasSelector : ipFamilyPolicy === 'SingleStack';
   if (isDual && isSingle) {
     const remedy = 'set ipFamilyPolicy to PreferDualStack or RequireDualStack, or keep one family';
-    refuse(policyField, 'InvalidValue', 'SingleStack, the default, allows one family only', remedy);
+    reject(policyField, 'InvalidValue', 'SingleStack, the default, allows one family only', remedy);
   }
   if (clusterIps === 'headless') return { clusterIps, ipFamilies, ipFamilyPolicy };
   const found = clusterIps.map(familyOf);
@@ -68,7 +69,7 @@ function readClusterIps(spec: Field, type: ServiceObject['type']): readonly Addr
   }
   if (first === '' && fields.length > 0) {
     const remedy = 'set clusterIP to the first of them';
-    refuse(single, 'MissingValue', 'clusterIPs is given without clusterIP', remedy);
+    reject(single, 'MissingValue', 'clusterIPs is given without clusterIP', remedy);
   }
   if (first !== '' && isPresent(list) && fields[0]?.value !== first) {
     const remedy = 'make it the first of clusterIPs or leave it out';

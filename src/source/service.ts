@@ -15,12 +15,13 @@ import {
   readPrefix,
   readText,
   refuse,
+  reject,
 } from './field.ts';
 import { readLabels, readMeta } from './meta.ts';
 import { readDnsSubdomain, readQualifiedName } from './name-syntax.ts';
 import { readClusterAddresses } from './service-addresses.ts';
 import { readServicePorts } from './service-ports.ts';
-import { refuseForeignFields, SOURCE_RANGES_ANNOTATION } from './service-type.ts';
+import { rejectForeignFields, SOURCE_RANGES_ANNOTATION } from './service-type.ts';
 
 const TOPOLOGY_MODE_ANNOTATION = 'service.kubernetes.io/topology-mode';
 const TOPOLOGY_HINTS_ANNOTATION = 'service.kubernetes.io/topology-aware-hints';
@@ -61,8 +62,8 @@ export function readServiceObject(root: Field): ServiceObject {
         'PreferSameNode',
       ]) ?? null,
   };
-  refuseForeignFields(root, service);
-  refuseTwoModes(root, meta.annotations);
+  rejectForeignFields(root, service);
+  rejectTwoModes(root, meta.annotations);
   return service;
 }
 
@@ -135,10 +136,10 @@ function readAffinity(spec: Field): number | null {
 }
 
 /** topology-mode and its older name must say the same. */
-function refuseTwoModes(root: Field, annotations: ServiceObject['annotations']): void {
+function rejectTwoModes(root: Field, annotations: ServiceObject['annotations']): void {
   const [mode, older] = [TOPOLOGY_MODE_ANNOTATION, TOPOLOGY_HINTS_ANNOTATION];
   if (annotations[mode] === undefined || annotations[older] === undefined) return;
   if (annotations[mode] === annotations[older]) return;
   const field = fieldAt(root, 'metadata', 'annotations', mode);
-  refuse(field, 'InvalidValue', `it differs from ${older}`, 'keep one of the two');
+  reject(field, 'InvalidValue', `it differs from ${older}`, 'keep one of the two');
 }

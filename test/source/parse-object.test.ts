@@ -44,6 +44,23 @@ const FIELD_NAMES = [
 ];
 
 describe('parseObject', () => {
+  it('takes what a server serves though it breaks a rule for what is written, and warns', () => {
+    const service = {
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { name: 'web' },
+      spec: { ports: [{ port: 80 }], externalTrafficPolicy: 'Local' },
+    };
+    expect(parseObject(service, 'a.yaml')).toMatchObject({
+      type: 'refused',
+      problems: [{ severity: 'error' }],
+    });
+    expect(parseObject(service, null)).toMatchObject({
+      type: 'object',
+      problems: [{ severity: 'warning', field: 'spec.externalTrafficPolicy' }],
+    });
+  });
+
   it('skips kinds it does not use, also those that only share a name', () => {
     const skipped = (apiVersion: string, kind: string) =>
       parseObject({ apiVersion, kind, metadata: { name: 'x' } }, null);
