@@ -162,6 +162,7 @@ function describe(options: AgentOptions, { core, verdict, startedAtMs, heard }: 
     networkNamespace: networkNamespace(),
     startedAt: new Date(startedAtMs).toISOString(),
     options: configuration.compile,
+    loadBalancerPools: configuration.loadBalancerPools,
     healthy: verdict.ready,
     unhealthyBecause: verdict.why,
     backends: {

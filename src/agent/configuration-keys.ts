@@ -43,6 +43,18 @@ export const CONFIGURATION_KEYS: readonly ConfigurationKey[] = [
     '30000-32767',
     'node ports; masquerading never picks one of them',
   ),
+  key(
+    'load-balancer-pools',
+    'POOLS',
+    '',
+    'with a folder: where load balancers get addresses, CIDRs and ranges FIRST-LAST, or a list of pools; empty: none',
+  ),
+  key(
+    'allocation-file',
+    'FILE',
+    '',
+    'with a folder: where chosen addresses and ports outlive the agent; empty: in its run directory',
+  ),
   key('allow-external-cluster-ip', null, 'false', 'serve cluster IPs to clients outside too'),
   key(
     'external-ip-cidrs',

@@ -1,5 +1,6 @@
 /** How the text of each key becomes a value; every refusal says what is wrong and what to write instead. */
 import { z } from 'zod';
+import { type AddressPool, parsePools } from '../cluster/address-pool.ts';
 import { addressBits, type Prefix, parseAddress, parsePrefix, prefixOf } from '../model/address.ts';
 import { type Port, parsePort } from '../model/names.ts';
 import { parseDuration } from './duration.ts';
@@ -109,6 +110,9 @@ export const optionalText = textOf<string | null>((text) =>
     ? { error: 'has control characters; write plain text on one line' }
     : { value: text === '' ? null : text },
 );
+
+/** Pools of load-balancer addresses: CIDRs and ranges, or a JSON list of pools. */
+export const poolList = textOf<readonly AddressPool[]>(parsePools);
 
 /** A folder, or the word `kubernetes`. */
 export const sourceValue = textOf<string>((text) =>

@@ -6,10 +6,12 @@ import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { parseDocument } from 'yaml';
 import { z } from 'zod';
+import type { AddressPool } from '../cluster/address-pool.ts';
 import type { CompileOptions } from '../model/compile-options.ts';
 import type { NodeName } from '../model/names.ts';
 import { CONFIGURATION_KEYS, environmentName } from './configuration-keys.ts';
 import * as values from './configuration-values.ts';
+import { allocationPath } from './instance-paths.ts';
 import { nearestKey } from './nearest-key.ts';
 
 export interface AgentConfiguration {
@@ -23,6 +25,10 @@ export interface AgentConfiguration {
   readonly events: boolean;
   readonly instance: string;
   readonly compile: CompileOptions;
+  /** Where the standalone control plane takes load-balancer addresses from. */
+  readonly loadBalancerPools: readonly AddressPool[];
+  /** Path of the file that holds its choices. */
+  readonly allocationFile: string;
   readonly servicesBackend: 'auto' | 'bpf' | 'nft';
   readonly policyBackend: 'auto' | 'bpf' | 'nft';
   /** null: not served. */
@@ -73,6 +79,8 @@ const schema = z.object({
   'non-masquerade-cidrs': values.prefixList,
   'service-cluster-ip-range': values.prefixList,
   'service-node-port-range': values.portRange,
+  'load-balancer-pools': values.poolList,
+  'allocation-file': values.optionalText,
   'allow-external-cluster-ip': values.switchValue,
   'external-ip-cidrs': values.prefixList,
   'service-proxy-name': values.labelValue,
@@ -129,7 +137,7 @@ function readFile(path: string, problems: string[]): Record<string, Given> {
   const content = parseFile(path, problems);
   const entries: [string, Given][] = [];
   for (const [name, value] of Object.entries(content)) {
-    const text = textOfFileValue(value);
+    const text = name === 'load-balancer-pools' ? textOfPools(value) : textOfFileValue(value);
     if (!CONFIGURATION_KEYS.some((key) => key.name === name)) {
       const near = nearestKey(
         name,
@@ -175,6 +183,12 @@ function textOfFileValue(value: unknown): string | undefined {
     return String(value);
   if (Array.isArray(value) && value.every((item) => typeof item === 'string')) return value.join(',');
   return undefined;
+}
+
+/** Pools may be written out in YAML; the flag takes the same as JSON. */
+function textOfPools(value: unknown): string | undefined {
+  const isWrittenOut = Array.isArray(value) && value.some((item) => typeof item === 'object');
+  return isWrittenOut ? JSON.stringify(value) : textOfFileValue(value);
 }
 
 function issueLine(issue: z.core.$ZodIssue, given: ReadonlyMap<string, Given>): string {
@@ -230,6 +244,8 @@ function fromValues(data: z.infer<typeof schema>, kubectlsFile: string | null): 
       serviceProxyName: data['service-proxy-name'],
       sourceRangesAllTypes: data['source-ranges-all-types'],
     },
+    loadBalancerPools: data['load-balancer-pools'],
+    allocationFile: data['allocation-file'] ?? allocationPath(data.instance),
     servicesBackend: data['services-backend'],
     policyBackend: data['policy-backend'],
     healthzBind: data['healthz-bind-address'],

@@ -13,6 +13,11 @@ export function controlSocketPath(instance: string): string {
   return `${runDirectory(instance)}/agent.sock`;
 }
 
+/** What the standalone control plane chose, see allocation-file.ts. */
+export function allocationPath(instance: string): string {
+  return `${runDirectory(instance)}/allocations.json`;
+}
+
 /** The instance's pinned BPF objects. */
 export function pinDirectory(instance: string): string {
   return `/sys/fs/bpf/weir/${instance}`;

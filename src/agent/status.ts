@@ -1,4 +1,5 @@
 /** What `GET /status` answers and `weir status` shows: the whole truth about an agent, as plain JSON. */
+import type { AddressPool } from '../cluster/address-pool.ts';
 import type { ApplyReport, DataplaneStatus } from '../dataplane/dataplane.ts';
 import type { CompileOptions } from '../model/compile-options.ts';
 import type { Problem } from '../model/objects.ts';
@@ -54,6 +55,8 @@ export interface AgentStatus {
   readonly startedAt: string;
   /** What this agent compiles with: its flags, as values. */
   readonly options: CompileOptions;
+  /** Of a folder's agent: where load balancers get their addresses. */
+  readonly loadBalancerPools: readonly AddressPool[];
   /** What /healthz says. */
   readonly healthy: boolean;
   readonly unhealthyBecause: string | null;

@@ -7,23 +7,20 @@ import { createEventWriter, type EventWriter } from '../agent/event-writer.ts';
 import { controlSocketPath } from '../agent/instance-paths.ts';
 import { refuseNeighbours } from '../agent/neighbours.ts';
 import { completedElsewhere, createPipeline, type PipelineParts } from '../agent/pipeline.ts';
-import { createControlPlane } from '../cluster/control-plane.ts';
-import { keepLastGood } from '../cluster/last-good.ts';
-import { DEFAULT_CLUSTER_OPTIONS } from '../cluster/options.ts';
 import { createServiceCompiler } from '../compile/services/compiler.ts';
 import { openNftDataplane } from '../dataplane/nft/dataplane.ts';
 import type { Source } from '../model/source.ts';
-import { directorySource } from '../source/directory.ts';
 import { loadAccess } from '../source/kubernetes/access.ts';
 import { createConnector } from '../source/kubernetes/connection.ts';
 import { kubernetesSource } from '../source/kubernetes.ts';
 import { createWorld } from '../world/world.ts';
+import { openFolderInput } from './folder-input.ts';
 import { createLog } from './log.ts';
 
 /** Runs until SIGTERM or SIGINT, which end it cleanly and leave the kernel's state. */
 export async function runAgentProcess(configuration: AgentConfiguration): Promise<void> {
   const log = createLog(configuration.logLevel);
-  const { source, controlPlane, events } = createInput(configuration, log);
+  const { source, controlPlane, events, close } = await openInput(configuration, log);
   const pipeline = createPipeline({
     controlPlane,
     world: createWorld(),
@@ -53,16 +50,18 @@ export async function runAgentProcess(configuration: AgentConfiguration): Promis
   if (agent === null) return;
   await stopped;
   await agent.stop();
+  await close();
 }
 
 interface Input {
   readonly source: Source;
   readonly controlPlane: PipelineParts['controlPlane'];
   readonly events: EventWriter | null;
+  close(): Promise<void>;
 }
 
 /** An API server has a control plane of its own; a folder needs ours. */
-function createInput(configuration: AgentConfiguration, log: Logger): Input {
+async function openInput(configuration: AgentConfiguration, log: Logger): Promise<Input> {
   const { source, kubeconfig, context, compile } = configuration;
   if (source === 'kubernetes') {
     const access = { kubeconfig, context, environment: process.env };
@@ -72,19 +71,10 @@ function createInput(configuration: AgentConfiguration, log: Logger): Input {
       source: kubernetesSource({ ...access, node: compile.node, connector, clock: systemClock, log }),
       controlPlane: completedElsewhere,
       events: configuration.events ? createEventWriter({ connector, timing, node: compile.node, log }) : null,
+      close: async () => {},
     };
   }
-  return {
-    source: directorySource({ directory: source, log }),
-    controlPlane: keepLastGood(
-      createControlPlane({
-        ...DEFAULT_CLUSTER_OPTIONS,
-        serviceCidrs: compile.serviceCidrs,
-        nodePortRange: compile.nodePortRange,
-      }),
-    ),
-    events: null,
-  };
+  return { ...(await openFolderInput(configuration, log)), events: null };
 }
 
 function stopSignal(): Promise<string> {

@@ -5,6 +5,12 @@ const NAME = ['--name <name>', 'name of the lab', 'lab'] as const;
 const JSON_FLAG = ['--json', 'answer in JSON'] as const;
 const FILES = ['-f, --filename <path...>', 'manifests: folders or files'] as const;
 
+/** Of every command that completes manifests. */
+export const POOLS_FLAG = [
+  '--load-balancer-pools <pools>',
+  'where load balancers get addresses: CIDRs, ranges FIRST-LAST, or a JSON list of pools',
+] as const;
+
 /** Adds the group with its seven commands. */
 export function addLabCommands(program: Command): void {
   const lab = program.command('lab').description('a cluster of network namespaces on this machine');
@@ -13,6 +19,7 @@ export function addLabCommands(program: Command): void {
     .description('make the cluster of some manifests; returns when every agent has synced')
     .option(...NAME)
     .requiredOption('--manifests <path...>', 'folders or files')
+    .option(...POOLS_FLAG)
     .option(...JSON_FLAG)
     .action(async (options) => (await import('./lab.ts')).up(options));
   lab

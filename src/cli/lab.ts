@@ -17,6 +17,7 @@ import { requireRoot, usageFailure } from './exit.ts';
 import { labStatusText } from './lab-status-text.ts';
 import { tellProblems } from './offline-cluster.ts';
 import { print, printJson, progress } from './output.ts';
+import { type PoolFlags, poolOptions } from './pool-flags.ts';
 import { type ProbeFlags, readRequests } from './probe-input.ts';
 import { probeText } from './probe-text.ts';
 
@@ -26,12 +27,21 @@ interface LabFlags {
 }
 
 /** Makes the cluster; returns when every agent has synced. Ctrl-C takes down what was made; a second one ends at once. */
-export async function up(flags: LabFlags & { readonly manifests: readonly string[] }): Promise<void> {
+export async function up(
+  flags: LabFlags & PoolFlags & { readonly manifests: readonly string[] },
+): Promise<void> {
+  const { loadBalancerPools } = poolOptions(flags);
   needRoot();
   const { name, manifests } = flags;
   const interruption = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interruption.abort());
-  const result = await labUp({ name, manifests, onStep: progress, signal: interruption.signal });
+  const result = await labUp({
+    name,
+    manifests,
+    loadBalancerPools,
+    onStep: progress,
+    signal: interruption.signal,
+  });
   tellChange(flags, result, 'is up');
 }
 

@@ -6,8 +6,9 @@ import type { Problem, WeirObject } from '../model/objects.ts';
 import { parseObject } from '../source/parse-object.ts';
 import { readCluster, tellProblems } from './offline-cluster.ts';
 import { print, printJson, table } from './output.ts';
+import { type PoolFlags, poolOptions } from './pool-flags.ts';
 
-export interface ObjectsFlags {
+export interface ObjectsFlags extends PoolFlags {
   readonly manifests: readonly string[];
   readonly json?: true;
 }
@@ -20,7 +21,7 @@ interface Written {
 
 /** Prints a List of Kubernetes JSON, or a table of what was filled in; exit code 1 where an object is not in effect. */
 export async function objects(flags: ObjectsFlags): Promise<void> {
-  const { objects: completed, problems, documents } = await readCluster(flags.manifests);
+  const { objects: completed, problems, documents } = await readCluster(flags.manifests, poolOptions(flags));
   const { written, unused } = sortDocuments(documents);
   tellProblems(problems);
   if (problems.some(isError)) process.exitCode = 1;

@@ -4,6 +4,7 @@ import { askAgent, ControlError } from '../agent/control-client.ts';
 import { controlSocketPath } from '../agent/instance-paths.ts';
 import { type RowsJson, rowsFromJson } from '../agent/rows-json.ts';
 import type { AgentStatus } from '../agent/status.ts';
+import type { AddressPool } from '../cluster/address-pool.ts';
 import type { ClusterOptions } from '../cluster/options.ts';
 import { createServiceCompiler } from '../compile/services/compiler.ts';
 import type { CompileOptions } from '../model/compile-options.ts';
@@ -17,8 +18,9 @@ import { CommandFailure } from './exit.ts';
 import { checkInstance } from './instance.ts';
 import { readCluster, tellProblems } from './offline-cluster.ts';
 import { printJson } from './output.ts';
+import { type PoolFlags, poolOptions } from './pool-flags.ts';
 
-export interface PlanFlags {
+export interface PlanFlags extends PoolFlags {
   readonly manifests: readonly string[];
   readonly node?: string;
   readonly instance: string;
@@ -27,6 +29,7 @@ export interface PlanFlags {
 
 interface Installed {
   readonly options: CompileOptions;
+  readonly loadBalancerPools: readonly AddressPool[];
   readonly rows: Rows;
 }
 
@@ -35,7 +38,7 @@ export async function plan(flags: PlanFlags): Promise<void> {
   const socket = controlSocketPath(checkInstance(flags.instance));
   const installed = await askInstalled(socket, flags.node);
   // What is allowed, and given where manifests leave it out, follows from the agent's own ranges.
-  const { objects, problems } = await readCluster(flags.manifests, clusterOptions(installed));
+  const { objects, problems } = await readCluster(flags.manifests, clusterOptions(installed, flags));
   const options = installed?.options ?? defaultCompileOptions(chooseNode(flags.node, objects));
   const compiler = createServiceCompiler(options);
   const observed = installed?.rows ?? compiler.rows();
@@ -66,17 +69,19 @@ async function askInstalled(socket: string, node: string | undefined): Promise<I
     const status = (await askAgent(socket, 'GET', '/status')) as AgentStatus;
     if (node !== undefined && status.node !== node) return null;
     const rows = rowsFromJson((await askAgent(socket, 'GET', '/rows')) as RowsJson);
-    return { options: status.options, rows };
+    return { options: status.options, loadBalancerPools: status.loadBalancerPools, rows };
   } catch (error) {
     if (error instanceof ControlError && error.code === 'not-running') return null;
     throw error;
   }
 }
 
-function clusterOptions(installed: Installed | null): Partial<ClusterOptions> {
-  if (installed === null) return {};
-  const { serviceCidrs, nodePortRange } = installed.options;
-  return { serviceCidrs, nodePortRange };
+function clusterOptions(installed: Installed | null, flags: PlanFlags): Partial<ClusterOptions> {
+  const given = flags.loadBalancerPools === undefined ? {} : poolOptions(flags);
+  if (installed === null) return given;
+  const { loadBalancerPools, options } = installed;
+  const { serviceCidrs, nodePortRange } = options;
+  return { serviceCidrs, nodePortRange, loadBalancerPools, ...given };
 }
 
 function chooseNode(wanted: string | undefined, objects: readonly WeirObject[]): NodeName {

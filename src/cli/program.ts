@@ -2,7 +2,7 @@
 import { Command } from 'commander';
 import { CONFIGURATION_KEYS } from '../agent/configuration-keys.ts';
 import { weirVersion } from '../agent/version.ts';
-import { addLabCommands } from './lab-commands.ts';
+import { addLabCommands, POOLS_FLAG } from './lab-commands.ts';
 
 const INSTANCE = ['--instance <name>', 'the agent’s instance', 'weir'] as const;
 const JSON_FLAG = ['--json', 'answer in JSON'] as const;
@@ -61,6 +61,7 @@ function addQuestions(program: Command): void {
     .command('plan')
     .description('what would change in the kernel if these manifests were applied')
     .requiredOption('--manifests <path...>', 'folders or files')
+    .option(...POOLS_FLAG)
     .option('--node <name>', 'node to plan for (default: the running agent’s, else the first by name)')
     .option(...INSTANCE)
     .option(...JSON_FLAG)
@@ -69,6 +70,7 @@ function addQuestions(program: Command): void {
     .command('trace')
     .description('where a connection goes, and why')
     .requiredOption('--manifests <path...>', 'folders or files')
+    .option(...POOLS_FLAG)
     .option('--from <who>', 'ns/pod, node/NAME, external, external/ADDRESS or all')
     .option('--to <what>', 'ns/pod, pods, svc:ns/name, nodeport:NODE:PORT or an address')
     .option('--port <port>', 'number or name')
@@ -86,6 +88,7 @@ function addQuestions(program: Command): void {
     .command('objects')
     .description('all objects as completed: addresses, ports and slices that a control plane would add')
     .requiredOption('--manifests <path...>', 'folders or files')
+    .option(...POOLS_FLAG)
     .option(...JSON_FLAG)
     .action(async (options) => (await import('./objects.ts')).objects(options));
   program

@@ -5,9 +5,10 @@ import type { TraceLine } from '../explain/trace-line.ts';
 import type { NodeName } from '../model/names.ts';
 import { readCluster, tellProblems } from './offline-cluster.ts';
 import { print, table } from './output.ts';
+import { type PoolFlags, poolOptions } from './pool-flags.ts';
 import { type ProbeFlags, readRequests } from './probe-input.ts';
 
-export interface TraceFlags extends ProbeFlags {
+export interface TraceFlags extends ProbeFlags, PoolFlags {
   readonly manifests: readonly string[];
   readonly masqueradePods: boolean;
   readonly json?: true;
@@ -16,7 +17,7 @@ export interface TraceFlags extends ProbeFlags {
 /** Prints a line per probe (JSON lines with --json); exit code 1 when one could not be answered. */
 export async function trace(flags: TraceFlags): Promise<void> {
   const requests = readRequests(flags);
-  const { objects, problems } = await readCluster(flags.manifests);
+  const { objects, problems } = await readCluster(flags.manifests, poolOptions(flags));
   tellProblems(problems);
   const compile = { ...defaultCompileOptions('' as NodeName), masqueradePods: flags.masqueradePods };
   const node = (flags.node ?? null) as NodeName | null;

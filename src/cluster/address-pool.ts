@@ -47,6 +47,15 @@ export function parsePools(text: string): Parsed<readonly AddressPool[]> {
   return collect((items as readonly unknown[]).map(poolOf));
 }
 
+/** The pools as text that parsePools reads. */
+export function poolsText(pools: readonly AddressPool[]): string {
+  const items = pools.map(({ ranges, ...pool }) => ({
+    ...pool,
+    addresses: ranges.map(({ first, last }) => `${first}-${last}`),
+  }));
+  return pools.length === 0 ? '' : JSON.stringify(items);
+}
+
 function collect(parsed: readonly Parsed<AddressPool>[]): Parsed<readonly AddressPool[]> {
   const errors = parsed.flatMap((each) => ('error' in each ? [each.error] : []));
   const pools = parsed.flatMap((each) => ('value' in each ? [each.value] : []));

@@ -17,6 +17,11 @@ const ONLY_NODE: NodeObject = {
   addresses: [],
 };
 
+/** The objects, with one node where there is none. */
+export function withNode(objects: readonly WeirObject[]): readonly WeirObject[] {
+  return objects.some(({ kind }) => kind === 'Node') ? objects : [...objects, ONLY_NODE];
+}
+
 /**
  * Completes objects as an API server with its controllers would: nodes, pods and Services get their addresses and
  * ports, slices follow from selectors, Endpoints are mirrored, namespaces exist. The result depends only on the set of
@@ -26,10 +31,8 @@ export function completeObjects(
   objects: readonly WeirObject[],
   options: ClusterOptions,
 ): { readonly objects: readonly WeirObject[]; readonly problems: readonly Problem[] } {
-  const hasNode = objects.some((object) => object.kind === 'Node');
-  const all = hasNode ? objects : [...objects, ONLY_NODE];
   const { changes, problems } = createControlPlane(options).apply(
-    all.map((object) => ({ type: 'set', object })),
+    withNode(objects).map((object) => ({ type: 'set', object })),
   );
   return { objects: changes.flatMap((change) => (change.type === 'set' ? [change.object] : [])), problems };
 }

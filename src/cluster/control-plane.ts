@@ -34,7 +34,10 @@ export interface ControlPlane {
  * @param history choices of an earlier control plane, kept where they are still possible; with the same history, the
  *   same objects are completed alike whether they come at once or in steps
  */
-export function createControlPlane(options: ClusterOptions, history?: AllocationHistory): ControlPlane {
+export function createControlPlane(
+  options: ClusterOptions,
+  history?: Partial<AllocationHistory>,
+): ControlPlane {
   const state = createState(options, history);
   let isFirst = true;
   return {

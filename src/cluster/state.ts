@@ -90,7 +90,7 @@ export interface Dirty {
   readonly triggeredAtMs: Map<ObjectName, number>;
 }
 
-export function createState(options: ClusterOptions, history: AllocationHistory | undefined): State {
+export function createState(options: ClusterOptions, history: Partial<AllocationHistory> | undefined): State {
   const nodes = new Map<NodeName, NodeObject>();
   const leaving = history?.leavingCidrs ?? [];
   return {

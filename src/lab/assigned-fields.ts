@@ -68,6 +68,16 @@ function serviceWithAssigned(raw: RawObject, service: ServiceObject): RawObject 
   return { ...raw, spec };
 }
 
+/** The manifest of a Service with the load-balancer addresses that it was given, where it names none. */
+export function withIngress(raw: RawObject, { type, loadBalancerIngress }: ServiceObject): RawObject {
+  const status = fieldsOf(raw.status);
+  const balancer = fieldsOf(status.loadBalancer);
+  const isSettled = type !== 'LoadBalancer' || loadBalancerIngress.length === 0 || isGiven(balancer.ingress);
+  if (isSettled) return raw;
+  const ingress = loadBalancerIngress.map(({ address, ipMode }) => ({ ip: address, ipMode }));
+  return { ...raw, status: { ...status, loadBalancer: { ...balancer, ingress } } };
+}
+
 function portWithAssigned(raw: unknown, service: ServiceObject): unknown {
   const fields = fieldsOf(raw);
   if (isGiven(fields.nodePort)) return raw;

@@ -36,8 +36,9 @@ export async function changeLab(
   documents: readonly LabDocument[],
   onStep: OnStep,
 ): Promise<{ readonly state: LabState; readonly change: PlanChange; readonly problems: readonly Problem[] }> {
-  const { objects, problems, documents: kept } = completeKeepingGood(state.documents, documents);
-  const resolved = resolveDocuments(kept, objects);
+  const completed = completeKeepingGood(state.documents, documents, state);
+  const { objects, problems, balancerAddresses } = completed;
+  const resolved = resolveDocuments(completed.documents, objects);
   const plan = planLab(objects, { lab: state.name, cgroups: hasCgroups(), agents: state.agents });
   const change = changeOf(state.plan, plan);
   // Known before it is made: whoever takes a half-made lab down finds everything.
@@ -47,7 +48,7 @@ export async function changeLab(
   const isNew = Object.keys(state.agentPids).length === 0;
   let agentPids = state.agentPids;
   const startMissing = () => {
-    writeObjects(state.name, resolved);
+    writeObjects(state.name, resolved, objects);
     agentPids = startAgents(state, plan, onStep);
   };
   const made = await make(state, plan, change, isNew ? startMissing : () => undefined, onStep).catch(
@@ -58,7 +59,14 @@ export async function changeLab(
     },
   );
   if (!isNew) startMissing();
-  const next: LabState = { ...state, ...made, agentPids, plan: joined(plan, change), documents: resolved };
+  const next: LabState = {
+    ...state,
+    ...made,
+    agentPids,
+    plan: joined(plan, change),
+    documents: resolved,
+    balancerAddresses,
+  };
   writeState(next);
   const started = performance.now();
   if (plan.agents.length > 0) {

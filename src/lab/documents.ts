@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import type { WeirObject } from '../model/objects.ts';
 import { parseObject } from '../source/parse-object.ts';
-import { inherited, type RawObject, withAssigned } from './assigned-fields.ts';
+import { inherited, type RawObject, withAssigned, withIngress } from './assigned-fields.ts';
 
 /** One manifest. `resolved` is what the agents read: `raw` with addresses and ports that stay. */
 export interface LabDocument {
@@ -91,9 +91,19 @@ export function resolveDocuments(
   ];
 }
 
-/** What the agents read: a List, written as one file so that a change is seen whole or not at all. */
-export function manifestText(documents: readonly LabDocument[]): string {
-  const items = documents.map(({ resolved, refused }) => refused ?? resolved);
+/**
+ * What the agents read: a List, written as one file so that a change is seen whole or not at all.
+ * @param completed where load balancers have their addresses, which may be others after a change
+ */
+export function manifestText(
+  documents: readonly LabDocument[],
+  completed: readonly WeirObject[] = [],
+): string {
+  const byKey = new Map(completed.map((object) => [keyOf(object), object]));
+  const items = documents.map(({ key, resolved, refused }) => {
+    const object = byKey.get(key);
+    return refused ?? (object?.kind === 'Service' ? withIngress(resolved, object) : resolved);
+  });
   return `${JSON.stringify({ apiVersion: 'v1', kind: 'List', items }, undefined, 1)}\n`;
 }
 

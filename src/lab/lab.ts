@@ -1,4 +1,5 @@
 /** The lab: a cluster of network namespaces on this machine. What the commands of `weir lab` do. */
+import type { AddressPool } from '../cluster/address-pool.ts';
 import type { Problem } from '../model/objects.ts';
 import { type Manifests, readManifests } from '../source/manifests.ts';
 import { changeLab, type OnStep } from './change-lab.ts';
@@ -30,6 +31,8 @@ export interface LabUpOptions {
   readonly manifests: readonly string[];
   /** false: pods and nodes without the agents, so without Services and policies. */
   readonly agents?: boolean;
+  /** Where load balancers get their addresses; none unless given. */
+  readonly loadBalancerPools?: readonly AddressPool[];
   /** More arguments for every agent, such as `--masquerade-all`. */
   readonly agentArguments?: readonly string[];
   readonly onStep?: OnStep;
@@ -63,7 +66,8 @@ export interface LabChangeResult {
  *   `signal` is aborted
  */
 export async function labUp(options: LabUpOptions): Promise<LabChangeResult> {
-  const { name, manifests: paths, agents = true, agentArguments = [], onStep = silent, signal } = options;
+  const { name, manifests: paths, agents = true, onStep = silent, signal } = options;
+  const { loadBalancerPools = [], agentArguments = [] } = options;
   checkBasics(name);
   checkPodProgram();
   const manifests = await readAll(paths);
@@ -74,7 +78,7 @@ export async function labUp(options: LabUpOptions): Promise<LabChangeResult> {
         `lab ${name} exists; change it with \`weir lab apply\` or remove it with \`weir lab down\``,
       );
     }
-    const state = emptyState(name, { agents, agentArguments });
+    const state = emptyState(name, { agents, agentArguments, loadBalancerPools });
     createState(state);
     try {
       const step: OnStep = (text) => {

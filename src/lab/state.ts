@@ -9,12 +9,14 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
+import type { WeirObject } from '../model/objects.ts';
+import type { LabPools } from './complete-documents.ts';
 import { type LabDocument, manifestText } from './documents.ts';
 import { hasCode, LabError, messageOf } from './lab-error.ts';
 import { LABS_DIRECTORY, labDirectory, objectsDirectory } from './lab-names.ts';
 import { EMPTY_PLAN, type LabPlan } from './plan.ts';
 
-export interface LabState {
+export interface LabState extends LabPools {
   readonly name: string;
   /** Agents run on the nodes. */
   readonly agents: boolean;
@@ -78,8 +80,12 @@ export function writeState(state: LabState): void {
 }
 
 /** Shows the agents the documents. */
-export function writeObjects(lab: string, documents: readonly LabDocument[]): void {
-  writeAtomically(`${objectsDirectory(lab)}/objects.json`, manifestText(documents));
+export function writeObjects(
+  lab: string,
+  documents: readonly LabDocument[],
+  objects: readonly WeirObject[],
+): void {
+  writeAtomically(`${objectsDirectory(lab)}/objects.json`, manifestText(documents, objects));
 }
 
 /** Removes the directories above all labs if nothing else is in them. */
@@ -95,9 +101,10 @@ export function removeEmptyDirectories(): void {
 
 export function emptyState(
   name: string,
-  options: { readonly agents: boolean; readonly agentArguments: readonly string[] },
+  options: Pick<LabState, 'agents' | 'agentArguments' | 'loadBalancerPools'>,
 ): LabState {
-  return { name, ...options, plan: EMPTY_PLAN, processes: {}, agentPids: {}, notes: [], documents: [] };
+  const nothing = { plan: EMPTY_PLAN, processes: {}, agentPids: {}, notes: [], documents: [] };
+  return { name, ...options, balancerAddresses: {}, ...nothing };
 }
 
 function statePath(lab: string): string {

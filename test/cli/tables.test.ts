@@ -28,6 +28,7 @@ const STATUS: AgentStatus = {
   networkNamespace: 4026531840,
   startedAt: '2026-11-21T14:00:00.000Z',
   options: readConfiguration({ flags: { source: '.' }, environment: {}, file: null }).compile,
+  loadBalancerPools: [],
   healthy: false,
   unhealthyBecause: 'changes wait for 61 s',
   backends: { services: { backend: 'nft', why: 'auto' }, policy: { backend: 'none', why: 'not yet' } },
