@@ -58,14 +58,15 @@ export function decodeEvent(kind: WatchedKind, line: string): WatchEvent {
 export function decodeList(kind: WatchedKind, body: string): ListPage {
   const list = parseJson(body);
   const metadata = recordOf(list?.metadata);
-  if (list === undefined || metadata === undefined) {
+  const resourceVersion = textOf(metadata?.resourceVersion);
+  if (list === undefined || metadata === undefined || resourceVersion === '') {
     const remedy = 'check that the address is that of a Kubernetes API server';
     throw new ApiFailure(`${kind.resource}: the answer is no Kubernetes list; ${remedy}`, { status: 200 });
   }
   const items: readonly unknown[] = Array.isArray(list.items) ? list.items : [];
   return {
     objects: items.map((item) => rawObject(kind, recordOf(item) ?? {})),
-    resourceVersion: textOf(metadata.resourceVersion),
+    resourceVersion,
     continueToken: textOf(metadata.continue) || null,
   };
 }

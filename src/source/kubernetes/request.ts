@@ -101,7 +101,13 @@ export async function readBody(connection: ApiConnection, request: ApiRequest): 
   const body = Buffer.concat(chunks);
   // The first two bytes of gzip; no JSON begins with them.
   const zipped = body[0] === 0x1f && body[1] === 0x8b;
-  return (zipped ? await unzip(body) : body).toString('utf8');
+  if (!zipped) return body.toString('utf8');
+  try {
+    return (await unzip(body)).toString('utf8');
+  } catch (error) {
+    const why = `the answer can't be unzipped (${errorMessage(error)}); it is asked for again`;
+    throw new ApiFailure(`${request.target.resource}: ${why}`, { status: 200, cause: error });
+  }
 }
 
 async function send(connection: ApiConnection, request: ApiRequest): Promise<IncomingMessage> {

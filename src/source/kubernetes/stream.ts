@@ -127,14 +127,14 @@ function take(options: StreamOptions, event: WatchEvent): void {
       if (event.type === 'set') known.set(event.object);
       else known.remove(event.object);
       // During a listing the versions are in no order: only its end is a position.
-      if (position.resourceVersion !== null) position.resourceVersion = event.object.resourceVersion;
+      if (position.resourceVersion !== null) advance(position, event.object.resourceVersion);
       return;
     case 'bookmark':
       if (event.initialEnd && position.resourceVersion === null) {
         known.endListing();
-        position.resourceVersion = event.resourceVersion;
+        advance(position, event.resourceVersion);
         options.onListed();
-      } else if (position.resourceVersion !== null) position.resourceVersion = event.resourceVersion;
+      } else if (position.resourceVersion !== null) advance(position, event.resourceVersion);
       return;
     case 'failure':
       throw event.failure;
@@ -142,6 +142,11 @@ function take(options: StreamOptions, event: WatchEvent): void {
       position.doubtful = true;
       options.onUnreadable(event.why);
   }
+}
+
+/** Without a version the server would begin anywhere: rather hear again what came after the last one. */
+function advance(position: Position, resourceVersion: string): void {
+  if (resourceVersion !== '') position.resourceVersion = resourceVersion;
 }
 
 function request(options: StreamOptions, query: URLSearchParams, gzip: boolean) {
