@@ -17,7 +17,7 @@ struct Name {
   const char* code;
 };
 
-// The errnos that sockets, netlink and namespaces give; strerrorname_np is glibc only.
+// The errnos that sockets, netlink, namespaces and BPF give; strerrorname_np is glibc only.
 constexpr Name kNames[] = {
     {EACCES, "EACCES"},       {EADDRINUSE, "EADDRINUSE"},
     {EAGAIN, "EAGAIN"},       {EBADF, "EBADF"},
@@ -32,6 +32,7 @@ constexpr Name kNames[] = {
     {EPROTO, "EPROTO"},       {EPROTONOSUPPORT, "EPROTONOSUPPORT"},
     {ERANGE, "ERANGE"},       {EAFNOSUPPORT, "EAFNOSUPPORT"},
     {ESRCH, "ESRCH"},         {ETIMEDOUT, "ETIMEDOUT"},
+    {E2BIG, "E2BIG"},         {EFAULT, "EFAULT"},
 };
 
 }  // namespace

@@ -1,4 +1,5 @@
-/** Builds: both addons, the pod program of the lab, and the compiled JavaScript of nft-js. */
+/** Builds: both addons, the pod program of the lab, the compiled JavaScript of nft-js, and the programs for the kernel. */
+import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,7 +11,7 @@ const REMEDY =
 const NOT_SOURCES = new Set(['build', 'dist', 'node_modules', 'test', 'README.md']);
 
 /** What is built: where its sources are, what must exist afterwards, and how it is made with a given Node. */
-const PARTS = [
+const ADDONS = [
   {
     name: 'nft-js',
     directory: join(ROOT, 'native', 'nft-js'),
@@ -24,6 +25,17 @@ const PARTS = [
     skip: new Set([...NOT_SOURCES, 'nft-js']),
     outputs: ['build/Release/weir.node', 'build/Release/weir-pod'],
     make: (node) => cmake('build-weir', node, join(ROOT, 'native'), []),
+  },
+];
+
+const PARTS = [
+  ...ADDONS,
+  {
+    name: 'bpf',
+    directory: join(ROOT, 'bpf'),
+    skip: NOT_SOURCES,
+    outputs: ['build/policy.bpf.o'],
+    make: () => compileBpf('policy'),
   },
 ];
 
@@ -42,7 +54,7 @@ export function buildAll(node) {
 /** Builds both addons with the address and undefined-behaviour sanitizers, in `build/sanitized` beside the ordinary builds. */
 export function buildSanitized(node) {
   step('building the addons with sanitizers', () => {
-    for (const { name, directory } of PARTS) {
+    for (const { name, directory } of ADDONS) {
       cmake(`build-sanitized-${name}`, node, directory, [
         '--out',
         'build/sanitized',
@@ -57,6 +69,26 @@ export function buildSanitized(node) {
 function cmake(name, node, directory, options) {
   const program = join(ROOT, 'node_modules', 'cmake-js', 'bin', 'cmake-js');
   run(name, node, [program, 'compile', ...options], { remedy: REMEDY, cwd: directory });
+}
+
+/** Compiles bpf/prog/NAME.bpf.c; with -g for its BTF, which the loader and the generated codecs need. */
+function compileBpf(name) {
+  const directory = join(ROOT, 'bpf');
+  mkdirSync(join(directory, 'build'), { recursive: true });
+  const options = ['-target', 'bpf', '-mcpu=v3', '-g', '-O2', '-fno-strict-aliasing'];
+  const warnings = ['-Wall', '-Wextra', '-Werror', '-Wno-unused-parameter'];
+  const files = ['-c', join('prog', `${name}.bpf.c`), '-o', join('build', `${name}.bpf.o`)];
+  run('build-bpf', 'clang', [...options, ...warnings, ...kernelHeaders(), ...files], {
+    remedy: REMEDY,
+    cwd: directory,
+  });
+}
+
+/** Debian keeps the machine's own kernel headers in a folder that clang does not look into for another target. */
+function kernelHeaders() {
+  const { stdout } = spawnSync('g++', ['-print-multiarch'], { encoding: 'utf8' });
+  const folder = stdout?.trim() ?? '';
+  return folder === '' ? [] : ['-idirafter', join('/usr/include', folder)];
 }
 
 function isFresh(part, stamp, wanted) {

@@ -16,6 +16,8 @@ export const PACKAGES = [
   { name: 'make', command: 'make', why: 'builds the addons' },
   { name: 'g++', command: 'g++', why: 'compiles the addons' },
   { name: 'pkg-config', command: 'pkg-config', why: 'finds the libraries the addons use' },
+  { name: 'clang', command: 'clang', why: 'compiles the programs for the kernel' },
+  { name: 'libbpf-dev', file: '/usr/include/bpf/libbpf.h', why: 'loads programs into the kernel' },
   { name: 'libmnl-dev', file: '/usr/include/libmnl/libmnl.h', why: 'netlink messages' },
   { name: 'libnftables-dev', file: '/usr/include/nftables/libnftables.h', why: 'nftables text' },
   {

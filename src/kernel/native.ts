@@ -1,9 +1,10 @@
 /**
- * The only importer of the addons: Weir's own (`weir.node`, connection tracking) and that of nft-js, whose exports pass
+ * The only importer of the addons: Weir's own (`weir.node`, connection tracking and BPF) and that of nft-js, whose exports pass
  * through here. Everything else in Weir talks to the kernel by the ports beside this file.
  */
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
+import type { NativeBpf } from './native-bpf.ts';
 
 export * from 'nft-js';
 
@@ -48,7 +49,7 @@ export interface NativeConntrackEntry {
 }
 
 /** What `weir.node` exports. Promises reject with an Error that has `code`, `errno` and `syscall`. */
-export interface NativeAddon {
+export interface NativeAddon extends NativeBpf {
   /** `networkNamespace` is the path of a namespace to work in; left out, the caller's. */
   listConntrack(
     filter: NativeConntrackFilter,

@@ -41,7 +41,16 @@ const PURE_MODULES = new Set(['node:net', 'node:crypto', 'node:buffer', 'node:ut
 const NATIVE: Readonly<Record<string, readonly string[]>> = {
   core: ['core'],
   link: ['core', 'link'],
-  binding: ['core', 'link', 'binding'],
+  bpf: ['core', 'bpf'],
+  binding: ['core', 'link', 'bpf', 'binding'],
+};
+
+/** Folders of bpf/, likewise. */
+const PROGRAMS: Readonly<Record<string, readonly string[]>> = {
+  abi: ['abi'],
+  maps: ['abi', 'maps'],
+  lib: ['abi', 'maps', 'lib'],
+  prog: ['abi', 'maps', 'lib', 'prog'],
 };
 
 const IMPORT = /(?:^|\n)\s*(?:import|export)\b[^'";]*?from\s*'([^']+)'|\bimport\s*\(?\s*'([^']+)'/g;
@@ -144,6 +153,20 @@ describe('folders of native/', () => {
       expect.arrayContaining([expect.stringMatching(/^binding\//)]),
     );
     expect(table && ownIncludes(table).filter((include) => !include.startsWith('binding/'))).toEqual([]);
+  });
+});
+
+describe('folders of bpf/', () => {
+  it.each(Object.keys(PROGRAMS))('%s includes only what stands to its left', (folder) => {
+    const files = sourceFiles(`bpf/${folder}`, ['.c', '.h']);
+    expect(files.length).toBeGreaterThan(0);
+    const wrong = files.flatMap((file) =>
+      ownIncludes(file)
+        .map((include) => normalize(join(dirname(file.path), include)).split('/'))
+        .filter(([top, to = '']) => top !== 'bpf' || !(PROGRAMS[folder] ?? []).includes(to))
+        .map((to) => `${file.path} includes ${to.join('/')}`),
+    );
+    expect(wrong).toEqual([]);
   });
 });
 

@@ -1,0 +1,19 @@
+// Options of the policy programs: set before loading, constant afterwards.
+#pragma once
+
+#include <linux/types.h>
+
+struct policy_options {
+  __u32 unknown_interface_closed;  // 1: an interface that no subject is known for lets nothing through
+  __u32 flows_per_subject;         // flows that one pod may have in the table; 0: no limit
+  __u32 allow_sample;              // of this many admitted flows one is an event; 0: none
+  __u32 events_per_second;         // events sent at most, for each CPU
+  // Seconds without a packet after which a flow has ended.
+  __u32 tcp_opening_seconds;
+  __u32 tcp_established_seconds;
+  __u32 tcp_closing_seconds;
+  __u32 other_opening_seconds;
+  __u32 other_established_seconds;
+};
+
+_Static_assert(sizeof(struct policy_options) == 36, "size is part of the ABI");

@@ -1,0 +1,16 @@
+// Options of this load; the loader writes them before the programs are verified.
+#pragma once
+
+#include "../abi/options.h"
+
+const volatile struct policy_options options = {
+    .unknown_interface_closed = 0,
+    .flows_per_subject = 0,
+    .allow_sample = 1,
+    .events_per_second = 1000,
+    .tcp_opening_seconds = 120,
+    .tcp_established_seconds = 86400,
+    .tcp_closing_seconds = 60,
+    .other_opening_seconds = 30,
+    .other_established_seconds = 180,
+};

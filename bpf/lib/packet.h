@@ -1,0 +1,90 @@
+// What the programs know about the packet in their hands, and how bytes of it are read.
+#pragma once
+
+#include <stdbool.h>
+
+#include <linux/bpf.h>
+#include <linux/in.h>
+
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+
+#include "../abi/flow.h"
+#include "../abi/report.h"
+
+#define ETHERNET_BYTES 14
+#define ICMPV6_PROTOCOL 58  // the constant of <linux/in.h> is for IPv4 protocols only
+
+enum piece {
+  PIECE_WHOLE = 0,
+  PIECE_FIRST = 1,  // has the transport header
+  PIECE_LATER = 2,
+} __attribute__((packed));
+
+enum tcp_flag {
+  TCP_FIN = 1,
+  TCP_SYN = 2,
+  TCP_RST = 4,
+  TCP_ACK = 16,
+};
+
+struct packet {
+  struct flow_key key;
+  __u64 now;       // ns, CLOCK_MONOTONIC
+  __u32 revision;  // of the rows, read before anything else is
+  __u32 transport; // offset of the transport header in the frame
+  __u32 end;       // offset behind the last byte of the IP packet
+  __u32 fragment_begin;  // offset of what fragment offsets count from
+  __u32 identification;
+  __u16 fragment_offset;  // bytes
+  enum direction direction;
+  enum piece piece;
+  __u8 fragment_protocol;  // as struct fragment_key has it
+  __u8 hop_limit;
+  __u8 tcp_flags;
+  __u8 icmp_type;
+  // Quoted by an ICMP error: cut short, and on its way in the other direction.
+  bool quoted;
+  bool ipv6;
+};
+
+static __always_inline bool same_address(const struct address *a, const struct address *b) {
+  const __u32 *left = (const __u32 *)a->bytes;
+  const __u32 *right = (const __u32 *)b->bytes;
+  return left[0] == right[0] && left[1] == right[1] && left[2] == right[2] && left[3] == right[3];
+}
+
+static __always_inline bool is_unspecified(const struct address *address) {
+  const __u32 *words = (const __u32 *)address->bytes;
+  return (words[0] | words[1] | words[2] | words[3]) == 0;
+}
+
+// fe80::/10
+static __always_inline bool is_link_local(const struct address *address) {
+  return address->bytes[0] == 0xfe && (address->bytes[1] & 0xc0) == 0x80;
+}
+
+// ff00::/8
+static __always_inline bool is_multicast(const struct address *address) { return address->bytes[0] == 0xff; }
+
+static __always_inline void map_ipv4(struct address *address, __be32 ipv4) {
+  __u32 *words = (__u32 *)address->bytes;
+  words[0] = 0;
+  words[1] = 0;
+  words[2] = bpf_htonl(0xffff);
+  words[3] = ipv4;
+}
+
+// The address and port of whoever sent the packet, and of whom it is for, in a key that knows sides only.
+static __always_inline bool sent_by_pod(const struct packet *packet) {
+  return packet->direction == DIRECTION_EGRESS;
+}
+
+static __always_inline void set_ports(struct packet *packet, __be16 source, __be16 destination) {
+  packet->key.local_port = sent_by_pod(packet) ? source : destination;
+  packet->key.peer_port = sent_by_pod(packet) ? destination : source;
+}
+
+static __always_inline bool has_ports(__u8 protocol) {
+  return protocol == IPPROTO_TCP || protocol == IPPROTO_UDP || protocol == IPPROTO_SCTP;
+}

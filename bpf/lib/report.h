@@ -1,0 +1,115 @@
+// Counters and events.
+#pragma once
+
+#include "../maps/policy.h"
+#include "options.h"
+#include <linux/pkt_cls.h>
+
+#include "packet.h"
+
+#define SECOND 1000000000ull
+#define DENIAL_REMEMBERED (60 * SECOND)
+
+// The verdict of the rows on a packet, or why it never came to one.
+struct decision {
+  __u32 rule;
+  __u32 audit_rule;
+  enum drop_reason reason;  // DROP_NONE: allowed
+  __u8 padding[3];
+};
+
+static __noinline void count(enum tally tally) {
+  const __u32 index = tally;
+  struct tally_count *found = bpf_map_lookup_elem(&tallies, &index);
+  if (found) found->count += 1;
+}
+
+static __always_inline void count_drop(const struct packet *packet, enum drop_reason reason) {
+  const __u32 index = reason;
+  struct drop_count *found = bpf_map_lookup_elem(&drop_counts, &index);
+  if (found) found->packets[packet->direction & 1] += 1;
+}
+
+static __noinline void count_rule(const struct packet *packet, __u32 rule) {
+  struct rule_hits *found = bpf_map_lookup_elem(&rule_hits, &rule);
+  if (found) {
+    found->hits += 1;
+    found->last_hit = packet->now;
+    return;
+  }
+  const struct rule_hits first = {.hits = 1, .last_hit = packet->now};
+  bpf_map_update_elem(&rule_hits, &rule, &first, BPF_ANY);
+}
+
+static __always_inline bool within_rate(__u64 now) {
+  const __u32 zero = 0;
+  struct event_rate *rate = bpf_map_lookup_elem(&event_rates, &zero);
+  if (!rate) return false;
+  if (now - rate->begun >= SECOND) {
+    rate->begun = now;
+    rate->sent = 0;
+  }
+  if (rate->sent >= options.events_per_second) return false;
+  rate->sent += 1;
+  return true;
+}
+
+// Not inlined, so that the object's BTF describes struct policy_event.
+static __noinline void describe(struct policy_event *record, const struct packet *packet,
+                                const struct decision *decision) {
+  record->time = packet->now;
+  record->local = packet->key.local;
+  record->peer = packet->key.peer;
+  record->local_port = packet->key.local_port;
+  record->peer_port = packet->key.peer_port;
+  record->interface = packet->key.interface;
+  record->rule = decision->rule;
+  record->audit_rule = decision->audit_rule;
+  record->protocol = packet->key.protocol;
+  record->tcp_flags = packet->tcp_flags;
+  record->direction = packet->direction;
+  record->reason = decision->reason;
+  __builtin_memset(record->padding, 0, sizeof(record->padding));
+}
+
+static __noinline void send_event(struct __sk_buff *skb, const struct packet *packet, enum event_kind kind,
+                                  const struct decision *decision) {
+  if (!within_rate(packet->now)) {
+    count(TALLY_EVENTS_LIMITED);
+    return;
+  }
+  struct policy_event *record = bpf_ringbuf_reserve(&events, sizeof(*record), 0);
+  if (!record) {
+    count(TALLY_EVENTS_LOST);
+    return;
+  }
+  describe(record, packet, decision);
+  record->kind = kind;
+  record->length = skb->len;
+  bpf_ringbuf_submit(record, 0);
+}
+
+// A flow that goes on being denied is one event.
+static __always_inline bool is_first_denial(const struct packet *packet) {
+  struct denial *known = bpf_map_lookup_elem(&denials, &packet->key);
+  if (known) {
+    const bool again = packet->now - known->seen < DENIAL_REMEMBERED;
+    known->seen = packet->now;
+    return !again;
+  }
+  const struct denial seen = {.seen = packet->now};
+  bpf_map_update_elem(&denials, &packet->key, &seen, BPF_ANY);
+  return true;
+}
+
+static __noinline int drop(struct __sk_buff *skb, const struct packet *packet, const struct decision *decision) {
+  count_drop(packet, decision->reason);
+  if (decision->rule != 0) count_rule(packet, decision->rule);
+  if (is_first_denial(packet)) send_event(skb, packet, EVENT_DROP, decision);
+  return TC_ACT_SHOT;
+}
+
+static __always_inline int drop_because(struct __sk_buff *skb, const struct packet *packet, enum drop_reason reason) {
+  const struct decision decision = {.reason = reason};
+  return drop(skb, packet, &decision);
+}

@@ -1,0 +1,32 @@
+// Network policy on the host side of a pod's interface: what comes from the pod (tc ingress there), what goes to it
+// (tc egress), and the sweeping of what ended.
+#include "../lib/enforce.h"
+
+SEC("tc")
+int from_pod(struct __sk_buff *skb) { return enforce(skb, DIRECTION_EGRESS); }
+
+SEC("tc")
+int to_pod(struct __sk_buff *skb) { return enforce(skb, DIRECTION_INGRESS); }
+
+struct bpf_map;
+
+static long sweep_flow(struct bpf_map *map, const struct flow_key *key, const struct flow *flow, struct sweep *sweep) {
+  // The time is read for each flow: one that a packet refreshes meanwhile is kept.
+  if (has_ended(key, flow, bpf_ktime_get_ns())) {
+    remove_flow(key);
+    sweep->removed += 1;
+  } else {
+    sweep->kept += 1;
+  }
+  return 0;
+}
+
+SEC("syscall")
+int sweep_flows(struct sweep *sweep) {
+  struct sweep counted = {};
+  bpf_for_each_map_elem(&flows, sweep_flow, &counted, 0);
+  *sweep = counted;
+  return 0;
+}
+
+char policy_license[] SEC("license") = "GPL";

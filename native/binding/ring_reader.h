@@ -1,0 +1,15 @@
+// Ring buffers on JavaScript's event loop.
+#pragma once
+
+#include <napi.h>
+
+namespace weir {
+
+// readRing(map, limit, take): reader. Calls take(bytes) with at most `limit` records, one after the other, whenever some
+// wait. Does not keep the process alive.
+Napi::Value read_ring(const Napi::CallbackInfo& info);
+
+// closeRing(reader): void. Closing twice is fine.
+Napi::Value close_ring(const Napi::CallbackInfo& info);
+
+}  // namespace weir

@@ -1,0 +1,45 @@
+// Programs on the two tc hooks of an interface: by tcx links, or by clsact filters where the kernel has no tcx.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "core/unique_fd.h"
+
+namespace weir {
+
+enum class TcHook { kIngress, kEgress };
+
+struct LinkDescription {
+  uint32_t id = 0;
+  uint32_t program = 0;    // its id
+  uint32_t interface = 0;  // 0: the interface is gone
+  TcHook hook = TcHook::kIngress;
+};
+
+struct AttachedProgram {
+  uint32_t program = 0;  // its id
+  uint32_t link = 0;     // id of its link; 0: attached without one
+};
+
+// All of these throw ErrnoError. Interfaces are of the caller's network namespace. Attaching and detaching wait until no
+// packet is in the old program: 8 to 16 ms.
+
+// Puts the program before all others on the hook; it stays while the link's descriptor is open or the link is pinned.
+UniqueFd attach_tcx(const UniqueFd& program, uint32_t interface, TcHook hook);
+
+// Puts another program in the place of the link's, without a moment between.
+void update_link(const UniqueFd& link, const UniqueFd& program);
+
+void detach_link(const UniqueFd& link);
+
+LinkDescription describe_link(const UniqueFd& link);
+
+// In the order in which they run.
+std::vector<AttachedProgram> programs_on(uint32_t interface, TcHook hook);
+
+// The clsact way. A filter has a priority (smaller runs first) and replaces the one that has it already.
+void attach_filter(const UniqueFd& program, uint32_t interface, TcHook hook, uint32_t priority);
+void detach_filter(uint32_t interface, TcHook hook, uint32_t priority);
+
+}  // namespace weir

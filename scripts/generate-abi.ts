@@ -1,0 +1,228 @@
+/**
+ * `node scripts/generate-abi.ts`: writes src/generated/policy.ts from the BTF of the compiled programs: types and codecs
+ * of the structures that maps hold, words for enum values, and the layout that a file is compared with when it is loaded.
+ */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import {
+  describeObjectFile,
+  type EnumLayout,
+  type FieldLayout,
+  type ObjectLayout,
+  type StructLayout,
+} from '../src/kernel/object-file.ts';
+
+const OBJECT = fileURLToPath(new URL('../bpf/build/policy.bpf.o', import.meta.url));
+/** The file that is written. */
+export const GENERATED_FILE = fileURLToPath(new URL('../src/generated/policy.ts', import.meta.url));
+
+/** What is agreed between programs and agent though no map has it as key or value. */
+const BESIDE_MAPS = { structs: ['policy_event', 'sweep'], enums: ['tally'] };
+
+/** The text of the generated file, from the programs as they are compiled now. */
+export function generatedSource(): string {
+  const layout = agreed(describeObjectFile(OBJECT, readFileSync(OBJECT)));
+  return [
+    HEAD,
+    ...Object.entries(layout.enums).map(([name, value]) => enumSource(name, value)),
+    ...Object.entries(layout.structs)
+      .filter(([, struct]) => onlyBytes(struct) === undefined)
+      .map(([name, struct]) => structSource(name, struct, layout)),
+    tablesSource(layout),
+    `/** What these codecs were made from. */\nexport const LAYOUT = ${JSON.stringify(layout, null, 2)} as const;\n`,
+  ].join('\n');
+}
+
+const HEAD = `/** Made by scripts/generate-abi.ts from the BTF of bpf/prog/policy.bpf.c, whose headers say what each field means. Not edited. */
+
+/** How a value stands in the bytes of a map: numbers in the machine's byte order (little-endian), but \`network\` ones. */
+export interface Codec<Value> {
+  /** Bytes. */
+  readonly size: number;
+  write(view: DataView, at: number, value: Value): void;
+  /** Throws a RangeError for bytes that no value has. */
+  read(view: DataView, at: number): Value;
+}
+
+function bytesAt(view: DataView, at: number, size: number): Uint8Array {
+  return new Uint8Array(view.buffer, view.byteOffset + at, size);
+}
+
+function wordOf<Word>(words: readonly Word[], number: number, what: string): Word {
+  const word = words[number];
+  if (word === undefined) throw new RangeError(\`\${number} is no \${what}\`);
+  return word;
+}
+
+const u32: Codec<number> = {
+  size: 4,
+  write: (view, at, value) => view.setUint32(at, value, true),
+  read: (view, at) => view.getUint32(at, true),
+};
+`;
+
+/** The part of an object's layout that its programs and the agent have to agree on. */
+function agreed(layout: ObjectLayout): ObjectLayout {
+  const structs = new Set<string>();
+  const enums = new Set(BESIDE_MAPS.enums);
+  const add = (name: string): void => {
+    const struct = layout.structs[name];
+    if (struct === undefined || structs.has(name)) return;
+    for (const field of struct.fields) {
+      if (field.form === 'struct') add(field.type);
+      if (field.form === 'enum') enums.add(field.type);
+    }
+    structs.add(name);
+  };
+  const named = Object.values(layout.maps).flatMap(({ key, value }) => [key, value]);
+  for (const name of [...named, ...Object.values(layout.constants), ...BESIDE_MAPS.structs].sort()) add(name);
+  return {
+    structs: pick(layout.structs, structs),
+    enums: pick(layout.enums, enums),
+    maps: pick(layout.maps, Object.keys(layout.maps).sort()),
+    constants: layout.constants,
+  };
+}
+
+function pick<Value>(
+  record: Readonly<Record<string, Value>>,
+  names: Iterable<string>,
+): Record<string, Value> {
+  return Object.fromEntries(
+    [...names].map((name) => {
+      const value = record[name];
+      if (value === undefined) throw new Error(`the object has no type ${name}`);
+      return [name, value];
+    }),
+  );
+}
+
+function enumSource(name: string, { values }: EnumLayout): string {
+  const words = wordsOf(values);
+  return [
+    `export type ${typeName(name)} = ${words.map((word) => `'${word}'`).join(' | ')};`,
+    `/** A word's number is its index. */`,
+    `export const ${constantName(name)}_WORDS: readonly ${typeName(name)}[] = [${words.map((word) => `'${word}'`).join(', ')}];`,
+    '',
+  ].join('\n');
+}
+
+/** Words without the prefix that all share: \`spoofed-source\`. Values must count from 0. */
+function wordsOf(values: Readonly<Record<string, number>>): readonly string[] {
+  const entries = Object.entries(values).sort(([, a], [, b]) => a - b);
+  const parts = entries.map(([name]) => name.split('_'));
+  if (entries.some(([, value], index) => value !== index))
+    throw new Error(`values of an enum must count from 0: ${entries.join(' ')}`);
+  const [first = []] = parts;
+  const shared = first.findIndex((part, index) => parts.some((other) => other[index] !== part));
+  return parts.map((words) => words.slice(Math.max(0, shared)).join('-').toLowerCase());
+}
+
+function structSource(name: string, struct: StructLayout, layout: ObjectLayout): string {
+  const fields = struct.fields.filter((field) => !field.name.startsWith('padding'));
+  const lines = (each: (field: FieldLayout) => string) => fields.map(each).join('\n');
+  return `export interface ${typeName(name)} {
+${lines((field) => `  readonly ${camel(field.name)}: ${fieldType(field, layout)};`)}
+}
+
+export const ${camel(name)}Codec: Codec<${typeName(name)}> = {
+  size: ${struct.size},
+  write(view, at, value) {
+${lines((field) => `    ${writeField(field, layout)}`)}
+  },
+  read: (view, at) => ({
+${lines((field) => `    ${camel(field.name)}: ${readField(field, layout)},`)}
+  }),
+};
+`;
+}
+
+/** Bytes of a structure that is nothing but bytes; such a structure is a Uint8Array. */
+function onlyBytes(struct: StructLayout | undefined): number | undefined {
+  const [field, ...others] = struct?.fields ?? [];
+  return field?.form === 'bytes' && others.length === 0 ? field.size : undefined;
+}
+
+/** How many bytes a field is, where it is bytes. */
+function byteCount(field: FieldLayout, layout: ObjectLayout): number | undefined {
+  return field.form === 'bytes' ? field.size : onlyBytes(layout.structs[field.type]);
+}
+
+function fieldType(field: FieldLayout, layout: ObjectLayout): string {
+  if (byteCount(field, layout) !== undefined) return 'Uint8Array';
+  if (field.form === 'enum' || field.form === 'struct') return typeName(field.type);
+  if (field.count === 1) return 'number';
+  return `readonly [${Array.from({ length: field.count }, () => 'number').join(', ')}]`;
+}
+
+function writeField(field: FieldLayout, layout: ObjectLayout): string {
+  const [value, at] = [`value.${camel(field.name)}`, position(field.offset)];
+  if (byteCount(field, layout) !== undefined) return `bytesAt(view, ${at}, ${field.size}).set(${value});`;
+  if (field.form === 'struct') return `${camel(field.type)}Codec.write(view, ${at}, ${value});`;
+  if (field.form === 'enum')
+    return writeNumber(field.size, at, `${constantName(field.type)}_WORDS.indexOf(${value})`, field.form);
+  if (field.count === 1) return writeNumber(field.size, at, value, field.form);
+  const size = field.size / field.count;
+  return Array.from({ length: field.count }, (_, index) =>
+    writeNumber(size, position(field.offset + index * size), `${value}[${index}]`, field.form),
+  ).join(' ');
+}
+
+function writeNumber(size: number, at: string, value: string, form: FieldLayout['form']): string {
+  if (size === 8) return `view.setBigUint64(${at}, BigInt(${value})${order(form)});`;
+  return `view.setUint${size * 8}(${at}, ${value}${size === 1 ? '' : order(form)});`;
+}
+
+function readField(field: FieldLayout, layout: ObjectLayout): string {
+  const at = position(field.offset);
+  if (byteCount(field, layout) !== undefined) return `bytesAt(view, ${at}, ${field.size}).slice()`;
+  if (field.form === 'struct') return `${camel(field.type)}Codec.read(view, ${at})`;
+  if (field.form === 'enum')
+    return `wordOf(${constantName(field.type)}_WORDS, ${readNumber(field.size, at, field.form)}, '${field.type}')`;
+  if (field.count === 1) return readNumber(field.size, at, field.form);
+  const size = field.size / field.count;
+  const numbers = Array.from({ length: field.count }, (_, index) =>
+    readNumber(size, position(field.offset + index * size), field.form),
+  );
+  return `[${numbers.join(', ')}]`;
+}
+
+function readNumber(size: number, at: string, form: FieldLayout['form']): string {
+  if (size === 8) return `Number(view.getBigUint64(${at}${order(form)}))`;
+  return `view.getUint${size * 8}(${at}${size === 1 ? '' : order(form)})`;
+}
+
+function order(form: FieldLayout['form']): string {
+  return form === 'network' ? '' : ', true';
+}
+
+function position(offset: number): string {
+  return offset === 0 ? 'at' : `at + ${offset}`;
+}
+
+function tablesSource(layout: ObjectLayout): string {
+  const codec = (name: string) => {
+    const bytes = onlyBytes(layout.structs[name]);
+    if (bytes === undefined) return name === 'u32' ? 'u32' : `${camel(name)}Codec`;
+    return `{ size: ${bytes}, write: (view, at, value) => bytesAt(view, at, ${bytes}).set(value), read: (view, at) => bytesAt(view, at, ${bytes}).slice() } satisfies Codec<Uint8Array>`;
+  };
+  const lines = Object.entries(layout.maps)
+    .filter(([, { key }]) => key !== '')
+    .map(([name, { key, value }]) => `  ${name}: { key: ${codec(key)}, value: ${codec(value)} },`);
+  return `/** Keys and values of each map. */\nexport const TABLES = {\n${lines.join('\n')}\n} as const;\n`;
+}
+
+function typeName(name: string): string {
+  const text = camel(name);
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+function camel(name: string): string {
+  return name.replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase());
+}
+
+function constantName(name: string): string {
+  return name.toUpperCase();
+}
+
+if (import.meta.main) writeFileSync(GENERATED_FILE, generatedSource());

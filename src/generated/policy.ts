@@ -1,0 +1,1510 @@
+/** Made by scripts/generate-abi.ts from the BTF of bpf/prog/policy.bpf.c, whose headers say what each field means. Not edited. */
+
+/** How a value stands in the bytes of a map: numbers in the machine's byte order (little-endian), but `network` ones. */
+export interface Codec<Value> {
+  /** Bytes. */
+  readonly size: number;
+  write(view: DataView, at: number, value: Value): void;
+  /** Throws a RangeError for bytes that no value has. */
+  read(view: DataView, at: number): Value;
+}
+
+function bytesAt(view: DataView, at: number, size: number): Uint8Array {
+  return new Uint8Array(view.buffer, view.byteOffset + at, size);
+}
+
+function wordOf<Word>(words: readonly Word[], number: number, what: string): Word {
+  const word = words[number];
+  if (word === undefined) throw new RangeError(`${number} is no ${what}`);
+  return word;
+}
+
+const u32: Codec<number> = {
+  size: 4,
+  write: (view, at, value) => view.setUint32(at, value, true),
+  read: (view, at) => view.getUint32(at, true),
+};
+
+export type Tally = 'allowed' | 'exempt' | 'rejudged' | 'cut' | 'audited' | 'table-full' | 'share-full' | 'events-limited' | 'events-lost';
+/** A word's number is its index. */
+export const TALLY_WORDS: readonly Tally[] = ['allowed', 'exempt', 'rejudged', 'cut', 'audited', 'table-full', 'share-full', 'events-limited', 'events-lost'];
+
+export type Direction = 'ingress' | 'egress';
+/** A word's number is its index. */
+export const DIRECTION_WORDS: readonly Direction[] = ['ingress', 'egress'];
+
+export type FlowState = 'opening' | 'established' | 'closing';
+/** A word's number is its index. */
+export const FLOW_STATE_WORDS: readonly FlowState[] = ['opening', 'established', 'closing'];
+
+export type FlowOrigin = 'judged' | 'exempt';
+/** A word's number is its index. */
+export const FLOW_ORIGIN_WORDS: readonly FlowOrigin[] = ['judged', 'exempt'];
+
+export type NameKind = 'policy-class' | 'peer-class' | 'rule';
+/** A word's number is its index. */
+export const NAME_KIND_WORDS: readonly NameKind[] = ['policy-class', 'peer-class', 'rule'];
+
+export type EventKind = 'allow' | 'drop' | 'cut' | 'audit';
+/** A word's number is its index. */
+export const EVENT_KIND_WORDS: readonly EventKind[] = ['allow', 'drop', 'cut', 'audit'];
+
+export type DropReason = 'none' | 'policy' | 'closed' | 'no-verdict' | 'spoofed-source' | 'spoofed-neighbour' | 'rogue-router' | 'malformed' | 'header-chain' | 'source-route' | 'tiny-fragment' | 'overlapping-fragment' | 'unknown-fragment' | 'ethertype';
+/** A word's number is its index. */
+export const DROP_REASON_WORDS: readonly DropReason[] = ['none', 'policy', 'closed', 'no-verdict', 'spoofed-source', 'spoofed-neighbour', 'rogue-router', 'malformed', 'header-chain', 'source-route', 'tiny-fragment', 'overlapping-fragment', 'unknown-fragment', 'ethertype'];
+
+export type SubjectState = 'closed' | 'open' | 'judged';
+/** A word's number is its index. */
+export const SUBJECT_STATE_WORDS: readonly SubjectState[] = ['closed', 'open', 'judged'];
+
+export type VerdictAction = 'deny' | 'allow';
+/** A word's number is its index. */
+export const VERDICT_ACTION_WORDS: readonly VerdictAction[] = ['deny', 'allow'];
+
+export interface Denial {
+  readonly seen: number;
+}
+
+export const denialCodec: Codec<Denial> = {
+  size: 8,
+  write(view, at, value) {
+    view.setBigUint64(at, BigInt(value.seen), true);
+  },
+  read: (view, at) => ({
+    seen: Number(view.getBigUint64(at, true)),
+  }),
+};
+
+export interface DropCount {
+  readonly packets: readonly [number, number];
+}
+
+export const dropCountCodec: Codec<DropCount> = {
+  size: 16,
+  write(view, at, value) {
+    view.setBigUint64(at, BigInt(value.packets[0]), true); view.setBigUint64(at + 8, BigInt(value.packets[1]), true);
+  },
+  read: (view, at) => ({
+    packets: [Number(view.getBigUint64(at, true)), Number(view.getBigUint64(at + 8, true))],
+  }),
+};
+
+export interface EventRate {
+  readonly begun: number;
+  readonly sent: number;
+}
+
+export const eventRateCodec: Codec<EventRate> = {
+  size: 16,
+  write(view, at, value) {
+    view.setBigUint64(at, BigInt(value.begun), true);
+    view.setBigUint64(at + 8, BigInt(value.sent), true);
+  },
+  read: (view, at) => ({
+    begun: Number(view.getBigUint64(at, true)),
+    sent: Number(view.getBigUint64(at + 8, true)),
+  }),
+};
+
+export interface Flow {
+  readonly lastSeen: number;
+  readonly packets: readonly [number, number];
+  readonly bytes: readonly [number, number];
+  readonly revision: number;
+  readonly rule: number;
+  readonly auditRule: number;
+  readonly direction: Direction;
+  readonly state: FlowState;
+  readonly origin: FlowOrigin;
+}
+
+export const flowCodec: Codec<Flow> = {
+  size: 56,
+  write(view, at, value) {
+    view.setBigUint64(at, BigInt(value.lastSeen), true);
+    view.setBigUint64(at + 8, BigInt(value.packets[0]), true); view.setBigUint64(at + 16, BigInt(value.packets[1]), true);
+    view.setBigUint64(at + 24, BigInt(value.bytes[0]), true); view.setBigUint64(at + 32, BigInt(value.bytes[1]), true);
+    view.setUint32(at + 40, value.revision, true);
+    view.setUint32(at + 44, value.rule, true);
+    view.setUint32(at + 48, value.auditRule, true);
+    view.setUint8(at + 52, DIRECTION_WORDS.indexOf(value.direction));
+    view.setUint8(at + 53, FLOW_STATE_WORDS.indexOf(value.state));
+    view.setUint8(at + 54, FLOW_ORIGIN_WORDS.indexOf(value.origin));
+  },
+  read: (view, at) => ({
+    lastSeen: Number(view.getBigUint64(at, true)),
+    packets: [Number(view.getBigUint64(at + 8, true)), Number(view.getBigUint64(at + 16, true))],
+    bytes: [Number(view.getBigUint64(at + 24, true)), Number(view.getBigUint64(at + 32, true))],
+    revision: view.getUint32(at + 40, true),
+    rule: view.getUint32(at + 44, true),
+    auditRule: view.getUint32(at + 48, true),
+    direction: wordOf(DIRECTION_WORDS, view.getUint8(at + 52), 'direction'),
+    state: wordOf(FLOW_STATE_WORDS, view.getUint8(at + 53), 'flow_state'),
+    origin: wordOf(FLOW_ORIGIN_WORDS, view.getUint8(at + 54), 'flow_origin'),
+  }),
+};
+
+export interface FlowKey {
+  readonly local: Uint8Array;
+  readonly peer: Uint8Array;
+  readonly localPort: number;
+  readonly peerPort: number;
+  readonly interface: number;
+  readonly protocol: number;
+}
+
+export const flowKeyCodec: Codec<FlowKey> = {
+  size: 44,
+  write(view, at, value) {
+    bytesAt(view, at, 16).set(value.local);
+    bytesAt(view, at + 16, 16).set(value.peer);
+    view.setUint16(at + 32, value.localPort);
+    view.setUint16(at + 34, value.peerPort);
+    view.setUint32(at + 36, value.interface, true);
+    view.setUint8(at + 40, value.protocol);
+  },
+  read: (view, at) => ({
+    local: bytesAt(view, at, 16).slice(),
+    peer: bytesAt(view, at + 16, 16).slice(),
+    localPort: view.getUint16(at + 32),
+    peerPort: view.getUint16(at + 34),
+    interface: view.getUint32(at + 36, true),
+    protocol: view.getUint8(at + 40),
+  }),
+};
+
+export interface Fragment {
+  readonly seen: number;
+  readonly localPort: number;
+  readonly peerPort: number;
+  readonly end: number;
+  readonly protocol: number;
+}
+
+export const fragmentCodec: Codec<Fragment> = {
+  size: 16,
+  write(view, at, value) {
+    view.setBigUint64(at, BigInt(value.seen), true);
+    view.setUint16(at + 8, value.localPort);
+    view.setUint16(at + 10, value.peerPort);
+    view.setUint16(at + 12, value.end, true);
+    view.setUint8(at + 14, value.protocol);
+  },
+  read: (view, at) => ({
+    seen: Number(view.getBigUint64(at, true)),
+    localPort: view.getUint16(at + 8),
+    peerPort: view.getUint16(at + 10),
+    end: view.getUint16(at + 12, true),
+    protocol: view.getUint8(at + 14),
+  }),
+};
+
+export interface FragmentKey {
+  readonly local: Uint8Array;
+  readonly peer: Uint8Array;
+  readonly interface: number;
+  readonly identification: number;
+  readonly direction: Direction;
+  readonly protocol: number;
+}
+
+export const fragmentKeyCodec: Codec<FragmentKey> = {
+  size: 44,
+  write(view, at, value) {
+    bytesAt(view, at, 16).set(value.local);
+    bytesAt(view, at + 16, 16).set(value.peer);
+    view.setUint32(at + 32, value.interface, true);
+    view.setUint32(at + 36, value.identification, true);
+    view.setUint8(at + 40, DIRECTION_WORDS.indexOf(value.direction));
+    view.setUint8(at + 41, value.protocol);
+  },
+  read: (view, at) => ({
+    local: bytesAt(view, at, 16).slice(),
+    peer: bytesAt(view, at + 16, 16).slice(),
+    interface: view.getUint32(at + 32, true),
+    identification: view.getUint32(at + 36, true),
+    direction: wordOf(DIRECTION_WORDS, view.getUint8(at + 40), 'direction'),
+    protocol: view.getUint8(at + 41),
+  }),
+};
+
+export interface NameKey {
+  readonly kind: NameKind;
+  readonly number: number;
+}
+
+export const nameKeyCodec: Codec<NameKey> = {
+  size: 8,
+  write(view, at, value) {
+    view.setUint32(at, NAME_KIND_WORDS.indexOf(value.kind), true);
+    view.setUint32(at + 4, value.number, true);
+  },
+  read: (view, at) => ({
+    kind: wordOf(NAME_KIND_WORDS, view.getUint32(at, true), 'name_kind'),
+    number: view.getUint32(at + 4, true),
+  }),
+};
+
+export interface Peer {
+  readonly peerClass: number;
+}
+
+export const peerCodec: Codec<Peer> = {
+  size: 4,
+  write(view, at, value) {
+    view.setUint32(at, value.peerClass, true);
+  },
+  read: (view, at) => ({
+    peerClass: view.getUint32(at, true),
+  }),
+};
+
+export interface PeerKey {
+  readonly prefixLength: number;
+  readonly address: Uint8Array;
+}
+
+export const peerKeyCodec: Codec<PeerKey> = {
+  size: 20,
+  write(view, at, value) {
+    view.setUint32(at, value.prefixLength, true);
+    bytesAt(view, at + 4, 16).set(value.address);
+  },
+  read: (view, at) => ({
+    prefixLength: view.getUint32(at, true),
+    address: bytesAt(view, at + 4, 16).slice(),
+  }),
+};
+
+export interface PolicyEvent {
+  readonly time: number;
+  readonly local: Uint8Array;
+  readonly peer: Uint8Array;
+  readonly localPort: number;
+  readonly peerPort: number;
+  readonly interface: number;
+  readonly rule: number;
+  readonly auditRule: number;
+  readonly length: number;
+  readonly protocol: number;
+  readonly tcpFlags: number;
+  readonly direction: Direction;
+  readonly kind: EventKind;
+  readonly reason: DropReason;
+}
+
+export const policyEventCodec: Codec<PolicyEvent> = {
+  size: 72,
+  write(view, at, value) {
+    view.setBigUint64(at, BigInt(value.time), true);
+    bytesAt(view, at + 8, 16).set(value.local);
+    bytesAt(view, at + 24, 16).set(value.peer);
+    view.setUint16(at + 40, value.localPort);
+    view.setUint16(at + 42, value.peerPort);
+    view.setUint32(at + 44, value.interface, true);
+    view.setUint32(at + 48, value.rule, true);
+    view.setUint32(at + 52, value.auditRule, true);
+    view.setUint32(at + 56, value.length, true);
+    view.setUint8(at + 60, value.protocol);
+    view.setUint8(at + 61, value.tcpFlags);
+    view.setUint8(at + 62, DIRECTION_WORDS.indexOf(value.direction));
+    view.setUint8(at + 63, EVENT_KIND_WORDS.indexOf(value.kind));
+    view.setUint8(at + 64, DROP_REASON_WORDS.indexOf(value.reason));
+  },
+  read: (view, at) => ({
+    time: Number(view.getBigUint64(at, true)),
+    local: bytesAt(view, at + 8, 16).slice(),
+    peer: bytesAt(view, at + 24, 16).slice(),
+    localPort: view.getUint16(at + 40),
+    peerPort: view.getUint16(at + 42),
+    interface: view.getUint32(at + 44, true),
+    rule: view.getUint32(at + 48, true),
+    auditRule: view.getUint32(at + 52, true),
+    length: view.getUint32(at + 56, true),
+    protocol: view.getUint8(at + 60),
+    tcpFlags: view.getUint8(at + 61),
+    direction: wordOf(DIRECTION_WORDS, view.getUint8(at + 62), 'direction'),
+    kind: wordOf(EVENT_KIND_WORDS, view.getUint8(at + 63), 'event_kind'),
+    reason: wordOf(DROP_REASON_WORDS, view.getUint8(at + 64), 'drop_reason'),
+  }),
+};
+
+export interface PolicyOptions {
+  readonly unknownInterfaceClosed: number;
+  readonly flowsPerSubject: number;
+  readonly allowSample: number;
+  readonly eventsPerSecond: number;
+  readonly tcpOpeningSeconds: number;
+  readonly tcpEstablishedSeconds: number;
+  readonly tcpClosingSeconds: number;
+  readonly otherOpeningSeconds: number;
+  readonly otherEstablishedSeconds: number;
+}
+
+export const policyOptionsCodec: Codec<PolicyOptions> = {
+  size: 36,
+  write(view, at, value) {
+    view.setUint32(at, value.unknownInterfaceClosed, true);
+    view.setUint32(at + 4, value.flowsPerSubject, true);
+    view.setUint32(at + 8, value.allowSample, true);
+    view.setUint32(at + 12, value.eventsPerSecond, true);
+    view.setUint32(at + 16, value.tcpOpeningSeconds, true);
+    view.setUint32(at + 20, value.tcpEstablishedSeconds, true);
+    view.setUint32(at + 24, value.tcpClosingSeconds, true);
+    view.setUint32(at + 28, value.otherOpeningSeconds, true);
+    view.setUint32(at + 32, value.otherEstablishedSeconds, true);
+  },
+  read: (view, at) => ({
+    unknownInterfaceClosed: view.getUint32(at, true),
+    flowsPerSubject: view.getUint32(at + 4, true),
+    allowSample: view.getUint32(at + 8, true),
+    eventsPerSecond: view.getUint32(at + 12, true),
+    tcpOpeningSeconds: view.getUint32(at + 16, true),
+    tcpEstablishedSeconds: view.getUint32(at + 20, true),
+    tcpClosingSeconds: view.getUint32(at + 24, true),
+    otherOpeningSeconds: view.getUint32(at + 28, true),
+    otherEstablishedSeconds: view.getUint32(at + 32, true),
+  }),
+};
+
+export interface RuleHits {
+  readonly hits: number;
+  readonly lastHit: number;
+}
+
+export const ruleHitsCodec: Codec<RuleHits> = {
+  size: 16,
+  write(view, at, value) {
+    view.setBigUint64(at, BigInt(value.hits), true);
+    view.setBigUint64(at + 8, BigInt(value.lastHit), true);
+  },
+  read: (view, at) => ({
+    hits: Number(view.getBigUint64(at, true)),
+    lastHit: Number(view.getBigUint64(at + 8, true)),
+  }),
+};
+
+export interface Subject {
+  readonly ipv4: Uint8Array;
+  readonly ipv6: Uint8Array;
+  readonly policyClass: number;
+  readonly state: SubjectState;
+}
+
+export const subjectCodec: Codec<Subject> = {
+  size: 40,
+  write(view, at, value) {
+    bytesAt(view, at, 16).set(value.ipv4);
+    bytesAt(view, at + 16, 16).set(value.ipv6);
+    view.setUint32(at + 32, value.policyClass, true);
+    view.setUint8(at + 36, SUBJECT_STATE_WORDS.indexOf(value.state));
+  },
+  read: (view, at) => ({
+    ipv4: bytesAt(view, at, 16).slice(),
+    ipv6: bytesAt(view, at + 16, 16).slice(),
+    policyClass: view.getUint32(at + 32, true),
+    state: wordOf(SUBJECT_STATE_WORDS, view.getUint8(at + 36), 'subject_state'),
+  }),
+};
+
+export interface Sweep {
+  readonly removed: number;
+  readonly kept: number;
+}
+
+export const sweepCodec: Codec<Sweep> = {
+  size: 8,
+  write(view, at, value) {
+    view.setUint32(at, value.removed, true);
+    view.setUint32(at + 4, value.kept, true);
+  },
+  read: (view, at) => ({
+    removed: view.getUint32(at, true),
+    kept: view.getUint32(at + 4, true),
+  }),
+};
+
+export interface TallyCount {
+  readonly count: number;
+}
+
+export const tallyCountCodec: Codec<TallyCount> = {
+  size: 8,
+  write(view, at, value) {
+    view.setBigUint64(at, BigInt(value.count), true);
+  },
+  read: (view, at) => ({
+    count: Number(view.getBigUint64(at, true)),
+  }),
+};
+
+export interface Usage {
+  readonly flows: number;
+}
+
+export const usageCodec: Codec<Usage> = {
+  size: 4,
+  write(view, at, value) {
+    view.setUint32(at, value.flows, true);
+  },
+  read: (view, at) => ({
+    flows: view.getUint32(at, true),
+  }),
+};
+
+export interface Verdict {
+  readonly rule: number;
+  readonly auditRule: number;
+  readonly action: VerdictAction;
+}
+
+export const verdictCodec: Codec<Verdict> = {
+  size: 12,
+  write(view, at, value) {
+    view.setUint32(at, value.rule, true);
+    view.setUint32(at + 4, value.auditRule, true);
+    view.setUint8(at + 8, VERDICT_ACTION_WORDS.indexOf(value.action));
+  },
+  read: (view, at) => ({
+    rule: view.getUint32(at, true),
+    auditRule: view.getUint32(at + 4, true),
+    action: wordOf(VERDICT_ACTION_WORDS, view.getUint8(at + 8), 'verdict_action'),
+  }),
+};
+
+export interface VerdictKey {
+  readonly prefixLength: number;
+  readonly policyClass: number;
+  readonly peerClass: number;
+  readonly direction: Direction;
+  readonly protocol: number;
+  readonly port: number;
+}
+
+export const verdictKeyCodec: Codec<VerdictKey> = {
+  size: 16,
+  write(view, at, value) {
+    view.setUint32(at, value.prefixLength, true);
+    view.setUint32(at + 4, value.policyClass, true);
+    view.setUint32(at + 8, value.peerClass, true);
+    view.setUint8(at + 12, DIRECTION_WORDS.indexOf(value.direction));
+    view.setUint8(at + 13, value.protocol);
+    view.setUint16(at + 14, value.port);
+  },
+  read: (view, at) => ({
+    prefixLength: view.getUint32(at, true),
+    policyClass: view.getUint32(at + 4, true),
+    peerClass: view.getUint32(at + 8, true),
+    direction: wordOf(DIRECTION_WORDS, view.getUint8(at + 12), 'direction'),
+    protocol: view.getUint8(at + 13),
+    port: view.getUint16(at + 14),
+  }),
+};
+
+/** Keys and values of each map. */
+export const TABLES = {
+  denials: { key: flowKeyCodec, value: denialCodec },
+  drop_counts: { key: u32, value: dropCountCodec },
+  event_rates: { key: u32, value: eventRateCodec },
+  flows: { key: flowKeyCodec, value: flowCodec },
+  fragments: { key: fragmentKeyCodec, value: fragmentCodec },
+  names: { key: nameKeyCodec, value: { size: 16, write: (view, at, value) => bytesAt(view, at, 16).set(value), read: (view, at) => bytesAt(view, at, 16).slice() } satisfies Codec<Uint8Array> },
+  peers: { key: peerKeyCodec, value: peerCodec },
+  revision: { key: u32, value: u32 },
+  rule_hits: { key: u32, value: ruleHitsCodec },
+  subjects: { key: u32, value: subjectCodec },
+  tallies: { key: u32, value: tallyCountCodec },
+  usages: { key: u32, value: usageCodec },
+  verdicts: { key: verdictKeyCodec, value: verdictCodec },
+} as const;
+
+/** What these codecs were made from. */
+export const LAYOUT = {
+  "structs": {
+    "denial": {
+      "size": 8,
+      "fields": [
+        {
+          "name": "seen",
+          "offset": 0,
+          "size": 8,
+          "form": "number",
+          "type": "",
+          "count": 1
+        }
+      ]
+    },
+    "drop_count": {
+      "size": 16,
+      "fields": [
+        {
+          "name": "packets",
+          "offset": 0,
+          "size": 16,
+          "form": "number",
+          "type": "",
+          "count": 2
+        }
+      ]
+    },
+    "event_rate": {
+      "size": 16,
+      "fields": [
+        {
+          "name": "begun",
+          "offset": 0,
+          "size": 8,
+          "form": "number",
+          "type": "",
+          "count": 1
+        },
+        {
+          "name": "sent",
+          "offset": 8,
+          "size": 8,
+          "form": "number",
+          "type": "",
+          "count": 1
+        }
+      ]
+    },
+    "flow": {
+      "size": 56,
+      "fields": [
+        {
+          "name": "last_seen",
+          "offset": 0,
+          "size": 8,
+          "form": "number",
+          "type": "",
+          "count": 1
+        },
+        {
+          "name": "packets",
+          "offset": 8,
+          "size": 16,
+          "form": "number",
+          "type": "",
+          "count": 2
+        },
+        {
+          "name": "bytes",
+          "offset": 24,
+          "size": 16,
+          "form": "number",
+          "type": "",
+          "count": 2
+        },
+        {
+          "name": "revision",
+          "offset": 40,
+          "size": 4,
+          "form": "number",
+          "type": "",
+          "count": 1
+        },
+        {
+          "name": "rule",
+          "offset": 44,
+          "size": 4,
+          "form": "number",
+          "type": "",
+          "count": 1
+        },
+        {
+          "name": "audit_rule",
+          "offset": 48,
+          "size": 4,
+          "form": "number",
+          "type": "",
+          "count": 1
+        },
+        {
+          "name": "direction",
+          "offset": 52,
+          "size": 1,
+          "form": "enum",
+          "type": "direction",
+          "count": 1
+        },
+        {
+          "name": "state",
+          "offset": 53,
+          "size": 1,
+          "form": "enum",
+          "type": "flow_state",
+          "count": 1
+        },
+        {
+          "name": "origin",
+          "offset": 54,
+          "size": 1,
+          "form": "enum",
+          "type": "flow_origin",
+          "count": 1
+        },
+        {
+          "name": "padding",
+          "offset": 55,
+          "size": 1,
+          "form": "number",
+          "type": "",
+          "count": 1
+        }
+      ]
+    },
+    "address": {
+      "size": 16,
+      "fields": [
+        {
+          "name": "bytes",
+          "offset": 0,
+          "size": 16,
+          "form": "bytes",
+          "type": "",
+          "count": 1
+        }
+      ]
+    },
+    "flow_key": {
+      "size": 44,
+      "fields": [
+        {
+          "name": "local",
+          "offset": 0,
+          "size": 16,
+          "form": "struct",
+          "type": "address",
+          "count": 1
+        },
+        {
+          "name": "peer",
+          "offset": 16,
+          "size": 16,
+          "form": "struct",
+          "type": "address",
+          "count": 1
+        },
+        {
+          "name": "local_port",
+          "offset": 32,
+          "size": 2,
+          "form": "network",
+          "type": "",
+          "count": 1
+        },
+        {
+          "name": "peer_port",
+          "offset": 34,
+          "size": 2,
+          "form": "network",
+          "type": "",
+          "count": 1
+        },
+        {
+          "name": "interface",
+          "offset": 36,
+          "size": 4,
+          "form": "number",
+          "type": "",
+          "count": 1
+        },
+        {
+          "name": "protocol",
+          "offset": 40,
+          "size": 1,
+          "form": "number",
+          "type": "",
+          "count": 1
+        },
+        {
+          "name": "padding",
+          "offset": 41,
+          "size": 3,
+          "form": "bytes",
+          "type": "",
+          "count": 1
+        }
+      ]
+    },
+    "fragment": {
+      "size": 16,
+      "fields": [
+        {
+          "name": "seen",
+          "offset": 0,
+          "size": 8,
+          "form": "number",
+          "type": "",
+          "count": 1
+        },
+        {
+          "name": "local_port",
+          "offset": 8,
+          "size": 2,
+          "form": "network",
+          "type": "",
+          "count": 1
+        },
+        {
+          "name": "peer_port",
+          "offset": 10,
+          "size": 2,
+          "form": "network",
+          "type": "",
+          "count": 1
+        },
+        {
+          "name": "end",
+          "offset": 12,
+          "size": 2,
+          "form": "number",
+          "type": "",
+          "count": 1
+        },
+        {
+          "name": "protocol",
+          "offset": 14,
+          "size": 1,
+          "form": "number",
+          "type": "",
+          "count": 1
+        },
+        {
+          "name": "padding",
+          "offset": 15,
+          "size": 1,
+          "form": "number",
+          "type": "",
+          "count": 1
+        }
+      ]
+    },
+    "fragment_key": {
+      "size": 44,
+      "fields": [
+        {
+          "name": "local",
+          "offset": 0,
+          "size": 16,
+          "form": "struct",
+          "type": "address",
+          "count": 1
+        },
+        {
+          "name": "peer",
+          "offset": 16,
+          "size": 16,
+          "form": "struct",
+          "type": "address",
+          "count": 1
+        },
+        {
+          "name": "interface",
+          "offset": 32,
+          "size": 4,
+          "form": "number",
+          "type": "",
+          "count": 1
+        },
+        {
+          "name": "identification",
+          "offset": 36,
+          "size": 4,
+          "form": "number",
+          "type": "",
+          "count": 1
+        },
+        {
+          "name": "direction",
+          "offset": 40,
+          "size": 1,
+          "form": "enum",
+          "type": "direction",
+          "count": 1
+        },
+        {
+          "name": "protocol",
+          "offset": 41,
+          "size": 1,
+          "form": "number",
+          "type": "",
+          "count": 1
+        },
+        {
+          "name": "padding",
+          "offset": 42,
+          "size": 2,
+          "form": "bytes",
+          "type": "",
+          "count": 1
+        }
+      ]
+    },
+    "name": {
+      "size": 16,
+      "fields": [
+        {
+          "name": "digest",
+          "offset": 0,
+          "size": 16,
+          "form": "bytes",
+          "type": "",
+          "count": 1
+        }
+      ]
+    },
+    "name_key": {
+      "size": 8,
+      "fields": [
+        {
+          "name": "kind",
+          "offset": 0,
+          "size": 4,
+          "form": "enum",
+          "type": "name_kind",
+          "count": 1
+        },
+        {
+          "name": "number",
+          "offset": 4,
+          "size": 4,
+          "form": "number",
+          "type": "",
+          "count": 1
+        }
+      ]
+    },
+    "peer": {
+      "size": 4,
+      "fields": [
+        {
+          "name": "peer_class",
+          "offset": 0,
+          "size": 4,
+          "form": "number",
+          "type": "",
+          "count": 1
+        }
+      ]
+    },
+    "peer_key": {
+      "size": 20,
+      "fields": [
+        {
+          "name": "prefix_length",
+          "offset": 0,
+          "size": 4,
+          "form": "number",
+          "type": "",
+          "count": 1
+        },
+        {
+          "name": "address",
+          "offset": 4,
+          "size": 16,
+          "form": "struct",
+          "type": "address",
+          "count": 1
+        }
+      ]
+    },
+    "policy_event": {
+      "size": 72,
+      "fields": [
+        {
+          "name": "time",
+          "offset": 0,
+          "size": 8,
+          "form": "number",
+          "type": "",
+          "count": 1
+        },
+        {
+          "name": "local",
+          "offset": 8,
+          "size": 16,
+          "form": "struct",
+          "type": "address",
+          "count": 1
+        },
+        {
+          "name": "peer",
+          "offset": 24,
+          "size": 16,
+          "form": "struct",
+          "type": "address",
+          "count": 1
+        },
+        {
+          "name": "local_port",
+          "offset": 40,
+          "size": 2,
+          "form": "network",
+          "type": "",
+          "count": 1
+        },
+        {
+          "name": "peer_port",
+          "offset": 42,
+          "size": 2,
+          "form": "network",
+          "type": "",
+          "count": 1
+        },
+        {
+          "name": "interface",
+          "offset": 44,
+          "size": 4,
+          "form": "number",
+          "type": "",
+          "count": 1
+        },
+        {
+          "name": "rule",
+          "offset": 48,
+          "size": 4,
+          "form": "number",
+          "type": "",
+          "count": 1
+        },
+        {
+          "name": "audit_rule",
+          "offset": 52,
+          "size": 4,
+          "form": "number",
+          "type": "",
+          "count": 1
+        },
+        {
+          "name": "length",
+          "offset": 56,
+          "size": 4,
+          "form": "number",
+          "type": "",
+          "count": 1
+        },
+        {
+          "name": "protocol",
+          "offset": 60,
+          "size": 1,
+          "form": "number",
+          "type": "",
+          "count": 1
+        },
+        {
+          "name": "tcp_flags",
+          "offset": 61,
+          "size": 1,
+          "form": "number",
+          "type": "",
+          "count": 1
+        },
+        {
+          "name": "direction",
+          "offset": 62,
+          "size": 1,
+          "form": "enum",
+          "type": "direction",
+          "count": 1
+        },
+        {
+          "name": "kind",
+          "offset": 63,
+          "size": 1,
+          "form": "enum",
+          "type": "event_kind",
+          "count": 1
+        },
+        {
+          "name": "reason",
+          "offset": 64,
+          "size": 1,
+          "form": "enum",
+          "type": "drop_reason",
+          "count": 1
+        },
+        {
+          "name": "padding",
+          "offset": 65,
+          "size": 7,
+          "form": "bytes",
+          "type": "",
+          "count": 1
+        }
+      ]
+    },
+    "policy_options": {
+      "size": 36,
+      "fields": [
+        {
+          "name": "unknown_interface_closed",
+          "offset": 0,
+          "size": 4,
+          "form": "number",
+          "type": "",
+          "count": 1
+        },
+        {
+          "name": "flows_per_subject",
+          "offset": 4,
+          "size": 4,
+          "form": "number",
+          "type": "",
+          "count": 1
+        },
+        {
+          "name": "allow_sample",
+          "offset": 8,
+          "size": 4,
+          "form": "number",
+          "type": "",
+          "count": 1
+        },
+        {
+          "name": "events_per_second",
+          "offset": 12,
+          "size": 4,
+          "form": "number",
+          "type": "",
+          "count": 1
+        },
+        {
+          "name": "tcp_opening_seconds",
+          "offset": 16,
+          "size": 4,
+          "form": "number",
+          "type": "",
+          "count": 1
+        },
+        {
+          "name": "tcp_established_seconds",
+          "offset": 20,
+          "size": 4,
+          "form": "number",
+          "type": "",
+          "count": 1
+        },
+        {
+          "name": "tcp_closing_seconds",
+          "offset": 24,
+          "size": 4,
+          "form": "number",
+          "type": "",
+          "count": 1
+        },
+        {
+          "name": "other_opening_seconds",
+          "offset": 28,
+          "size": 4,
+          "form": "number",
+          "type": "",
+          "count": 1
+        },
+        {
+          "name": "other_established_seconds",
+          "offset": 32,
+          "size": 4,
+          "form": "number",
+          "type": "",
+          "count": 1
+        }
+      ]
+    },
+    "rule_hits": {
+      "size": 16,
+      "fields": [
+        {
+          "name": "hits",
+          "offset": 0,
+          "size": 8,
+          "form": "number",
+          "type": "",
+          "count": 1
+        },
+        {
+          "name": "last_hit",
+          "offset": 8,
+          "size": 8,
+          "form": "number",
+          "type": "",
+          "count": 1
+        }
+      ]
+    },
+    "subject": {
+      "size": 40,
+      "fields": [
+        {
+          "name": "ipv4",
+          "offset": 0,
+          "size": 16,
+          "form": "struct",
+          "type": "address",
+          "count": 1
+        },
+        {
+          "name": "ipv6",
+          "offset": 16,
+          "size": 16,
+          "form": "struct",
+          "type": "address",
+          "count": 1
+        },
+        {
+          "name": "policy_class",
+          "offset": 32,
+          "size": 4,
+          "form": "number",
+          "type": "",
+          "count": 1
+        },
+        {
+          "name": "state",
+          "offset": 36,
+          "size": 1,
+          "form": "enum",
+          "type": "subject_state",
+          "count": 1
+        },
+        {
+          "name": "padding",
+          "offset": 37,
+          "size": 3,
+          "form": "bytes",
+          "type": "",
+          "count": 1
+        }
+      ]
+    },
+    "sweep": {
+      "size": 8,
+      "fields": [
+        {
+          "name": "removed",
+          "offset": 0,
+          "size": 4,
+          "form": "number",
+          "type": "",
+          "count": 1
+        },
+        {
+          "name": "kept",
+          "offset": 4,
+          "size": 4,
+          "form": "number",
+          "type": "",
+          "count": 1
+        }
+      ]
+    },
+    "tally_count": {
+      "size": 8,
+      "fields": [
+        {
+          "name": "count",
+          "offset": 0,
+          "size": 8,
+          "form": "number",
+          "type": "",
+          "count": 1
+        }
+      ]
+    },
+    "usage": {
+      "size": 4,
+      "fields": [
+        {
+          "name": "flows",
+          "offset": 0,
+          "size": 4,
+          "form": "number",
+          "type": "",
+          "count": 1
+        }
+      ]
+    },
+    "verdict": {
+      "size": 12,
+      "fields": [
+        {
+          "name": "rule",
+          "offset": 0,
+          "size": 4,
+          "form": "number",
+          "type": "",
+          "count": 1
+        },
+        {
+          "name": "audit_rule",
+          "offset": 4,
+          "size": 4,
+          "form": "number",
+          "type": "",
+          "count": 1
+        },
+        {
+          "name": "action",
+          "offset": 8,
+          "size": 1,
+          "form": "enum",
+          "type": "verdict_action",
+          "count": 1
+        },
+        {
+          "name": "padding",
+          "offset": 9,
+          "size": 3,
+          "form": "bytes",
+          "type": "",
+          "count": 1
+        }
+      ]
+    },
+    "verdict_key": {
+      "size": 16,
+      "fields": [
+        {
+          "name": "prefix_length",
+          "offset": 0,
+          "size": 4,
+          "form": "number",
+          "type": "",
+          "count": 1
+        },
+        {
+          "name": "policy_class",
+          "offset": 4,
+          "size": 4,
+          "form": "number",
+          "type": "",
+          "count": 1
+        },
+        {
+          "name": "peer_class",
+          "offset": 8,
+          "size": 4,
+          "form": "number",
+          "type": "",
+          "count": 1
+        },
+        {
+          "name": "direction",
+          "offset": 12,
+          "size": 1,
+          "form": "enum",
+          "type": "direction",
+          "count": 1
+        },
+        {
+          "name": "protocol",
+          "offset": 13,
+          "size": 1,
+          "form": "number",
+          "type": "",
+          "count": 1
+        },
+        {
+          "name": "port",
+          "offset": 14,
+          "size": 2,
+          "form": "network",
+          "type": "",
+          "count": 1
+        }
+      ]
+    }
+  },
+  "enums": {
+    "tally": {
+      "size": 4,
+      "values": {
+        "TALLY_ALLOWED": 0,
+        "TALLY_EXEMPT": 1,
+        "TALLY_REJUDGED": 2,
+        "TALLY_CUT": 3,
+        "TALLY_AUDITED": 4,
+        "TALLY_TABLE_FULL": 5,
+        "TALLY_SHARE_FULL": 6,
+        "TALLY_EVENTS_LIMITED": 7,
+        "TALLY_EVENTS_LOST": 8
+      }
+    },
+    "direction": {
+      "size": 1,
+      "values": {
+        "DIRECTION_INGRESS": 0,
+        "DIRECTION_EGRESS": 1
+      }
+    },
+    "flow_state": {
+      "size": 1,
+      "values": {
+        "FLOW_OPENING": 0,
+        "FLOW_ESTABLISHED": 1,
+        "FLOW_CLOSING": 2
+      }
+    },
+    "flow_origin": {
+      "size": 1,
+      "values": {
+        "FLOW_JUDGED": 0,
+        "FLOW_EXEMPT": 1
+      }
+    },
+    "name_kind": {
+      "size": 4,
+      "values": {
+        "NAME_POLICY_CLASS": 0,
+        "NAME_PEER_CLASS": 1,
+        "NAME_RULE": 2
+      }
+    },
+    "event_kind": {
+      "size": 1,
+      "values": {
+        "EVENT_ALLOW": 0,
+        "EVENT_DROP": 1,
+        "EVENT_CUT": 2,
+        "EVENT_AUDIT": 3
+      }
+    },
+    "drop_reason": {
+      "size": 1,
+      "values": {
+        "DROP_NONE": 0,
+        "DROP_POLICY": 1,
+        "DROP_CLOSED": 2,
+        "DROP_NO_VERDICT": 3,
+        "DROP_SPOOFED_SOURCE": 4,
+        "DROP_SPOOFED_NEIGHBOUR": 5,
+        "DROP_ROGUE_ROUTER": 6,
+        "DROP_MALFORMED": 7,
+        "DROP_HEADER_CHAIN": 8,
+        "DROP_SOURCE_ROUTE": 9,
+        "DROP_TINY_FRAGMENT": 10,
+        "DROP_OVERLAPPING_FRAGMENT": 11,
+        "DROP_UNKNOWN_FRAGMENT": 12,
+        "DROP_ETHERTYPE": 13
+      }
+    },
+    "subject_state": {
+      "size": 1,
+      "values": {
+        "SUBJECT_CLOSED": 0,
+        "SUBJECT_OPEN": 1,
+        "SUBJECT_JUDGED": 2
+      }
+    },
+    "verdict_action": {
+      "size": 1,
+      "values": {
+        "VERDICT_DENY": 0,
+        "VERDICT_ALLOW": 1
+      }
+    }
+  },
+  "maps": {
+    "denials": {
+      "type": 9,
+      "maxEntries": 16384,
+      "flags": 0,
+      "key": "flow_key",
+      "value": "denial"
+    },
+    "drop_counts": {
+      "type": 6,
+      "maxEntries": 14,
+      "flags": 0,
+      "key": "u32",
+      "value": "drop_count"
+    },
+    "event_rates": {
+      "type": 6,
+      "maxEntries": 1,
+      "flags": 0,
+      "key": "u32",
+      "value": "event_rate"
+    },
+    "events": {
+      "type": 27,
+      "maxEntries": 1048576,
+      "flags": 0,
+      "key": "",
+      "value": ""
+    },
+    "flows": {
+      "type": 1,
+      "maxEntries": 524288,
+      "flags": 1,
+      "key": "flow_key",
+      "value": "flow"
+    },
+    "fragments": {
+      "type": 9,
+      "maxEntries": 16384,
+      "flags": 0,
+      "key": "fragment_key",
+      "value": "fragment"
+    },
+    "names": {
+      "type": 1,
+      "maxEntries": 4194304,
+      "flags": 1,
+      "key": "name_key",
+      "value": "name"
+    },
+    "peers": {
+      "type": 11,
+      "maxEntries": 1048576,
+      "flags": 1,
+      "key": "peer_key",
+      "value": "peer"
+    },
+    "revision": {
+      "type": 2,
+      "maxEntries": 1,
+      "flags": 0,
+      "key": "u32",
+      "value": "u32"
+    },
+    "rule_hits": {
+      "type": 5,
+      "maxEntries": 1048576,
+      "flags": 1,
+      "key": "u32",
+      "value": "rule_hits"
+    },
+    "subjects": {
+      "type": 1,
+      "maxEntries": 65536,
+      "flags": 1,
+      "key": "u32",
+      "value": "subject"
+    },
+    "tallies": {
+      "type": 6,
+      "maxEntries": 9,
+      "flags": 0,
+      "key": "u32",
+      "value": "tally_count"
+    },
+    "usages": {
+      "type": 1,
+      "maxEntries": 65536,
+      "flags": 1,
+      "key": "u32",
+      "value": "usage"
+    },
+    "verdicts": {
+      "type": 11,
+      "maxEntries": 4194304,
+      "flags": 1,
+      "key": "verdict_key",
+      "value": "verdict"
+    }
+  },
+  "constants": {
+    "options": "policy_options"
+  }
+} as const;

@@ -1,0 +1,89 @@
+/** Loaded programs: run on crafted packets, counted, put on the tc hooks of interfaces. */
+import { nativeAddon } from './native.ts';
+import type { Descriptor, TcHook } from './native-bpf.ts';
+
+export interface CraftedPacket {
+  /** The frame, from its Ethernet header on. */
+  readonly frame: Uint8Array;
+  /** Index of the interface whose hook this is; it must exist. Default: 1, the loopback interface. */
+  readonly interfaceIndex?: number;
+  /** Where the node received it; 0 (default): a process of the node made it. */
+  readonly ingressInterface?: number;
+  /** Runs on the same frame, each sees what the one before left. Default: 1. */
+  readonly repeat?: number;
+  /** Path of the namespace that has the interfaces; left out, the caller's. */
+  readonly networkNamespace?: string;
+}
+
+/** What a tc program says of a packet: let it go on, or not. */
+export type TcVerdict = 'pass' | 'drop';
+
+const TC_ACT_UNSPEC = 0xffffffff;
+const TC_ACT_SHOT = 2;
+
+/** Runs a tc program on a packet of ours. Rejects with an Error when the kernel can't, or the program answers neither. */
+export async function runOnPacket(
+  program: Descriptor,
+  packet: CraftedPacket,
+): Promise<{ readonly verdict: TcVerdict; readonly nanoseconds: number }> {
+  const { frame, interfaceIndex = 1, ingressInterface = 0, repeat = 1, networkNamespace } = packet;
+  const { value, nanoseconds } = await nativeAddon().runProgramOnPacket(
+    program,
+    frame,
+    interfaceIndex,
+    ingressInterface,
+    repeat,
+    networkNamespace,
+  );
+  if (value === TC_ACT_UNSPEC) return { verdict: 'pass', nanoseconds };
+  if (value === TC_ACT_SHOT) return { verdict: 'drop', nanoseconds };
+  throw new Error(`the program answered ${value}, which is neither pass nor drop`);
+}
+
+/** Runs a program of the kind `syscall`; returns its context as it left it. Rejects when it returns anything but 0. */
+export async function runOnContext(program: Descriptor, context: Uint8Array): Promise<Uint8Array> {
+  const result = await nativeAddon().runProgramOnContext(program, context);
+  if (result.value !== 0) throw new Error(`the program answered ${result.value} instead of 0`);
+  return result.context;
+}
+
+/** Where a program is to be: an interface, one of its hooks, and the namespace (left out: the caller's). */
+export interface TcPlace {
+  readonly interfaceIndex: number;
+  readonly hook: TcHook;
+  readonly networkNamespace?: string;
+}
+
+/** A program on a tc hook, before all others there, for as long as this process or a pin holds the link. */
+export interface TcLink {
+  readonly descriptor: Descriptor;
+  /** Puts another program in its place, without a moment between (H2). */
+  update(program: Descriptor): Promise<void>;
+  detach(): Promise<void>;
+  /** Id of its program, and the interface's index: 0 when that is gone. */
+  describe(): Promise<{ readonly program: number; readonly interface: number }>;
+  /** Lets go; a pinned link stays. */
+  close(): void;
+}
+
+export async function attachTcx(program: Descriptor, place: TcPlace): Promise<TcLink> {
+  return tcLink(
+    await nativeAddon().attachTcx(program, place.interfaceIndex, place.hook, place.networkNamespace),
+  );
+}
+
+/** The link that is pinned at the path. Rejects with ENOENT when there is none. */
+export async function openTcLink(path: string): Promise<TcLink> {
+  return tcLink(await nativeAddon().openPinned(path));
+}
+
+function tcLink(descriptor: Descriptor): TcLink {
+  const native = nativeAddon();
+  return {
+    descriptor,
+    update: async (program) => native.updateLink(descriptor, program),
+    detach: async () => native.detachLink(descriptor),
+    describe: async () => native.describeLink(descriptor),
+    close: () => native.closeDescriptor(descriptor),
+  };
+}

@@ -1,0 +1,114 @@
+/** What Weir's addon exports for BPF. Bytes in, bytes out; promises reject with an Error that has `code`, `errno`, `syscall`. */
+
+declare const brand: unique symbol;
+/** A map, program or link that this process holds; it is let go of by `closeDescriptor`, or with the last reference. */
+export type Descriptor = { readonly [brand]: 'Descriptor' };
+/** A ring buffer that is being read. */
+export type RingReader = { readonly [brand]: 'RingReader' };
+
+/** The two tc hooks of an interface, as seen from the interface: `ingress` is what it receives. */
+export type TcHook = 'ingress' | 'egress';
+
+export interface NativeObjectOptions {
+  /** Bytes of variables in .rodata. */
+  readonly constants: Readonly<Record<string, Uint8Array>>;
+  /** Sizes of maps that differ from the object's own. */
+  readonly maxEntries: Readonly<Record<string, number>>;
+  /** Paths in a BPF file system: a map that is pinned there is used, else the new one is pinned. */
+  readonly pins: Readonly<Record<string, string>>;
+}
+
+export interface NativeMapDescription {
+  readonly id: number;
+  /** BPF_MAP_TYPE_*. */
+  readonly type: number;
+  readonly keySize: number;
+  /** Of per-CPU maps, a slot of 8-byte steps for each CPU. */
+  readonly valueSize: number;
+  readonly maxEntries: number;
+  readonly flags: number;
+  /** Cut to 15 characters by the kernel. */
+  readonly name: string;
+}
+
+export interface NativeBpf {
+  loadBpfObject(
+    path: string,
+    options: NativeObjectOptions,
+  ): Promise<{
+    readonly maps: Readonly<Record<string, Descriptor>>;
+    readonly programs: Readonly<Record<string, Descriptor>>;
+  }>;
+  pinDescriptor(descriptor: Descriptor, path: string): Promise<undefined>;
+  openPinned(path: string): Promise<Descriptor>;
+  /** Closing twice is fine. */
+  closeDescriptor(descriptor: Descriptor): undefined;
+
+  runProgramOnPacket(
+    program: Descriptor,
+    data: Uint8Array,
+    interfaceIndex: number,
+    ingressInterface: number,
+    repeat: number,
+    networkNamespace?: string,
+  ): Promise<{ readonly value: number; readonly nanoseconds: number }>;
+  runProgramOnContext(
+    program: Descriptor,
+    context: Uint8Array,
+  ): Promise<{ readonly value: number; readonly context: Uint8Array }>;
+  describeProgram(program: Descriptor): Promise<{
+    readonly id: number;
+    readonly name: string;
+    readonly runs: number;
+    readonly nanoseconds: number;
+  }>;
+  countProgramRuns(): Promise<Descriptor>;
+
+  describeMap(map: Descriptor): Promise<NativeMapDescription>;
+  updateMap(map: Descriptor, keys: Uint8Array, values: Uint8Array): Promise<undefined>;
+  readMap(map: Descriptor): Promise<{
+    readonly count: number;
+    readonly keys: Uint8Array;
+    readonly values: Uint8Array;
+  }>;
+  lookUpInMap(map: Descriptor, key: Uint8Array): Promise<Uint8Array | null>;
+  deleteFromMap(map: Descriptor, keys: Uint8Array): Promise<number>;
+
+  attachTcx(
+    program: Descriptor,
+    interfaceIndex: number,
+    hook: TcHook,
+    networkNamespace?: string,
+  ): Promise<Descriptor>;
+  updateLink(link: Descriptor, program: Descriptor): Promise<undefined>;
+  detachLink(link: Descriptor): Promise<undefined>;
+  describeLink(link: Descriptor): Promise<{
+    readonly id: number;
+    readonly program: number;
+    /** 0: the interface is gone. */
+    readonly interface: number;
+    readonly hook: TcHook;
+  }>;
+  programsOn(
+    interfaceIndex: number,
+    hook: TcHook,
+    networkNamespace?: string,
+  ): Promise<readonly { readonly program: number; readonly link: number }[]>;
+  attachFilter(
+    program: Descriptor,
+    interfaceIndex: number,
+    hook: TcHook,
+    priority: number,
+    networkNamespace?: string,
+  ): Promise<undefined>;
+  detachFilter(
+    interfaceIndex: number,
+    hook: TcHook,
+    priority: number,
+    networkNamespace?: string,
+  ): Promise<undefined>;
+
+  readRing(map: Descriptor, limit: number, take: (records: Uint8Array) => void): RingReader;
+  /** Closing twice is fine. */
+  closeRing(reader: RingReader): undefined;
+}

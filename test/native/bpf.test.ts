@@ -1,0 +1,235 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { LAYOUT, TABLES } from '../../src/generated/policy.ts';
+import { type BpfObject, loadBpfObject } from '../../src/kernel/bpf-object.ts';
+import { attachTcx, openTcLink, runOnContext, runOnPacket } from '../../src/kernel/bpf-program.ts';
+import { openCounterTable, openTable } from '../../src/kernel/bpf-table.ts';
+import { nativeAddon } from '../../src/kernel/native.ts';
+import type { Descriptor } from '../../src/kernel/native-bpf.ts';
+import { describeObjectFile } from '../../src/kernel/object-file.ts';
+import { type BpfFileSystem, mountBpfFileSystem } from '../bpf-file-system.ts';
+
+const OBJECT = fileURLToPath(new URL('../../bpf/build/policy.bpf.o', import.meta.url));
+const NAMESPACE = `weir-test-bpf-${process.pid}`;
+const SMALL = { maxEntries: { flows: 100, peers: 10_000 } };
+
+const native = nativeAddon();
+let files: BpfFileSystem;
+let object: BpfObject;
+
+beforeAll(async () => {
+  files = mountBpfFileSystem();
+  object = await loadBpfObject(OBJECT, LAYOUT, SMALL);
+});
+afterAll(() => {
+  object.close();
+  files.remove();
+});
+
+function map(name: keyof (typeof LAYOUT)['maps'], from: BpfObject = object): Descriptor {
+  const found = from.maps[name];
+  if (found === undefined) throw new Error(`no map ${name}`);
+  return found;
+}
+
+function program(name: 'from_pod' | 'to_pod' | 'sweep_flows', from: BpfObject = object): Descriptor {
+  const found = from.programs[name];
+  if (found === undefined) throw new Error(`no program ${name}`);
+  return found;
+}
+
+describe('maps', () => {
+  it('hold what was written, batch after batch, until it is deleted', async () => {
+    const table = openTable(map('subjects'), TABLES.subjects);
+    const subject = (policyClass: number) =>
+      ({ ipv4: new Uint8Array(16).fill(7), ipv6: new Uint8Array(16), policyClass, state: 'judged' }) as const;
+    const entries = Array.from({ length: 10_000 }, (_, index) => [index + 1, subject(index)] as const);
+    await table.set(entries);
+    expect((await table.entries()).toSorted(([a], [b]) => a - b)).toEqual(entries);
+    await expect(table.get(77)).resolves.toEqual(subject(76));
+    await expect(table.get(77_777)).resolves.toBeUndefined();
+    await expect(table.delete([1, 2, 99_999])).resolves.toBe(2);
+    await expect(table.delete(entries.map(([key]) => key))).resolves.toBe(9998);
+    await expect(table.entries()).resolves.toEqual([]);
+  });
+
+  it('are tries too, and say when they are full', async () => {
+    const table = openTable(map('peers'), TABLES.peers);
+    const address = (index: number) => Uint8Array.from([...Array(14).fill(0), index >> 8, index & 0xff]);
+    const entries = Array.from(
+      { length: 10_000 },
+      (_, index) => [{ prefixLength: 128, address: address(index) }, { peerClass: index + 1 }] as const,
+    );
+    await table.set(entries);
+    await expect(table.get({ prefixLength: 128, address: address(4567) })).resolves.toEqual({
+      peerClass: 4568,
+    });
+    expect(await table.entries()).toHaveLength(10_000);
+    await expect(
+      table.set([[{ prefixLength: 128, address: address(10_000) }, { peerClass: 1 }]]),
+    ).rejects.toMatchObject({ code: 'ENOSPC', message: expect.stringContaining('peers') });
+    await table.delete(entries.map(([key]) => key));
+  });
+
+  it('count for each processor', async () => {
+    const counters = openCounterTable(map('drop_counts'), TABLES.drop_counts);
+    const sum = async () => {
+      const [, values = []] = (await counters.entries()).find(([key]) => key === 7) ?? [];
+      return values.reduce((total, { packets }) => total + packets[1], 0);
+    };
+    const before = await sum();
+    // An IPv4 packet that says that it is longer than it is.
+    const frame = Uint8Array.from([...Array(12).fill(2), 8, 0, 0x45, 0, 9, 9, ...Array(16).fill(0)]);
+    await expect(runOnPacket(program('from_pod'), { frame })).resolves.toMatchObject({ verdict: 'drop' });
+    expect(await sum()).toBe(before + 1);
+  });
+
+  it('refuse bytes of another size, other values, and closed descriptors', async () => {
+    await expect(
+      native.updateMap(map('subjects'), new Uint8Array(3), new Uint8Array(48)),
+    ).rejects.toMatchObject({
+      code: 'EINVAL',
+    });
+    await expect(
+      native.updateMap(map('subjects'), new Uint8Array(4), new Uint8Array(8)),
+    ).rejects.toMatchObject({
+      code: 'EINVAL',
+    });
+    const nothing = {} as Descriptor;
+    expect(() => native.readMap(nothing)).toThrow('not a descriptor');
+    expect(() =>
+      native.updateMap(map('subjects'), 'abcd' as unknown as Uint8Array, new Uint8Array(48)),
+    ).toThrow('keys must be a Uint8Array');
+    const second = await loadBpfObject(OBJECT, LAYOUT, SMALL);
+    second.close();
+    second.close();
+    expect(() => native.readMap(map('subjects', second))).toThrow('closed');
+  });
+});
+
+describe('objects', () => {
+  it('are refused with every difference when they were made from other headers', async () => {
+    const other = structuredClone(LAYOUT) as unknown as {
+      structs: Record<string, { size: number }>;
+      maps: Record<string, { flags: number } | undefined>;
+    };
+    Object.assign(other.structs.verdict ?? {}, { size: 16 });
+    Object.assign(other.maps.flows ?? {}, { flags: 0 });
+    delete other.maps.names;
+    await expect(loadBpfObject(OBJECT, other as unknown as typeof LAYOUT, SMALL)).rejects.toMatchObject({
+      differences: [
+        'structs verdict.size: 12 instead of 16',
+        'maps flows.flags: 1 instead of 0',
+        expect.stringContaining('maps names: '),
+      ],
+    });
+  });
+
+  it('name the file and the cause when the kernel refuses them', async () => {
+    await expect(
+      native.loadBpfObject(OBJECT, { constants: { options: new Uint8Array(3) }, maxEntries: {}, pins: {} }),
+    ).rejects.toThrow(/set constant options of another size in .*policy\.bpf\.o/);
+    await expect(
+      native.loadBpfObject(OBJECT, { constants: {}, maxEntries: { subjects: 0 }, pins: {} }),
+    ).rejects.toThrow(/policy\.bpf\.o[\s\S]*subjects/);
+    await expect(
+      native.loadBpfObject('/nowhere.o', { constants: {}, maxEntries: {}, pins: {} }),
+    ).rejects.toMatchObject({ code: 'ENOENT' });
+  });
+
+  it('share a map that is pinned', async () => {
+    const pins = { subjects: `${files.path}/subjects` };
+    const first = await loadBpfObject(OBJECT, LAYOUT, { ...SMALL, pins });
+    const second = await loadBpfObject(OBJECT, LAYOUT, { ...SMALL, pins });
+    const subject = {
+      ipv4: new Uint8Array(16),
+      ipv6: new Uint8Array(16),
+      policyClass: 5,
+      state: 'open',
+    } as const;
+    await openTable(map('subjects', first), TABLES.subjects).set([[3, subject]]);
+    first.close();
+    await expect(openTable(map('subjects', second), TABLES.subjects).get(3)).resolves.toEqual(subject);
+    second.close();
+    const pinned = await native.openPinned(pins.subjects);
+    await expect(openTable(pinned, TABLES.subjects).get(3)).resolves.toEqual(subject);
+    native.closeDescriptor(pinned);
+  });
+
+  it('run their syscall programs on a context', async () => {
+    const context = await runOnContext(program('sweep_flows'), new Uint8Array(8).fill(9));
+    expect(context).toEqual(new Uint8Array(8));
+  });
+});
+
+describe('links', () => {
+  const path = `/run/netns/${NAMESPACE}`;
+  const ip = (...args: readonly string[]) =>
+    execFileSync('ip', args, { encoding: 'utf8', env: { PATH: process.env.PATH } });
+  let interfaceIndex = 0;
+
+  beforeAll(() => {
+    ip('netns', 'add', NAMESPACE);
+    ip('-n', NAMESPACE, 'link', 'add', 'pod', 'type', 'veth', 'peer', 'name', 'inside');
+    interfaceIndex = Number(/^(\d+):/.exec(ip('-n', NAMESPACE, '-o', 'link', 'show', 'pod'))?.[1]);
+  });
+  afterAll(() => {
+    ip('netns', 'del', NAMESPACE);
+  });
+
+  it('[E33] go before foreign programs, are replaced in place, and end with the interface', async () => {
+    const place = { interfaceIndex, hook: 'ingress', networkNamespace: path } as const;
+    const programs = async () =>
+      (await native.programsOn(interfaceIndex, 'ingress', path)).map((attached) => attached.program);
+    const id = async (descriptor: Descriptor) => (await native.describeProgram(descriptor)).id;
+    const foreign = await attachTcx(program('to_pod'), place);
+    const link = await attachTcx(program('from_pod'), place);
+    expect(await programs()).toEqual([await id(program('from_pod')), await id(program('to_pod'))]);
+
+    const newer = await loadBpfObject(OBJECT, LAYOUT, SMALL);
+    await link.update(program('from_pod', newer));
+    expect(await programs()).toEqual([await id(program('from_pod', newer)), await id(program('to_pod'))]);
+
+    await native.pinDescriptor(link.descriptor, `${files.path}/link`);
+    link.close();
+    const again = await openTcLink(`${files.path}/link`);
+    expect(await again.describe()).toMatchObject({
+      program: await id(program('from_pod', newer)),
+      interface: interfaceIndex,
+    });
+    await foreign.detach();
+    expect(await programs()).toHaveLength(1);
+    ip('-n', NAMESPACE, 'link', 'del', 'pod');
+    expect(await again.describe()).toMatchObject({ interface: 0 });
+    again.close();
+    foreign.close();
+    newer.close();
+    ip('-n', NAMESPACE, 'link', 'add', 'pod', 'type', 'veth', 'peer', 'name', 'inside');
+    interfaceIndex = Number(/^(\d+):/.exec(ip('-n', NAMESPACE, '-o', 'link', 'show', 'pod'))?.[1]);
+  });
+
+  it('are filters where the kernel has no tcx', async () => {
+    await native.attachFilter(program('from_pod'), interfaceIndex, 'ingress', 7, path);
+    await native.attachFilter(program('from_pod'), interfaceIndex, 'ingress', 7, path);
+    const shown = () =>
+      execFileSync('tc', ['-n', NAMESPACE, 'filter', 'show', 'dev', 'pod', 'ingress'], {
+        encoding: 'utf8',
+        env: { PATH: process.env.PATH },
+      });
+    expect(shown().match(/handle 0x1 from_pod/g)).toHaveLength(1);
+    await native.detachFilter(interfaceIndex, 'ingress', 7, path);
+    expect(shown()).not.toContain('from_pod');
+    await expect(native.detachFilter(interfaceIndex, 'ingress', 7, path)).rejects.toMatchObject({
+      code: 'ENOENT',
+      message: expect.stringContaining(`interface ${interfaceIndex} ingress`),
+    });
+  });
+});
+
+it('files that are cut short are named', () => {
+  const whole = readFileSync(OBJECT);
+  for (const length of [0, 3, 63, 64, 500, 5000])
+    expect(() => describeObjectFile('cut.o', whole.subarray(0, length))).toThrow(/^cut\.o: /);
+});
