@@ -20,6 +20,8 @@ export function addLabCommands(program: Command): void {
     .option(...NAME)
     .requiredOption('--manifests <path...>', 'folders or files')
     .option(...POOLS_FLAG)
+    .option('--kubeconfig <file>', 'write the objects to its API server, and let the agents follow that')
+    .option('--context <name>', 'context of the kubeconfig (default: its current one)')
     .option(...JSON_FLAG)
     .action(async (options) => (await import('./lab.ts')).up(options));
   lab

@@ -1,9 +1,11 @@
 /** `weir lab …`: a cluster of network namespaces on this machine. */
+import { delimiter, resolve } from 'node:path';
 import { askAgent } from '../agent/control-client.ts';
 import { controlSocketPath } from '../agent/instance-paths.ts';
 import type { RowsJson } from '../agent/rows-json.ts';
 import {
   type LabChangeResult,
+  type LabServer,
   type LabStatus,
   labApply,
   labDelete,
@@ -21,6 +23,11 @@ import { type PoolFlags, poolOptions } from './pool-flags.ts';
 import { type ProbeFlags, readRequests } from './probe-input.ts';
 import { probeText } from './probe-text.ts';
 
+interface ServerFlags {
+  readonly kubeconfig?: string;
+  readonly context?: string;
+}
+
 interface LabFlags {
   readonly name: string;
   readonly json?: true;
@@ -28,9 +35,10 @@ interface LabFlags {
 
 /** Makes the cluster; returns when every agent has synced. Ctrl-C takes down what was made; a second one ends at once. */
 export async function up(
-  flags: LabFlags & PoolFlags & { readonly manifests: readonly string[] },
+  flags: LabFlags & PoolFlags & ServerFlags & { readonly manifests: readonly string[] },
 ): Promise<void> {
   const { loadBalancerPools } = poolOptions(flags);
+  const server = serverOf(flags);
   needRoot();
   const { name, manifests } = flags;
   const interruption = new AbortController();
@@ -39,6 +47,7 @@ export async function up(
     name,
     manifests,
     loadBalancerPools,
+    server,
     onStep: progress,
     signal: interruption.signal,
   });
@@ -100,6 +109,16 @@ export async function down(flags: LabFlags): Promise<void> {
   const result = await labDown({ name: flags.name, onStep: progress });
   if (flags.json) printJson(result);
   else print(`lab ${flags.name} is gone`);
+}
+
+/** Absolute: later commands run elsewhere. */
+function serverOf({ kubeconfig, context }: ServerFlags): LabServer | null {
+  if (kubeconfig === undefined) {
+    if (context === undefined) return null;
+    throw usageFailure('--context names a context of --kubeconfig; give both');
+  }
+  const files = kubeconfig.split(delimiter).map((file) => resolve(file));
+  return { kubeconfig: files.join(delimiter), context: context ?? null };
 }
 
 function needRoot(): void {

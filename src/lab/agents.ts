@@ -4,9 +4,10 @@ import { closeSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { request } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import type { ObjectVersion } from '../model/source.ts';
 import { eachConcurrently } from './command.ts';
 import { LabError, messageOf } from './lab-error.ts';
-import { labDirectory, NETNS_DIRECTORY, objectsDirectory } from './lab-names.ts';
+import { labDirectory, NETNS_DIRECTORY } from './lab-names.ts';
 import type { AgentPlan } from './plan.ts';
 import { isRunning } from './processes.ts';
 
@@ -17,14 +18,17 @@ const POLL_MS = 20;
 const WIDTH = 16;
 
 /** What an agent of the lab is started with, the one place where its command line stands. */
-export function agentArguments(lab: string, agent: AgentPlan, more: readonly string[]): readonly string[] {
+export function agentArguments(
+  agent: AgentPlan,
+  source: readonly string[],
+  more: readonly string[],
+): readonly string[] {
   return [
     // As the launcher `weir` does.
     '--max-semi-space-size=4',
     MAIN,
     'agent',
-    '--source',
-    objectsDirectory(lab),
+    ...source,
     '--instance',
     agent.instance,
     '--hostname-override',
@@ -35,10 +39,10 @@ export function agentArguments(lab: string, agent: AgentPlan, more: readonly str
 }
 
 /** Starts the agent, detached; its output goes to a file in the lab's directory. Returns its process id. */
-export function startAgent(lab: string, agent: AgentPlan, more: readonly string[]): number {
+export function startAgent(lab: string, agent: AgentPlan, argv: readonly string[]): number {
   const log = openSync(agentLog(lab, agent), 'a');
   const namespace = `--net=${NETNS_DIRECTORY}/${agent.namespace}`;
-  const child = spawn('nsenter', [namespace, process.execPath, ...agentArguments(lab, agent, more)], {
+  const child = spawn('nsenter', [namespace, process.execPath, ...argv], {
     detached: true,
     stdio: ['ignore', log, log],
   });
@@ -55,18 +59,20 @@ export function agentLog(lab: string, agent: AgentPlan): string {
 }
 
 /**
- * Has every agent rescan the objects; resolves when all of it is in the kernel of every node.
+ * Resolves when all objects are in the kernel of every node: those of these versions, or all that agents find when
+ * they look.
  * @throws LabError (failed) that names the nodes and their reasons
  */
 export async function syncAgents(
   lab: string,
   agents: readonly AgentPlan[],
   pids: Readonly<Record<string, number>>,
+  versions: readonly ObjectVersion[] | null,
 ): Promise<void> {
   const failures: string[] = [];
   await eachConcurrently(agents, WIDTH, async (agent) => {
     try {
-      await syncAgent(lab, agent, pids[agent.node] ?? 0);
+      await syncAgent(lab, agent, pids[agent.node] ?? 0, versions);
     } catch (error) {
       failures.push(`node ${agent.node}: ${messageOf(error)}`);
     }
@@ -89,11 +95,17 @@ export function removeAgentFiles(agent: AgentPlan): void {
   rmSync(`/sys/fs/bpf/weir/${agent.instance}`, { recursive: true, force: true });
 }
 
-async function syncAgent(lab: string, agent: AgentPlan, pid: number): Promise<void> {
+async function syncAgent(
+  lab: string,
+  agent: AgentPlan,
+  pid: number,
+  versions: readonly ObjectVersion[] | null,
+): Promise<void> {
+  const body = versions === null ? '' : JSON.stringify(versions);
   const until = performance.now() + START_MS;
   for (;;) {
     try {
-      const { status, text } = await ask(agent, 'POST', '/sync');
+      const { status, text } = await ask(agent, 'POST', '/sync', START_MS, body);
       if (status === 200) return;
       throw new LabError('failed', errorOf(text));
     } catch (error) {
@@ -111,7 +123,8 @@ function ask(
   agent: AgentPlan,
   method: 'GET' | 'POST',
   path: string,
-  timeout = START_MS,
+  timeout: number,
+  body = '',
 ): Promise<{ readonly status: number; readonly text: string }> {
   return new Promise((resolve, reject) => {
     const socketPath = `/run/weir/${agent.instance}/agent.sock`;
@@ -126,7 +139,7 @@ function ask(
     });
     outgoing.on('timeout', () => outgoing.destroy(new Error(`no answer to ${method} ${path}`)));
     outgoing.on('error', reject);
-    outgoing.end();
+    outgoing.end(body);
   });
 }
 

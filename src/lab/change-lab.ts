@@ -1,6 +1,6 @@
 /** Brings a lab from the state it is in to what other documents ask for. */
 import type { Problem } from '../model/objects.ts';
-import { removeAgentFiles, startAgent, syncAgents } from './agents.ts';
+import { agentArguments, removeAgentFiles, startAgent, syncAgents } from './agents.ts';
 import { addCgroups, hasCgroups, removeCgroup } from './cgroups.ts';
 import { eachConcurrently } from './command.ts';
 import { completeKeepingGood } from './complete-documents.ts';
@@ -15,10 +15,11 @@ import {
   removeNamespaces,
   removeSettings,
 } from './network.ts';
+import { type ObjectStore, objectStore, type Shown } from './object-store.ts';
 import { changeOf, type LabPlan, type PlanChange, type ProcessPlan } from './plan.ts';
 import { serve, startPodProcess } from './pod-process.ts';
 import { endProcesses, isRunning, processesInNamespaces } from './processes.ts';
-import { type LabState, writeObjects, writeState } from './state.ts';
+import { type LabState, writeState } from './state.ts';
 import { planLab } from './topology.ts';
 
 /** Is told what is being done, one line at the start of each step. */
@@ -29,7 +30,7 @@ const START_WIDTH = 8;
 /**
  * Makes what the documents need, shows them to the agents, waits until all is in the kernel, and then removes what is
  * no longer needed: nothing that still receives traffic is taken away first.
- * @throws LabError (failed) after undoing what was made; if only the agents fail, the new state stays
+ * @throws LabError (failed) after undoing what was made; if only the agents or their API server fail, the new state stays
  */
 export async function changeLab(
   state: LabState,
@@ -46,55 +47,69 @@ export async function changeLab(
   // Agents take a second to start: those of a new lab do so while pods are made. Others must not see objects before
   // what these need is there.
   const isNew = Object.keys(state.agentPids).length === 0;
+  const store = objectStore(state);
   let agentPids = state.agentPids;
-  const startMissing = () => {
-    writeObjects(state.name, resolved, objects);
-    agentPids = startAgents(state, plan, onStep);
+  let shown: Shown = { versions: null, problems: [] };
+  const show = async () => {
+    if (plan.agents.length > 0) await store.open(plan.agents.map(({ namespace }) => namespace));
+    shown = await store.write(resolved, objects);
+    agentPids = startAgents(state, plan, store, onStep);
   };
-  const made = await make(state, plan, change, isNew ? startMissing : () => undefined, onStep).catch(
+  const made = await make(state, plan, change, isNew ? show : async () => {}, onStep).catch(
     async (error: unknown) => {
       await undo(change);
       writeState(state);
       throw error;
     },
   );
-  if (!isNew) startMissing();
-  const next: LabState = {
-    ...state,
-    ...made,
-    agentPids,
-    plan: joined(plan, change),
-    documents: resolved,
-    balancerAddresses,
-  };
+  const changed = { ...state, ...made, plan: joined(plan, change), documents: resolved, balancerAddresses };
+  writeState({ ...changed, agentPids });
+  if (!isNew) await show();
+  const next: LabState = { ...changed, agentPids };
   writeState(next);
   const started = performance.now();
   if (plan.agents.length > 0) {
     onStep(`waiting for ${plan.agents.length} agents`);
-    await syncAgents(state.name, plan.agents, agentPids);
+    await syncAgents(state.name, plan.agents, agentPids, shown.versions);
     onStep(`the change is in the kernel of every node (${Math.round(performance.now() - started)} ms)`);
   }
   await removeGone(state, change, onStep);
   const final = { ...next, ...without(next, change), plan };
   writeState(final);
-  return { state: final, change, problems };
+  return { state: final, change, problems: [...problems, ...shown.problems] };
 }
 
 async function make(
   state: LabState,
   plan: LabPlan,
   change: PlanChange,
-  onNamespaces: () => void,
+  onNamespaces: () => Promise<void>,
   onStep: OnStep,
 ): Promise<Pick<LabState, 'processes' | 'notes'>> {
   await makeWay(state, change);
-  const { namespaces, links, processes, settings } = change;
+  const { namespaces } = change;
   if (namespaces.come.length > 0) onStep(`making ${namespaces.come.length} network namespaces`);
   addCgroups(change.cgroups.come);
   await addNamespaces(namespaces.come);
   const underlay = underlayNamespace(state.name);
   if (namespaces.come.some(({ name }) => name === underlay)) await addBridge(underlay);
-  onNamespaces();
+  const [started, noted] = await Promise.allSettled([
+    connectAll(state, plan, change, onStep),
+    onNamespaces(),
+  ]);
+  if (noted.status === 'rejected') throw noted.reason;
+  if (started.status === 'rejected') throw started.reason;
+  return started.value;
+}
+
+/** Fills new namespaces, and changes those that stay. */
+async function connectAll(
+  state: LabState,
+  plan: LabPlan,
+  change: PlanChange,
+  onStep: OnStep,
+): Promise<Pick<LabState, 'processes' | 'notes'>> {
+  const { links, processes, settings } = change;
   if (processes.come.length > 0) onStep(`starting ${processes.come.length} pods, nodes and clients`);
   const sysctls = new Map(plan.namespaces.map(({ name, sysctls: lines }) => [name, lines]));
   const pids: Record<string, number> = { ...state.processes };
@@ -137,10 +152,18 @@ async function serveAll(processes: readonly ProcessPlan[]): Promise<readonly str
 }
 
 /** Starts the agents that do not run: new ones, and those that crashed or were killed, as a kubelet would. */
-function startAgents(state: LabState, plan: LabPlan, onStep: OnStep): LabState['agentPids'] {
+function startAgents(
+  state: LabState,
+  plan: LabPlan,
+  store: ObjectStore,
+  onStep: OnStep,
+): LabState['agentPids'] {
   const missing = plan.agents.filter(({ node }) => !isRunning(state.agentPids[node] ?? 0));
   if (missing.length > 0) onStep(`starting ${missing.length} agents`);
-  const started = missing.map((agent) => [agent.node, startAgent(state.name, agent, state.agentArguments)]);
+  const started = missing.map((agent) => {
+    const argv = agentArguments(agent, store.agentFlags, state.agentArguments);
+    return [agent.node, startAgent(state.name, agent, argv)];
+  });
   return { ...state.agentPids, ...Object.fromEntries(started) };
 }
 

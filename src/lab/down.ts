@@ -7,7 +7,9 @@ import type { OnStep } from './change-lab.ts';
 import { LabError } from './lab-error.ts';
 import { labCgroup, labDirectory, NETNS_DIRECTORY } from './lab-names.ts';
 import { removeNamespaces } from './network.ts';
-import { endProcesses, processesInNamespaces } from './processes.ts';
+import { endProcesses, processesInNamespaces, processesWithArgument } from './processes.ts';
+import { relaySocket } from './server/relay.ts';
+import { clearServer } from './server/server-store.ts';
 import { findState, type LabState, labNames } from './state.ts';
 
 const CGROUP_TRIES = 100;
@@ -27,13 +29,15 @@ export async function takeDown(lab: string, onStep: OnStep): Promise<LabDownResu
   const names = namespacesOf(lab, state);
   const cgroup = labCgroup(lab);
   const existed = existsSync(labDirectory(lab)) || names.length > 0 || existsSync(cgroup);
-  const pids = processesOf(names, cgroup);
+  const pids = [...processesOf(names, cgroup), ...processesWithArgument(relaySocket(lab))];
   if (existed) onStep(`ending ${pids.length} processes, removing ${names.length} network namespaces`);
   await endProcesses(pids);
   await removeNamespaces(names);
   await removeCgroupSoon(cgroup);
   for (const agent of state?.plan.agents ?? []) removeAgentFiles(agent);
   rmSync(labDirectory(lab), { recursive: true, force: true });
+  // Last: a server that is away keeps nothing else from being removed.
+  if (state?.server) await clearServer(state.server, lab);
   return { name: lab, existed, namespaces: names.length, processes: pids.length };
 }
 

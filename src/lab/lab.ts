@@ -1,5 +1,5 @@
 /** The lab: a cluster of network namespaces on this machine. What the commands of `weir lab` do. */
-import type { AddressPool } from '../cluster/address-pool.ts';
+import { type AddressPool, poolsText } from '../cluster/address-pool.ts';
 import type { Problem } from '../model/objects.ts';
 import { type Manifests, readManifests } from '../source/manifests.ts';
 import { changeLab, type OnStep } from './change-lab.ts';
@@ -9,6 +9,8 @@ import { LabError } from './lab-error.ts';
 import { checkLabName } from './lab-names.ts';
 import { withLock } from './lock.ts';
 import { checkPodProgram } from './pod-process.ts';
+import type { LabServer } from './server/api-client.ts';
+import { checkServer } from './server/server-store.ts';
 import {
   createState,
   emptyState,
@@ -23,6 +25,7 @@ export type { LabDownResult } from './down.ts';
 export { type LabExecOptions, labExec } from './exec.ts';
 export { LabError } from './lab-error.ts';
 export { type LabProbeOptions, labProbe } from './probe.ts';
+export type { LabServer } from './server/api-client.ts';
 export { type LabNodeStatus, type LabPodStatus, type LabStatus, labStatus } from './status.ts';
 
 export interface LabUpOptions {
@@ -33,6 +36,8 @@ export interface LabUpOptions {
   readonly agents?: boolean;
   /** Where load balancers get their addresses; none unless given. */
   readonly loadBalancerPools?: readonly AddressPool[];
+  /** Where objects are written, and read by the agents; null: a folder of the lab's own. */
+  readonly server?: LabServer | null;
   /** More arguments for every agent, such as `--masquerade-all`. */
   readonly agentArguments?: readonly string[];
   readonly onStep?: OnStep;
@@ -67,7 +72,7 @@ export interface LabChangeResult {
  */
 export async function labUp(options: LabUpOptions): Promise<LabChangeResult> {
   const { name, manifests: paths, agents = true, onStep = silent, signal } = options;
-  const { loadBalancerPools = [], agentArguments = [] } = options;
+  const { loadBalancerPools = [], agentArguments = [], server = null } = options;
   checkBasics(name);
   checkPodProgram();
   const manifests = await readAll(paths);
@@ -78,7 +83,9 @@ export async function labUp(options: LabUpOptions): Promise<LabChangeResult> {
         `lab ${name} exists; change it with \`weir lab apply\` or remove it with \`weir lab down\``,
       );
     }
-    const state = emptyState(name, { agents, agentArguments, loadBalancerPools });
+    if (server !== null) await checkServer(server, name);
+    const argv = [...poolArguments(loadBalancerPools), ...agentArguments];
+    const state = emptyState(name, { agents, agentArguments: argv, loadBalancerPools, server });
     createState(state);
     try {
       const step: OnStep = (text) => {
@@ -128,6 +135,11 @@ export async function labDown(options: {
   const result = await withLock(name, () => takeDown(name, onStep));
   removeEmptyDirectories();
   return result;
+}
+
+/** Agents are told too: what was refused here must not be served there for want of a pool. */
+function poolArguments(pools: readonly AddressPool[]): readonly string[] {
+  return pools.length === 0 ? [] : ['--load-balancer-pools', poolsText(pools)];
 }
 
 function now(): string {

@@ -10,10 +10,12 @@ const PATIENCE_MS = 3000;
 export function processesInNamespaces(names: readonly string[]): readonly number[] {
   const links = new Set(names.map(namespaceLink).filter((link) => link !== undefined));
   if (links.size === 0) return [];
-  return readdirSync('/proc')
-    .filter((entry) => /^\d+$/.test(entry))
-    .map(Number)
-    .filter((pid) => links.has(linkOf(pid)));
+  return processIds().filter((pid) => links.has(linkOf(pid)));
+}
+
+/** Ids of all processes whose command line has this argument. */
+export function processesWithArgument(argument: string): readonly number[] {
+  return processIds().filter((pid) => commandLineOf(pid).includes(argument));
 }
 
 /** Whether the process runs (a zombie does not). */
@@ -47,6 +49,20 @@ function send(pid: number, signal: NodeJS.Signals): void {
 function namespaceLink(name: string): string | undefined {
   const stats = statSync(`${NETNS_DIRECTORY}/${name}`, { throwIfNoEntry: false });
   return stats === undefined ? undefined : `net:[${stats.ino}]`;
+}
+
+function processIds(): readonly number[] {
+  return readdirSync('/proc')
+    .filter((entry) => /^\d+$/.test(entry))
+    .map(Number);
+}
+
+function commandLineOf(pid: number): readonly string[] {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+  } catch {
+    return [];
+  }
 }
 
 function linkOf(pid: number): string {

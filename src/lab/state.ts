@@ -15,6 +15,7 @@ import { type LabDocument, manifestText } from './documents.ts';
 import { hasCode, LabError, messageOf } from './lab-error.ts';
 import { LABS_DIRECTORY, labDirectory, objectsDirectory } from './lab-names.ts';
 import { EMPTY_PLAN, type LabPlan } from './plan.ts';
+import type { LabServer } from './server/api-client.ts';
 
 export interface LabState extends LabPools {
   readonly name: string;
@@ -22,6 +23,8 @@ export interface LabState extends LabPools {
   readonly agents: boolean;
   /** Arguments of every agent beside the lab's own. */
   readonly agentArguments: readonly string[];
+  /** Where agents read the objects; null: a folder of the lab's. */
+  readonly server: LabServer | null;
   /** Everything made, or being made. */
   readonly plan: LabPlan;
   /** Process ids by the plan's process ids. */
@@ -101,7 +104,7 @@ export function removeEmptyDirectories(): void {
 
 export function emptyState(
   name: string,
-  options: Pick<LabState, 'agents' | 'agentArguments' | 'loadBalancerPools'>,
+  options: Pick<LabState, 'agents' | 'agentArguments' | 'loadBalancerPools' | 'server'>,
 ): LabState {
   const nothing = { plan: EMPTY_PLAN, processes: {}, agentPids: {}, notes: [], documents: [] };
   return { name, ...options, balancerAddresses: {}, ...nothing };

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect } from 'vitest';
+import type { AddressPool } from '../../src/cluster/address-pool.ts';
 import { listConntrack } from '../../src/kernel/conntrack.ts';
 import {
   type LabChangeResult,
@@ -61,6 +62,10 @@ export interface AgentStatus {
   readonly [key: string]: unknown;
 }
 
+/** Set for the suites that run a second time, with agents on this API server. */
+const KUBECONFIG = process.env.WEIR_E2E_KUBECONFIG;
+const SERVER = KUBECONFIG === undefined ? null : { kubeconfig: KUBECONFIG, context: null };
+
 let labs = 0;
 
 /**
@@ -71,8 +76,13 @@ export function useLab(
   manifests: readonly Manifest[],
   {
     agentArguments = [],
+    loadBalancerPools = [],
     expectTranslation = true,
-  }: { agentArguments?: readonly string[]; expectTranslation?: boolean } = {},
+  }: {
+    agentArguments?: readonly string[];
+    loadBalancerPools?: readonly AddressPool[];
+    expectTranslation?: boolean;
+  } = {},
 ): LabCluster {
   const name = `t${process.pid}-${++labs}`;
   const files = mkdtempSync(join(tmpdir(), 'weir-e2e-'));
@@ -86,7 +96,7 @@ export function useLab(
     labProbe({ name, requests: questions.map((question) => parseProbeRequest(question)), count });
 
   beforeAll(async () => {
-    await labUp({ name, manifests: [write(manifests)], agentArguments });
+    await labUp({ name, manifests: [write(manifests)], agentArguments, loadBalancerPools, server: SERVER });
   }, 120_000);
   afterAll(async () => {
     try {
