@@ -4,7 +4,8 @@
  * counts as one failure when it fails.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buildAll, buildSanitized } from './bootstrap/build.mjs';
 import { installModules } from './bootstrap/modules.mjs';
@@ -15,6 +16,9 @@ const SANITIZED_REPORT = join(ROOT, 'test', '.rows', 'sanitized.json');
 const REPORT = join(ROOT, 'test', '.rows', 'report.json');
 const CLUSTER_REPORT = join(ROOT, 'test', '.rows', 'cluster.json');
 const CONTAINER_REPORT = join(ROOT, 'test', '.rows', 'container.json');
+
+/** On the loopback; the server's store takes the next two. */
+const SERVER_PORT = '16643';
 
 const SUPPRESSIONS = join(ROOT, 'scripts', 'sanitizer-suppressions.txt');
 
@@ -72,16 +76,31 @@ function apiServer() {
     say(`tests with an API server: left out, there is no ${sources}`);
     return undefined;
   }
-  // It starts in each test's network namespace, so it is only built here.
   if (succeeds('the API server', join(sources, 'build.sh'), [])) return sources;
   totals.failed += 1;
   return undefined;
 }
 
+/** One server for the service rows; the suites that break servers start their own. */
 function testCluster(server) {
-  test('tests with an API server (npm run test:cluster)', CLUSTER_REPORT, 'npm', ['run', 'test:cluster'], {
-    WEIR_APISERVER: server,
-  });
+  const folder = mkdtempSync(join(tmpdir(), 'weir-ci-'));
+  try {
+    if (succeeds('starting the API server', join(server, 'run.sh'), [folder, SERVER_PORT])) {
+      test(
+        'tests with an API server (npm run test:cluster)',
+        CLUSTER_REPORT,
+        'npm',
+        ['run', 'test:cluster'],
+        {
+          WEIR_APISERVER: server,
+          KUBECONFIG: join(folder, 'kubeconfig'),
+        },
+      );
+    } else totals.failed += 1;
+  } finally {
+    succeeds('stopping the API server', join(server, 'stop.sh'), [folder]);
+    rmSync(folder, { recursive: true, force: true });
+  }
 }
 
 /** Where the distribution has no container engine these tests are left out, and that is said. */

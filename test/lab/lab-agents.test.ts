@@ -72,6 +72,19 @@ describe('a lab with agents', () => {
     await labApply({ name: NAME, paths: [folder.write('back', [labelled('one', 'north')])] });
   });
 
+  it('lets the agents of a folder tell of an edit that the control plane refuses', async () => {
+    const beside = (nodePort: number) => {
+      const metadata = { name: 'beside', namespace: 'shop' };
+      const spec = { type: 'NodePort', ports: [{ port: 80, nodePort }] };
+      return folder.write('beside', [{ apiVersion: 'v1', kind: 'Service', metadata, spec }]);
+    };
+    await labApply({ name: NAME, paths: [beside(30081)] });
+    await labApply({ name: NAME, paths: [beside(30080)] });
+    for (const { agent } of (await labStatus({ name: NAME })).nodes)
+      expect(JSON.stringify(agent?.status)).toContain('stays as it was');
+    await labDelete({ name: NAME, paths: [beside(30081)] });
+  });
+
   it('runs an agent on a node that comes, and ends it when the node goes', async () => {
     await labApply({
       name: NAME,
