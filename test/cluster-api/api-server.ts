@@ -2,9 +2,9 @@
  * A real API server for a suite, in a network namespace of the lab: the scripts of the folder that WEIR_APISERVER names
  * (`run.sh`, `stop.sh`; beside the checkout where it is not set), with all its state in a folder of the suite's.
  */
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -14,15 +14,28 @@ const run = promisify(execFile);
 const SCRIPTS =
   process.env.WEIR_APISERVER ?? fileURLToPath(new URL('../../../shared/apiserver', import.meta.url));
 
+/** As the scripts find it. */
+const BINARY = join(
+  process.env.BIN ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'weir-apiserver'),
+  'apiserver',
+);
+
 export interface ApiServer {
   readonly kubeconfig: string;
   readonly folder: string;
   /** Resolves when it answers; with the data of before. Another port: the same cluster, unseen by those who know the first. */
-  start(port?: number): Promise<void>;
+  start(port?: number, settings?: StartSettings): Promise<void>;
   /** Ends it in an orderly way. */
   stop(): Promise<void>;
   /** SIGKILL to the server and its store. */
   kill(): Promise<void>;
+  /** SIGSTOP to the server: connections stay, nothing answers; its store goes on. */
+  pause(): void;
+  resume(): void;
+  /** Starts another server of the same store on this port, for as long as the work with its `kubectl` takes. */
+  besides(port: number, work: (kubectl: ApiServer['kubectl']) => Promise<void>): Promise<void>;
+  /** The only token that it takes after its next start. */
+  replaceToken(token: string): void;
   /** Creates objects (apply can't write two addresses of one type to a Node). */
   create(...manifests: readonly Manifest[]): Promise<void>;
   /** Creates or changes objects by server-side apply. */
@@ -31,6 +44,11 @@ export interface ApiServer {
   kubectl(...argv: readonly string[]): Promise<string>;
   /** Stops it and removes its data. */
   remove(): Promise<void>;
+}
+
+export interface StartSettings {
+  /** Of the server's process. */
+  readonly flags?: string;
 }
 
 /** The port it is started on where no other is named; the store takes the next two. */
@@ -42,8 +60,11 @@ export function apiServerMissing(): string | null {
   return `${SCRIPTS}: no API server to test with; build one and name its folder by WEIR_APISERVER`;
 }
 
-/** Nothing runs until `start`. Throws where the scripts are missing. */
-export function createApiServer(netns: string): ApiServer {
+/**
+ * Nothing runs until `start`. Throws where the scripts are missing.
+ * @param address where it listens, of the namespace
+ */
+export function createApiServer(netns: string, address = '127.0.0.1'): ApiServer {
   const missing = apiServerMissing();
   if (missing !== null) throw new Error(missing);
   const folder = mkdtempSync(join(tmpdir(), 'weir-api-'));
@@ -64,17 +85,31 @@ export function createApiServer(netns: string): ApiServer {
   return {
     kubeconfig,
     folder,
-    async start(port = PORT) {
-      await inside(join(SCRIPTS, 'run.sh'), data, String(port));
+    async start(port = PORT, { flags = '' } = {}) {
+      await inside('env', `FLAGS=${flags}`, join(SCRIPTS, 'run.sh'), data, String(port), address);
     },
     stop,
     async kill() {
-      for (const name of ['apiserver', 'etcd']) {
-        const pid = Number(readFileSync(join(data, `${name}.pid`), 'utf8'));
-        process.kill(pid, 'SIGKILL');
-      }
+      for (const name of ['apiserver', 'etcd'] as const) process.kill(pidOf(data, name), 'SIGKILL');
       await stop();
     },
+    pause: () => void process.kill(pidOf(data, 'apiserver'), 'SIGSTOP'),
+    resume: () => void process.kill(pidOf(data, 'apiserver'), 'SIGCONT'),
+    async besides(port, work) {
+      const other = mkdtempSync(join(folder, 'besides-'));
+      const store = `http://127.0.0.1:${PORT + 1}`;
+      const flags = ['--etcd', store, '--dir', other, '--port', String(port)];
+      const child = spawn('nsenter', [`--net=${netns}`, BINARY, ...flags], { stdio: 'ignore' });
+      const kubectlThere: ApiServer['kubectl'] = (...argv) =>
+        inside('kubectl', '--kubeconfig', join(other, 'kubeconfig'), ...argv);
+      try {
+        await answers(() => kubectlThere('get', '--raw', '/readyz'));
+        await work(kubectlThere);
+      } finally {
+        child.kill('SIGKILL');
+      }
+    },
+    replaceToken: (token) => writeFileSync(join(data, 'token'), token),
     async create(...manifests) {
       await kubectl('create', '-f', write(manifests));
     },
@@ -87,4 +122,20 @@ export function createApiServer(netns: string): ApiServer {
       rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+async function answers(ask: () => Promise<string>): Promise<void> {
+  for (let attempt = 0; ; attempt++) {
+    try {
+      await ask();
+      return;
+    } catch (error) {
+      if (attempt === 100) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 200));
+    }
+  }
+}
+
+function pidOf(data: string, name: 'apiserver' | 'etcd'): number {
+  return Number(readFileSync(join(data, `${name}.pid`), 'utf8'));
 }

@@ -25,9 +25,12 @@ export interface NodeAgent {
   remove(): Promise<void>;
 }
 
-/** Nothing runs until `start`. */
-export function createNodeAgent(netns: string, node: string): NodeAgent {
-  const instance = `cluster-test-${process.pid}`;
+/** Nothing runs until `start`. Agents of one process are told apart by their instances. */
+export function createNodeAgent(
+  netns: string,
+  node: string,
+  instance = `cluster-test-${process.pid}`,
+): NodeAgent {
   const socket = controlSocketPath(instance);
   let child: ChildProcess | null = null;
   let said = '';
