@@ -1,10 +1,11 @@
 /** `weir objects`: all objects as the standalone control plane completes them, as an API server would hold them. */
 import { filledIn } from '../cluster/filled-in.ts';
-import { type JsonObject, kubernetesJson } from '../cluster/kubernetes-json.ts';
-import { objectKey } from '../model/names.ts';
+import type { JsonObject } from '../cluster/json-fields.ts';
+import { kubernetesJson } from '../cluster/kubernetes-json.ts';
+import { type ObjectName, objectKey, objectName } from '../model/names.ts';
 import type { Problem, WeirObject } from '../model/objects.ts';
 import { parseObject } from '../source/parse-object.ts';
-import { readCluster, tellProblems } from './offline-cluster.ts';
+import { type OfflineCluster, readCluster, tellProblems } from './offline-cluster.ts';
 import { print, printJson, table } from './output.ts';
 import { type PoolFlags, poolOptions } from './pool-flags.ts';
 
@@ -26,7 +27,10 @@ export async function objects(flags: ObjectsFlags): Promise<void> {
   tellProblems(problems);
   if (problems.some(isError)) process.exitCode = 1;
   if (flags.json) {
-    const items = completed.map((object) => kubernetesJson(object, written.get(keyOf(object))?.raw ?? null));
+    const uids = podUids(completed);
+    const items = completed.map((object) =>
+      kubernetesJson(object, written.get(keyOf(object))?.raw ?? null, uids),
+    );
     printJson({ apiVersion: 'v1', kind: 'List', items: [...items, ...unused] });
     return;
   }
@@ -39,20 +43,25 @@ export async function objects(flags: ObjectsFlags): Promise<void> {
 }
 
 /** Documents of objects in use by key, the first valid one of each name as in a folder; and all of other kinds. */
-function sortDocuments(documents: readonly { readonly raw: JsonObject }[]): {
+function sortDocuments(documents: OfflineCluster['documents']): {
   readonly written: ReadonlyMap<string, Written>;
   readonly unused: readonly JsonObject[];
 } {
   const written = new Map<string, Written>();
   const unused: JsonObject[] = [];
-  for (const { raw } of documents) {
-    const result = parseObject(raw, null);
+  for (const { raw, file } of documents) {
+    const result = parseObject(raw, file);
     if (result.type === 'skipped') unused.push(raw);
     if (result.type !== 'object') continue;
     const key = keyOf(result.object);
     if (!written.has(key)) written.set(key, { raw, object: result.object });
   }
   return { written, unused };
+}
+
+function podUids(objects: readonly WeirObject[]): ReadonlyMap<ObjectName, string> {
+  const pods = objects.filter(({ kind, uid }) => kind === 'Pod' && uid !== '');
+  return new Map(pods.map(({ namespace, name, uid }) => [objectName(namespace, name), uid]));
 }
 
 function isError({ severity }: Problem): boolean {

@@ -4,55 +4,43 @@
  * resource version, owner or time that the manifest does not give.
  */
 import type {
-  EndpointSliceObject,
-  Meta,
   NamespaceObject,
   NodeObject,
-  PodObject,
   ServiceCidrObject,
   ServiceObject,
-  SliceEndpoint,
   WeirObject,
 } from '../model/objects.ts';
-
-/** Kubernetes JSON of one object. */
-export type JsonObject = Readonly<Record<string, unknown>>;
+import { fieldsOf, given, isEmpty, type JsonObject, listOf, metadataOf } from './json-fields.ts';
+import { podJson } from './pod-json.ts';
+import { endpointsJson, type PodUids, sliceJson } from './slice-json.ts';
 
 /**
  * The completed object over its manifest.
  *
  * @param raw the manifest it was read from; null for one that the control plane made
+ * @param pods what references to pods are completed with
  */
-export function kubernetesJson(object: WeirObject, raw: JsonObject | null): JsonObject {
-  const given = raw ?? {};
+export function kubernetesJson(object: WeirObject, raw: JsonObject | null, pods: PodUids): JsonObject {
+  const written = raw ?? {};
   switch (object.kind) {
     case 'Namespace':
-      return namespaceJson(object, given);
+      return namespaceJson(object, written);
     case 'Node':
-      return nodeJson(object, given);
+      return nodeJson(object, written);
     case 'Pod':
-      return podJson(object, given);
+      return podJson(object, written);
     case 'Service':
-      return serviceJson(object, given);
+      return serviceJson(object, written);
     case 'EndpointSlice':
-      return raw === null ? sliceJson(object) : { ...raw, metadata: metadataOf(object, raw) };
+      return sliceJson(object, written, pods);
     case 'ServiceCIDR':
-      return serviceCidrJson(object, given);
+      return serviceCidrJson(object, written);
     case 'Endpoints':
+      return endpointsJson(object, written);
     case 'NetworkPolicy':
     case 'ClusterNetworkPolicy':
-      return { ...given, metadata: metadataOf(object, given) };
+      return { ...written, metadata: metadataOf(object, written) };
   }
-}
-
-function metadataOf({ namespace, name, labels, annotations }: Meta, raw: JsonObject): JsonObject {
-  return {
-    ...fieldsOf(raw.metadata),
-    name,
-    ...(namespace === '' ? {} : { namespace }),
-    ...(isEmpty(labels) ? {} : { labels }),
-    ...(isEmpty(annotations) ? {} : { annotations }),
-  };
 }
 
 function namespaceJson(object: NamespaceObject, raw: JsonObject): JsonObject {
@@ -74,58 +62,19 @@ function nodeJson(object: NodeObject, raw: JsonObject): JsonObject {
     const { type } = fieldsOf(item);
     return type !== 'InternalIP' && type !== 'ExternalIP';
   });
+  const allocatable = isEmpty(fieldsOf(status.capacity)) ? {} : { allocatable: status.capacity };
   return {
     apiVersion: 'v1',
     kind: 'Node',
     ...raw,
     metadata: metadataOf(object, raw),
     spec: podCidrs.length === 0 ? spec : { ...spec, podCIDR: podCidrs[0], podCIDRs: podCidrs },
-    status: { ...status, addresses: [...addresses, ...others] },
+    status: { ...allocatable, ...given(status), addresses: [...addresses, ...others] },
   };
-}
-
-function podJson(object: PodObject, raw: JsonObject): JsonObject {
-  const { nodeName, addresses, phase, ready } = object;
-  const [spec, status] = [fieldsOf(raw.spec), fieldsOf(raw.status)];
-  return {
-    ...raw,
-    metadata: metadataOf(object, raw),
-    spec: {
-      restartPolicy: 'Always',
-      dnsPolicy: 'ClusterFirst',
-      enableServiceLinks: true,
-      terminationGracePeriodSeconds: 30,
-      schedulerName: 'default-scheduler',
-      ...given(spec),
-      ...(nodeName === null ? {} : { nodeName }),
-      ...containersJson(spec, 'initContainers'),
-      ...containersJson(spec, 'containers'),
-    },
-    status: {
-      conditions: [{ type: 'Ready', status: ready ? 'True' : 'False' }],
-      ...given(status),
-      phase,
-      ...(addresses.length === 0 ? {} : { podIP: addresses[0], podIPs: addresses.map((ip) => ({ ip })) }),
-    },
-  };
-}
-
-function containersJson(spec: JsonObject, field: 'containers' | 'initContainers'): JsonObject {
-  if (!Array.isArray(spec[field])) return {};
-  const containers = listOf(spec[field]).map((item) => {
-    const container = fieldsOf(item);
-    if (!Array.isArray(container.ports)) return container;
-    const ports = listOf(container.ports).map((port) => ({ protocol: 'TCP', ...given(fieldsOf(port)) }));
-    return { ...container, ports };
-  });
-  return { [field]: containers };
 }
 
 function serviceJson(object: ServiceObject, raw: JsonObject): JsonObject {
-  const spec = fieldsOf(raw.spec);
-  const ingress = object.loadBalancerIngress.map(({ address, ipMode }) => ({ ip: address, ipMode }));
-  const status = given(fieldsOf(raw.status));
-  const balancer = fieldsOf(status.loadBalancer);
+  const { sessionAffinityConfig: _, ...spec } = fieldsOf(raw.spec);
   return {
     ...raw,
     metadata: metadataOf(object, raw),
@@ -137,13 +86,20 @@ function serviceJson(object: ServiceObject, raw: JsonObject): JsonObject {
       ...affinityJson(object),
       ...policiesJson(object),
     },
-    status: {
-      ...status,
-      // Names of load balancers, which Weir does not use, are only in the manifest.
-      loadBalancer:
-        ingress.length === 0 || listOf(balancer.ingress).length > 0 ? balancer : { ...balancer, ingress },
-    },
+    status: { ...given(fieldsOf(raw.status)), loadBalancer: balancerJson(object, raw) },
   };
+}
+
+/** Names of load balancers, which Weir does not use, are only in the manifest. */
+function balancerJson({ type, loadBalancerIngress }: ServiceObject, raw: JsonObject): JsonObject {
+  const balancer = fieldsOf(fieldsOf(raw.status).loadBalancer);
+  const written = listOf(balancer.ingress).map((item) => {
+    const point = fieldsOf(item);
+    return type === 'LoadBalancer' && 'ip' in given(point) ? { ipMode: 'VIP', ...given(point) } : point;
+  });
+  const chosen = loadBalancerIngress.map(({ address, ipMode }) => ({ ip: address, ipMode }));
+  const ingress = written.length > 0 ? written : chosen;
+  return ingress.length === 0 ? balancer : { ...balancer, ingress };
 }
 
 function portsJson({ ports }: ServiceObject, spec: JsonObject): readonly JsonObject[] {
@@ -176,7 +132,8 @@ function affinityJson({ affinitySeconds }: ServiceObject): JsonObject {
 function policiesJson(service: ServiceObject): JsonObject {
   const { type, externalIps, healthCheckNodePort } = service;
   const { internalTrafficPolicy, externalTrafficPolicy, allocateLoadBalancerNodePorts } = service;
-  const isExternal = type === 'NodePort' || type === 'LoadBalancer' || externalIps.length > 0;
+  const isExternal =
+    type === 'NodePort' || type === 'LoadBalancer' || (type === 'ClusterIP' && externalIps.length > 0);
   return {
     ...(type === 'ExternalName' ? {} : { internalTrafficPolicy }),
     ...(isExternal ? { externalTrafficPolicy } : {}),
@@ -198,56 +155,4 @@ function serviceCidrJson(object: ServiceCidrObject, raw: JsonObject): JsonObject
     spec: { ...fieldsOf(raw.spec), cidrs: object.cidrs },
     status: { conditions: [ready], ...given(fieldsOf(raw.status)) },
   };
-}
-
-function sliceJson(slice: EndpointSliceObject): JsonObject {
-  const { addressType, ports, endpoints } = slice;
-  return {
-    apiVersion: 'discovery.k8s.io/v1',
-    kind: 'EndpointSlice',
-    metadata: metadataOf(slice, {}),
-    addressType,
-    ports,
-    endpoints: endpoints.map(endpointJson),
-  };
-}
-
-function endpointJson(endpoint: SliceEndpoint): JsonObject {
-  const { addresses, ready, serving, terminating, hostname, nodeName, zone, targetPod } = endpoint;
-  const [forZones, forNodes] = [endpoint.hintZones, endpoint.hintNodes].map((names) =>
-    names.map((name) => ({ name })),
-  );
-  const hints = {
-    ...(endpoint.hintZones.length === 0 ? {} : { forZones }),
-    ...(endpoint.hintNodes.length === 0 ? {} : { forNodes }),
-  };
-  const [namespace, name] = targetPod?.split('/') ?? [];
-  return {
-    addresses,
-    conditions: { ready, serving, terminating },
-    ...(hostname === null ? {} : { hostname }),
-    ...(targetPod === null ? {} : { targetRef: { kind: 'Pod', namespace, name } }),
-    ...(nodeName === null ? {} : { nodeName }),
-    ...(zone === null ? {} : { zone }),
-    ...(isEmpty(hints) ? {} : { hints }),
-  };
-}
-
-/** Without fields that are null or empty text: to the API server these are not given, so defaults apply. */
-function given(fields: JsonObject): JsonObject {
-  return Object.fromEntries(
-    Object.entries(fields).filter(([, value]) => value !== null && value !== undefined && value !== ''),
-  );
-}
-
-function fieldsOf(value: unknown): JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as JsonObject) : {};
-}
-
-function listOf(value: unknown): readonly unknown[] {
-  return Array.isArray(value) ? value : [];
-}
-
-function isEmpty(record: JsonObject): boolean {
-  return Object.keys(record).length === 0;
 }

@@ -4,6 +4,9 @@ import type { WeirObject } from '../model/objects.ts';
 import { parseObject } from '../source/parse-object.ts';
 import { inherited, type RawObject, withAssigned, withIngress } from './assigned-fields.ts';
 
+/** Stands for the file of a document, which problems of documents do not name. */
+const MANIFEST = '';
+
 /** One manifest. `resolved` is what the agents read: `raw` with addresses and ports that stay. */
 export interface LabDocument {
   /** `KIND NAMESPACE/NAME`. */
@@ -121,7 +124,7 @@ function isRecord(value: unknown): value is RawObject {
 }
 
 function applied(key: string, raw: RawObject, previous: LabDocument | undefined): LabDocument {
-  if (parseObject(raw, null).type === 'refused') {
+  if (parseObject(raw, MANIFEST).type === 'refused') {
     return previous === undefined ? { key, raw, resolved: raw, refused: raw } : { ...previous, refused: raw };
   }
   const before = previous === undefined ? undefined : objectOf(previous.resolved);
@@ -130,7 +133,7 @@ function applied(key: string, raw: RawObject, previous: LabDocument | undefined)
 }
 
 function objectOf(raw: RawObject): WeirObject | undefined {
-  const result = parseObject(raw, null);
+  const result = parseObject(raw, MANIFEST);
   return result.type === 'object' ? result.object : undefined;
 }
 

@@ -38,6 +38,8 @@ export interface ApiServer {
   replaceToken(token: string): void;
   /** Creates objects (apply can't write two addresses of one type to a Node). */
   create(...manifests: readonly Manifest[]): Promise<void>;
+  /** Asks the server to take objects as `create` does, unknown fields refused; it keeps none of them. */
+  dryRun(...manifests: readonly Manifest[]): Promise<void>;
   /** Creates or changes objects by server-side apply. */
   apply(...manifests: readonly Manifest[]): Promise<void>;
   /** `kubectl` with these arguments; its output. */
@@ -112,6 +114,9 @@ export function createApiServer(netns: string, address = '127.0.0.1'): ApiServer
     replaceToken: (token) => writeFileSync(join(data, 'token'), token),
     async create(...manifests) {
       await kubectl('create', '-f', write(manifests));
+    },
+    async dryRun(...manifests) {
+      await kubectl('create', '--dry-run=server', '--validate=strict', '-f', write(manifests));
     },
     async apply(...manifests) {
       await kubectl('apply', '--server-side', '--force-conflicts', '-f', write(manifests));

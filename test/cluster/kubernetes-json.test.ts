@@ -1,29 +1,17 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import { completeObjects } from '../../src/cluster/complete.ts';
 import { filledIn } from '../../src/cluster/filled-in.ts';
-import { type JsonObject, kubernetesJson } from '../../src/cluster/kubernetes-json.ts';
+import type { JsonObject } from '../../src/cluster/json-fields.ts';
 import { DEFAULT_CLUSTER_OPTIONS } from '../../src/cluster/options.ts';
-import type { WeirObject } from '../../src/model/objects.ts';
-import { parseObject } from '../../src/source/parse-object.ts';
+import { jsonOfManifests, keyOf, parsedObject } from './completed-json.ts';
 import { node, objectsOf, pod, service } from './completion.ts';
-
-const keyOf = ({ kind, namespace, name }: WeirObject) => `${kind} ${namespace}/${name}`;
-
-function parsed(raw: JsonObject): WeirObject {
-  const result = parseObject(raw, null);
-  if (result.type !== 'object') throw new Error(JSON.stringify(result));
-  return result.object;
-}
+import { anyManifests } from './random-manifests.ts';
 
 /** JSON of all completed objects, by kind and name. */
 function jsonOf(yaml: string): ReadonlyMap<string, JsonObject> {
-  const raws = parseAllDocuments(yaml).map((document) => document.toJS() as JsonObject);
-  const written = new Map(raws.map((raw) => [keyOf(parsed(raw)), raw]));
-  const { objects } = completeObjects(objectsOf(yaml), DEFAULT_CLUSTER_OPTIONS);
-  return new Map(
-    objects.map((object) => [keyOf(object), kubernetesJson(object, written.get(keyOf(object)) ?? null)]),
-  );
+  return jsonOfManifests(parseAllDocuments(yaml).map((document) => document.toJS() as JsonObject));
 }
 
 const CLUSTER =
@@ -44,10 +32,96 @@ const CLUSTER =
 
 describe('Kubernetes JSON of completed objects', () => {
   it('says the same as the objects: read again, it completes to what it was', () => {
-    const again = [...jsonOf(CLUSTER).values()].map(parsed);
+    const again = [...jsonOf(CLUSTER).values()].map(parsedObject);
     const { objects } = completeObjects(objectsOf(CLUSTER), DEFAULT_CLUSTER_OPTIONS);
     expect(again).toEqual(objects);
     expect(completeObjects(again, DEFAULT_CLUSTER_OPTIONS).objects).toEqual(objects);
+  });
+
+  it('changes nothing when it is read and written again, whatever the manifests leave out', () => {
+    const property = fc.property(anyManifests, (manifests) => {
+      const { objects } = completeObjects(manifests.map(parsedObject), DEFAULT_CLUSTER_OPTIONS);
+      const json = jsonOfManifests(manifests);
+      const again = [...json.values()];
+      expect(again.map(parsedObject)).toEqual(objects);
+      expect(jsonOfManifests(again)).toEqual(json);
+    });
+    fc.assert(property, { numRuns: 300 });
+  });
+
+  it('fills in what an API server fills in: containers, a hostNetwork pod’s host ports, ingress modes, slice ports', () => {
+    const [web, host] = jsonOfManifests([
+      {
+        apiVersion: 'v1',
+        kind: 'Pod',
+        metadata: { name: 'p', uid: 'u-1', labels: { app: 'web' } },
+        spec: {
+          containers: [{ name: 'c', image: 'registry:5000/web', ports: [{ containerPort: 1, name: null }] }],
+        },
+      },
+      {
+        apiVersion: 'v1',
+        kind: 'Pod',
+        metadata: { name: 'q' },
+        spec: {
+          hostNetwork: true,
+          containers: [{ name: 'c', image: 'web:1', ports: [{ containerPort: 1 }] }],
+        },
+      },
+    ])
+      .values()
+      .filter(({ kind }) => kind === 'Pod');
+    expect(web?.spec).toMatchObject({
+      securityContext: {},
+      containers: [
+        {
+          name: 'c',
+          image: 'registry:5000/web',
+          imagePullPolicy: 'Always',
+          resources: {},
+          terminationMessagePath: '/dev/termination-log',
+          terminationMessagePolicy: 'File',
+          ports: [{ containerPort: 1, protocol: 'TCP' }],
+        },
+      ],
+    });
+    expect(host?.spec).toMatchObject({
+      containers: [{ imagePullPolicy: 'IfNotPresent', ports: [{ containerPort: 1, hostPort: 1 }] }],
+    });
+  });
+
+  it('gives endpoints the uid of their pod, and slices made by hand the names and protocols of their ports', () => {
+    const json = jsonOf(
+      node('a') +
+        pod('p', '', '', 'uid: u-1, labels: {app: web}') +
+        service('web', 'selector: {app: web}, ports: [{port: 80}]') +
+        '---\napiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata: {name: by-hand}\naddressType: IPv4\nports: [{port: 80}]\n',
+    );
+    const [made] = (json.get('EndpointSlice default/web-ipv4-0')?.endpoints ?? []) as readonly JsonObject[];
+    expect(made?.targetRef).toEqual({ kind: 'Pod', namespace: 'default', name: 'p', uid: 'u-1' });
+    expect(json.get('EndpointSlice default/by-hand')).toMatchObject({
+      ports: [{ name: '', port: 80, protocol: 'TCP' }],
+      endpoints: [],
+    });
+  });
+
+  it('[A26] says that a load balancer’s address is served as VIP where its manifest does not', () => {
+    const status = '{loadBalancer: {ingress: [{ip: 192.0.2.8}, {hostname: lb.example}]}}';
+    const text = `${service('lb', 'type: LoadBalancer, ports: [{port: 80}]')}status: ${status}\n`;
+    expect(jsonOf(text).get('Service default/lb')?.status).toEqual({
+      loadBalancer: { ingress: [{ ip: '192.0.2.8', ipMode: 'VIP' }, { hostname: 'lb.example' }] },
+    });
+  });
+
+  it('makes slices of its own anew, whatever an earlier output says of them', () => {
+    const text = node('a') + pod('p', '') + service('web', 'selector: {app: web}, ports: [{port: 80}]');
+    const before = [...jsonOf(text).values()].filter(({ kind, metadata }) => {
+      return kind !== 'Pod' || (metadata as JsonObject).name !== 'p';
+    });
+    expect(jsonOfManifests(before).get('EndpointSlice default/web-ipv4-0')).toMatchObject({
+      ports: [],
+      endpoints: [],
+    });
   });
 
   it('[A63] holds families, addresses and ports of a Service, and keeps fields that Weir does not use', () => {

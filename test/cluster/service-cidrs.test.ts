@@ -82,7 +82,7 @@ describe('ServiceCIDRs', () => {
     expect(ip(leaving)).toEqual([expect.stringMatching(/^10\.112\./)]);
     const object = leaving.objects.find(({ kind }) => kind === 'ServiceCIDR');
     expect(object?.deleting).toBe(true);
-    expect(kubernetesJson(object as WeirObject, null)).toMatchObject({
+    expect(kubernetesJson(object as WeirObject, null, new Map())).toMatchObject({
       spec: { cidrs: ['10.112.0.0/30'] },
       status: { conditions: [{ type: 'Ready', status: 'False', reason: 'Terminating' }] },
     });
