@@ -150,49 +150,56 @@ function byteCount(field: FieldLayout, layout: ObjectLayout): number | undefined
 
 function fieldType(field: FieldLayout, layout: ObjectLayout): string {
   if (byteCount(field, layout) !== undefined) return 'Uint8Array';
-  if (field.form === 'enum' || field.form === 'struct') return typeName(field.type);
-  if (field.count === 1) return 'number';
-  return `readonly [${Array.from({ length: field.count }, () => 'number').join(', ')}]`;
+  const one = field.form === 'enum' || field.form === 'struct' ? typeName(field.type) : 'number';
+  return field.count === 1 ? one : `readonly [${Array.from({ length: field.count }, () => one).join(', ')}]`;
+}
+
+/** The places of a field's elements, and how each is named within the value; one for what is no array. */
+function elements(field: FieldLayout): readonly { readonly at: string; readonly index: string }[] {
+  const size = field.size / field.count;
+  return Array.from({ length: field.count }, (_, index) => ({
+    at: position(field.offset + index * size),
+    index: field.count === 1 ? '' : `[${index}]`,
+  }));
 }
 
 function writeField(field: FieldLayout, layout: ObjectLayout): string {
-  const [value, at] = [`value.${camel(field.name)}`, position(field.offset)];
-  if (byteCount(field, layout) !== undefined) return `bytesAt(view, ${at}, ${field.size}).set(${value});`;
-  if (field.form === 'struct') return `${camel(field.type)}Codec.write(view, ${at}, ${value});`;
-  if (field.form === 'enum')
-    return writeNumber(field.size, at, `${constantName(field.type)}_WORDS.indexOf(${value})`, field.form);
-  if (field.count === 1) return writeNumber(field.size, at, value, field.form);
-  const size = field.size / field.count;
-  return Array.from({ length: field.count }, (_, index) =>
-    writeNumber(size, position(field.offset + index * size), `${value}[${index}]`, field.form),
-  ).join(' ');
+  const value = `value.${camel(field.name)}`;
+  const place = position(field.offset);
+  if (byteCount(field, layout) !== undefined) return `bytesAt(view, ${place}, ${field.size}).set(${value});`;
+  return elements(field)
+    .map(({ at, index }) => writeElement(field, at, `${value}${index}`))
+    .join(' ');
 }
 
-function writeNumber(size: number, at: string, value: string, form: FieldLayout['form']): string {
-  if (size === 8) return `view.setBigUint64(${at}, BigInt(${value})${order(form)});`;
-  return `view.setUint${size * 8}(${at}, ${value}${size === 1 ? '' : order(form)});`;
+function writeElement(field: FieldLayout, at: string, value: string): string {
+  const size = field.size / field.count;
+  if (field.form === 'struct') return `${camel(field.type)}Codec.write(view, ${at}, ${value});`;
+  const number = field.form === 'enum' ? `${constantName(field.type)}_WORDS.indexOf(${value})` : value;
+  if (size === 8) return `view.setBigUint64(${at}, BigInt(${number})${order(field)});`;
+  return `view.setUint${size * 8}(${at}, ${number}${size === 1 ? '' : order(field)});`;
 }
 
 function readField(field: FieldLayout, layout: ObjectLayout): string {
-  const at = position(field.offset);
-  if (byteCount(field, layout) !== undefined) return `bytesAt(view, ${at}, ${field.size}).slice()`;
-  if (field.form === 'struct') return `${camel(field.type)}Codec.read(view, ${at})`;
-  if (field.form === 'enum')
-    return `wordOf(${constantName(field.type)}_WORDS, ${readNumber(field.size, at, field.form)}, '${field.type}')`;
-  if (field.count === 1) return readNumber(field.size, at, field.form);
+  const place = position(field.offset);
+  if (byteCount(field, layout) !== undefined) return `bytesAt(view, ${place}, ${field.size}).slice()`;
+  const values = elements(field).map(({ at }) => readElement(field, at));
+  return field.count === 1 ? values.join() : `[${values.join(', ')}]`;
+}
+
+function readElement(field: FieldLayout, at: string): string {
   const size = field.size / field.count;
-  const numbers = Array.from({ length: field.count }, (_, index) =>
-    readNumber(size, position(field.offset + index * size), field.form),
-  );
-  return `[${numbers.join(', ')}]`;
+  if (field.form === 'struct') return `${camel(field.type)}Codec.read(view, ${at})`;
+  const number =
+    size === 8
+      ? `Number(view.getBigUint64(${at}${order(field)}))`
+      : `view.getUint${size * 8}(${at}${size === 1 ? '' : order(field)})`;
+  return field.form === 'enum'
+    ? `wordOf(${constantName(field.type)}_WORDS, ${number}, '${field.type}')`
+    : number;
 }
 
-function readNumber(size: number, at: string, form: FieldLayout['form']): string {
-  if (size === 8) return `Number(view.getBigUint64(${at}${order(form)}))`;
-  return `view.getUint${size * 8}(${at}${size === 1 ? '' : order(form)})`;
-}
-
-function order(form: FieldLayout['form']): string {
+function order({ form }: FieldLayout): string {
   return form === 'network' ? '' : ', true';
 }
 

@@ -66,7 +66,7 @@ struct usage {
 
 // Argument of the program sweep_flows.
 struct sweep {
-  __u32 removed;  // out: flows and remembered denials that had ended
+  __u32 removed;  // out: flows that had ended, or whose interface is gone
   __u32 kept;     // out
 };
 

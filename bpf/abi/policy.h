@@ -15,13 +15,16 @@ enum subject_state {
   SUBJECT_JUDGED = 2,  // by the rows of its policy class
 } __attribute__((packed));
 
+// Rows that change together become visible together: `[2]` is a value for even and one for odd revisions. The agent writes
+// those of the revision to come, and then the revision.
+
 // A local pod; the key of its table is the index of the host side's interface (host byte order).
 struct subject {
   struct address ipv4;  // what it may send from; all bits zero: it has none of that family
   struct address ipv6;
-  __u32 policy_class;  // 0: none
-  enum subject_state state;
-  __u8 padding[3];
+  __u32 policy_class[2];  // 0: none
+  enum subject_state state[2];
+  __u8 padding[2];
 };
 
 // Longest prefix match on an address. `prefix_length` counts from the first of its 128 bits.
@@ -31,7 +34,7 @@ struct peer_key {
 };
 
 struct peer {
-  __u32 peer_class;  // 0: of no class
+  __u32 peer_class[2];  // 0: of no class
 };
 
 // Longest prefix match: 72 bits for every protocol, 80 for every port of one, up to 96 for one port.
@@ -72,9 +75,9 @@ struct name {
   __u8 digest[16];  // of the content key: the first half of its SHA-256
 };
 
-_Static_assert(sizeof(struct subject) == 40, "size is part of the ABI");
+_Static_assert(sizeof(struct subject) == 44, "size is part of the ABI");
 _Static_assert(sizeof(struct peer_key) == 20, "size is part of the ABI");
-_Static_assert(sizeof(struct peer) == 4, "size is part of the ABI");
+_Static_assert(sizeof(struct peer) == 8, "size is part of the ABI");
 _Static_assert(sizeof(struct verdict_key) == 16, "size is part of the ABI");
 _Static_assert(sizeof(struct verdict) == 12, "size is part of the ABI");
 _Static_assert(sizeof(struct name_key) == 8, "size is part of the ABI");

@@ -123,6 +123,10 @@ static __noinline int judge_packet(struct __sk_buff *skb, struct packet *packet,
   return judge_again(skb, packet, subject, flow);
 }
 
+static __always_inline enum subject_state state_of(const struct packet *packet, const struct subject *subject) {
+  return subject->state[packet->revision & 1];
+}
+
 static __always_inline int meet_stranger(struct __sk_buff *skb, const struct packet *packet) {
   return options.unknown_interface_closed ? drop_because(skb, packet, DROP_CLOSED) : PASS;
 }
@@ -153,8 +157,9 @@ static __noinline int look_closely(struct __sk_buff *skb, struct packet *packet)
   if (sent_by_pod(packet) && !is_own_address(packet, subject)) {
     return drop_because(skb, packet, DROP_SPOOFED_SOURCE);
   }
-  if (subject->state == SUBJECT_OPEN) return PASS;
-  if (subject->state != SUBJECT_JUDGED) return drop_because(skb, packet, DROP_CLOSED);
+  const enum subject_state state = state_of(packet, subject);
+  if (state == SUBJECT_OPEN) return PASS;
+  if (state != SUBJECT_JUDGED) return drop_because(skb, packet, DROP_CLOSED);
   if (is_exempt(skb, packet)) return exempt(skb, packet);
   if (same_address(&packet->key.local, &packet->key.peer)) return PASS;
   return judge_packet(skb, packet, subject);
@@ -168,7 +173,7 @@ static __noinline int enforce_other(struct __sk_buff *skb, const struct packet *
     if (!sent_by_pod(packet) || arp_is_honest(skb, subject)) return PASS;
     return drop_because(skb, packet, DROP_SPOOFED_NEIGHBOUR);
   }
-  return subject->state == SUBJECT_OPEN ? PASS : drop_because(skb, packet, DROP_ETHERTYPE);
+  return state_of(packet, subject) == SUBJECT_OPEN ? PASS : drop_because(skb, packet, DROP_ETHERTYPE);
 }
 
 static __always_inline __u32 read_revision(void) {

@@ -10,9 +10,14 @@ int to_pod(struct __sk_buff *skb) { return enforce(skb, DIRECTION_INGRESS); }
 
 struct bpf_map;
 
+// Nobody is left who could send a packet of the flow.
+static __always_inline bool is_orphan(const struct flow_key *key) {
+  return bpf_map_lookup_elem(&subjects, &key->interface) == 0;
+}
+
 static long sweep_flow(struct bpf_map *map, const struct flow_key *key, const struct flow *flow, struct sweep *sweep) {
   // The time is read for each flow: one that a packet refreshes meanwhile is kept.
-  if (has_ended(key, flow, bpf_ktime_get_ns())) {
+  if (is_orphan(key) || has_ended(key, flow, bpf_ktime_get_ns())) {
     remove_flow(key);
     sweep->removed += 1;
   } else {

@@ -246,16 +246,16 @@ export const nameKeyCodec: Codec<NameKey> = {
 };
 
 export interface Peer {
-  readonly peerClass: number;
+  readonly peerClass: readonly [number, number];
 }
 
 export const peerCodec: Codec<Peer> = {
-  size: 4,
+  size: 8,
   write(view, at, value) {
-    view.setUint32(at, value.peerClass, true);
+    view.setUint32(at, value.peerClass[0], true); view.setUint32(at + 4, value.peerClass[1], true);
   },
   read: (view, at) => ({
-    peerClass: view.getUint32(at, true),
+    peerClass: [view.getUint32(at, true), view.getUint32(at + 4, true)],
   }),
 };
 
@@ -387,23 +387,23 @@ export const ruleHitsCodec: Codec<RuleHits> = {
 export interface Subject {
   readonly ipv4: Uint8Array;
   readonly ipv6: Uint8Array;
-  readonly policyClass: number;
-  readonly state: SubjectState;
+  readonly policyClass: readonly [number, number];
+  readonly state: readonly [SubjectState, SubjectState];
 }
 
 export const subjectCodec: Codec<Subject> = {
-  size: 40,
+  size: 44,
   write(view, at, value) {
     bytesAt(view, at, 16).set(value.ipv4);
     bytesAt(view, at + 16, 16).set(value.ipv6);
-    view.setUint32(at + 32, value.policyClass, true);
-    view.setUint8(at + 36, SUBJECT_STATE_WORDS.indexOf(value.state));
+    view.setUint32(at + 32, value.policyClass[0], true); view.setUint32(at + 36, value.policyClass[1], true);
+    view.setUint8(at + 40, SUBJECT_STATE_WORDS.indexOf(value.state[0])); view.setUint8(at + 41, SUBJECT_STATE_WORDS.indexOf(value.state[1]));
   },
   read: (view, at) => ({
     ipv4: bytesAt(view, at, 16).slice(),
     ipv6: bytesAt(view, at + 16, 16).slice(),
-    policyClass: view.getUint32(at + 32, true),
-    state: wordOf(SUBJECT_STATE_WORDS, view.getUint8(at + 36), 'subject_state'),
+    policyClass: [view.getUint32(at + 32, true), view.getUint32(at + 36, true)],
+    state: [wordOf(SUBJECT_STATE_WORDS, view.getUint8(at + 40), 'subject_state'), wordOf(SUBJECT_STATE_WORDS, view.getUint8(at + 41), 'subject_state')],
   }),
 };
 
@@ -876,15 +876,15 @@ export const LAYOUT = {
       ]
     },
     "peer": {
-      "size": 4,
+      "size": 8,
       "fields": [
         {
           "name": "peer_class",
           "offset": 0,
-          "size": 4,
+          "size": 8,
           "form": "number",
           "type": "",
-          "count": 1
+          "count": 2
         }
       ]
     },
@@ -1133,7 +1133,7 @@ export const LAYOUT = {
       ]
     },
     "subject": {
-      "size": 40,
+      "size": 44,
       "fields": [
         {
           "name": "ipv4",
@@ -1154,23 +1154,23 @@ export const LAYOUT = {
         {
           "name": "policy_class",
           "offset": 32,
-          "size": 4,
+          "size": 8,
           "form": "number",
           "type": "",
-          "count": 1
+          "count": 2
         },
         {
           "name": "state",
-          "offset": 36,
-          "size": 1,
+          "offset": 40,
+          "size": 2,
           "form": "enum",
           "type": "subject_state",
-          "count": 1
+          "count": 2
         },
         {
           "name": "padding",
-          "offset": 37,
-          "size": 3,
+          "offset": 42,
+          "size": 2,
           "form": "bytes",
           "type": "",
           "count": 1

@@ -44,7 +44,12 @@ describe('maps', () => {
   it('hold what was written, batch after batch, until it is deleted', async () => {
     const table = openTable(map('subjects'), TABLES.subjects);
     const subject = (policyClass: number) =>
-      ({ ipv4: new Uint8Array(16).fill(7), ipv6: new Uint8Array(16), policyClass, state: 'judged' }) as const;
+      ({
+        ipv4: new Uint8Array(16).fill(7),
+        ipv6: new Uint8Array(16),
+        policyClass: [policyClass, 0],
+        state: ['judged', 'open'],
+      }) as const;
     const entries = Array.from({ length: 10_000 }, (_, index) => [index + 1, subject(index)] as const);
     await table.set(entries);
     expect((await table.entries()).toSorted(([a], [b]) => a - b)).toEqual(entries);
@@ -60,7 +65,7 @@ describe('maps', () => {
     const address = (index: number) => Uint8Array.from([...Array(14).fill(0), index >> 8, index & 0xff]);
     const entries = Array.from(
       { length: 10_000 },
-      (_, index) => [{ prefixLength: 128, address: address(index) }, { peerClass: index + 1 }] as const,
+      (_, index) => [{ prefixLength: 128, address: address(index) }, { peerClass: [index + 1, 0] }] as const,
     );
     await table.set(entries);
     await expect(table.get({ prefixLength: 128, address: address(4567) })).resolves.toEqual({
@@ -68,7 +73,7 @@ describe('maps', () => {
     });
     expect(await table.entries()).toHaveLength(10_000);
     await expect(
-      table.set([[{ prefixLength: 128, address: address(10_000) }, { peerClass: 1 }]]),
+      table.set([[{ prefixLength: 128, address: address(10_000) }, { peerClass: [1, 1] }]]),
     ).rejects.toMatchObject({ code: 'ENOSPC', message: expect.stringContaining('peers') });
     await table.delete(entries.map(([key]) => key));
   });
@@ -88,7 +93,7 @@ describe('maps', () => {
 
   it('refuse bytes of another size, other values, and closed descriptors', async () => {
     await expect(
-      native.updateMap(map('subjects'), new Uint8Array(3), new Uint8Array(48)),
+      native.updateMap(map('subjects'), new Uint8Array(3), new Uint8Array(44)),
     ).rejects.toMatchObject({
       code: 'EINVAL',
     });
@@ -100,7 +105,7 @@ describe('maps', () => {
     const nothing = {} as Descriptor;
     expect(() => native.readMap(nothing)).toThrow('not a descriptor');
     expect(() =>
-      native.updateMap(map('subjects'), 'abcd' as unknown as Uint8Array, new Uint8Array(48)),
+      native.updateMap(map('subjects'), 'abcd' as unknown as Uint8Array, new Uint8Array(44)),
     ).toThrow('keys must be a Uint8Array');
     const second = await loadBpfObject(OBJECT, LAYOUT, SMALL);
     second.close();
@@ -146,8 +151,8 @@ describe('objects', () => {
     const subject = {
       ipv4: new Uint8Array(16),
       ipv6: new Uint8Array(16),
-      policyClass: 5,
-      state: 'open',
+      policyClass: [5, 5],
+      state: ['open', 'open'],
     } as const;
     await openTable(map('subjects', first), TABLES.subjects).set([[3, subject]]);
     first.close();

@@ -1,0 +1,62 @@
+/** What stands in the maps of the policy programs, read back once and then kept up by every transaction. */
+import type { Prefix } from '../../../model/address.ts';
+import type { PeerClassName, PolicyClassName } from '../../../model/policy-rows.ts';
+import { createNumbers, type Numbers } from './numbers.ts';
+import { createPeerClasses, type PeerClasses } from './peer-classes.ts';
+import { createSubjects, type Subjects } from './subjects.ts';
+import type { PolicyTables } from './tables.ts';
+import { createVerdicts, type Verdicts } from './verdicts.ts';
+
+export interface Installed {
+  /** The one that packets are judged by. */
+  revision: number;
+  readonly numbers: Numbers;
+  readonly peers: PeerClasses;
+  readonly subjects: Subjects;
+  readonly verdicts: Verdicts;
+  /** Classes by prefix, as they are held in `numbers`. */
+  readonly heldPeers: Map<Prefix, PeerClassName>;
+  /** Classes that found no room: tried again with every transaction. */
+  unprogrammed: ReadonlySet<PolicyClassName>;
+}
+
+/** The one key of the map `revision`. */
+export const REVISION_KEY = 0;
+
+export async function readInstalled(tables: PolicyTables): Promise<Installed> {
+  const [revision = 0, names, peers, subjects, verdicts] = await Promise.all([
+    tables.revision.get(REVISION_KEY),
+    tables.names.entries(),
+    tables.peers.entries(),
+    tables.subjects.entries(),
+    tables.verdicts.entries(),
+  ]);
+  const numbers = createNumbers(names);
+  return {
+    revision,
+    numbers,
+    peers: createPeerClasses(peers, revision),
+    subjects: createSubjects(subjects, revision),
+    verdicts: createVerdicts(verdicts, numbers),
+    heldPeers: new Map(),
+    unprogrammed: new Set(),
+  };
+}
+
+/** Removes what the current revision does not need. Returns how many entries were there. */
+export async function collectGone(tables: PolicyTables, installed: Installed): Promise<number> {
+  const interfaces = installed.subjects.takeGone();
+  const verdicts = installed.verdicts.takeGone();
+  // Last, since the keys of verdicts ask for numbers.
+  const names = installed.numbers.takeUnused();
+  const rules = names.filter(({ kind }) => kind === 'rule').map(({ number }) => number);
+  const counts = await Promise.all([
+    tables.verdicts.delete(verdicts),
+    tables.peers.delete(installed.peers.takeGone()),
+    tables.subjects.delete(interfaces),
+    tables.usages.delete(interfaces),
+    tables.names.delete(names),
+    tables.ruleHits.delete(rules),
+  ]);
+  return counts.reduce((total, count) => total + count, 0);
+}

@@ -1,0 +1,91 @@
+/**
+ * The table of peers: which class an address has, now and in the revision to come. A removed prefix stays in the table for
+ * a while with the class of the shorter prefix around it, as if it were gone already.
+ */
+import type { Peer, PeerKey } from '../../../generated/policy.ts';
+import { familyOf, type Prefix, prefixOf, splitPrefix } from '../../../model/address.ts';
+import { peerKey, prefixOfKey } from './entries.ts';
+
+export type PeerEntry = readonly [PeerKey, Peer];
+
+export interface PeerClasses {
+  /** Numbers by prefix, as the current revision has them. */
+  readonly current: ReadonlyMap<Prefix, number>;
+  /**
+   * Entries to write so that the next revision has these classes (null: no such prefix); the current one keeps its own.
+   * `revision` is the current one. Until `commit`, staging again starts from the same state.
+   */
+  stage(changes: ReadonlyMap<Prefix, number | null>, revision: number): readonly PeerEntry[];
+  /** The revision that was staged last is the current one now. */
+  commit(): void;
+  /** Prefixes that no revision needs any more. */
+  takeGone(): readonly PeerKey[];
+}
+
+/** `installed`: the table as it is; `revision`: the current one. */
+export function createPeerClasses(installed: readonly PeerEntry[], revision: number): PeerClasses {
+  const current = new Map<Prefix, number>();
+  // Lengths that occur, by family: a search for the prefix around another tries no others.
+  const lengths = new Set<string>();
+  // Prefixes whose two slots may differ, and those that are in the table although the current revision has none.
+  const unsettled = new Set<Prefix>();
+  let staged: ReadonlyMap<Prefix, number | null> = new Map();
+  for (const [key, { peerClass }] of installed) {
+    const prefix = prefixOfKey(key);
+    current.set(prefix, peerClass[revision & 1 ? 1 : 0]);
+    lengths.add(kindOf(prefix));
+    if (peerClass[0] !== peerClass[1]) unsettled.add(prefix);
+  }
+
+  const classOf = (prefix: Prefix, changes: ReadonlyMap<Prefix, number | null>): number => {
+    const { address, length } = splitPrefix(prefix);
+    for (let shorter = length; shorter >= 0; shorter--) {
+      if (!lengths.has(`${familyOf(prefix)}/${shorter}`)) continue;
+      const around = prefixOf(address, shorter);
+      const found = changes.has(around) ? changes.get(around) : current.get(around);
+      if (found !== undefined && found !== null) return found;
+    }
+    return 0;
+  };
+
+  return {
+    current,
+    stage(changes, from) {
+      staged = changes;
+      for (const prefix of changes.keys()) {
+        unsettled.add(prefix);
+        lengths.add(kindOf(prefix));
+      }
+      return [...unsettled].map((prefix) => [
+        peerKey(prefix),
+        { peerClass: slots(from, classOf(prefix, UNCHANGED), classOf(prefix, staged)) },
+      ]);
+    },
+    commit() {
+      const before = new Map([...unsettled].map((prefix) => [prefix, classOf(prefix, UNCHANGED)] as const));
+      for (const [prefix, peerClass] of staged) {
+        if (peerClass === null) current.delete(prefix);
+        else current.set(prefix, peerClass);
+      }
+      staged = UNCHANGED;
+      for (const [prefix, peerClass] of before)
+        if (current.get(prefix) === peerClass) unsettled.delete(prefix);
+    },
+    takeGone() {
+      const gone = [...unsettled].filter((prefix) => !current.has(prefix));
+      for (const prefix of gone) unsettled.delete(prefix);
+      return gone.map(peerKey);
+    },
+  };
+}
+
+const UNCHANGED: ReadonlyMap<Prefix, null> = new Map();
+
+function kindOf(prefix: Prefix): string {
+  return `${familyOf(prefix)}/${splitPrefix(prefix).length}`;
+}
+
+/** A value for the current revision and one for the next, each in the slot that the lowest bit of its revision names. */
+export function slots<Value>(revision: number, now: Value, next: Value): readonly [Value, Value] {
+  return revision & 1 ? [next, now] : [now, next];
+}

@@ -1,0 +1,117 @@
+/** The table of subjects: what each local pod's interface is judged by, now and in the revision to come. */
+import type { Subject, SubjectState } from '../../../generated/policy.ts';
+import { type Address, familyOf } from '../../../model/address.ts';
+import type { ObjectName } from '../../../model/names.ts';
+import { mappedBytes, unmappedAddress } from './entries.ts';
+import { slots } from './peer-classes.ts';
+
+/** A local pod's interface on the node's side. */
+export interface PodInterface {
+  readonly pod: ObjectName;
+  /** In the node's network namespace. */
+  readonly interfaceIndex: number;
+  /** What the pod may send from: at most one of each family. */
+  readonly addresses: readonly Address[];
+  /** Nothing may pass yet: it is not known whether a policy selects the pod. */
+  readonly held: boolean;
+}
+
+/** What one revision says of an interface. */
+export interface Judgement {
+  readonly addresses: readonly Address[];
+  readonly state: SubjectState;
+  /** 0 unless judged. */
+  readonly policyClass: number;
+}
+
+export type SubjectEntry = readonly [number, Subject];
+
+const UNKNOWN: Judgement = { addresses: [], state: 'closed', policyClass: 0 };
+const NO_ADDRESS = new Uint8Array(16);
+
+export interface Subjects {
+  /** By interface index, as the current revision has them. */
+  readonly current: ReadonlyMap<number, Judgement>;
+  /** Any interface is to be judged in another way than it is now. */
+  differsFrom(wanted: ReadonlyMap<number, Judgement>): boolean;
+  /** Entries to write so that the next revision judges by `wanted` (all interfaces); the current one goes on as it does. */
+  stage(wanted: ReadonlyMap<number, Judgement>, revision: number): readonly SubjectEntry[];
+  /** The revision that was staged last is the current one now. */
+  commit(): void;
+  /** Interfaces that no revision needs any more. */
+  takeGone(): readonly number[];
+}
+
+/** `installed`: the table as it is; `revision`: the current one. */
+export function createSubjects(installed: readonly SubjectEntry[], revision: number): Subjects {
+  const current = new Map<number, Judgement>();
+  const unsettled = new Set<number>();
+  let staged: ReadonlyMap<number, Judgement> = new Map();
+  for (const [index, subject] of installed) {
+    current.set(index, judgementOf(subject, revision));
+    if (!sameJudgement(judgementOf(subject, 0), judgementOf(subject, 1))) unsettled.add(index);
+  }
+  return {
+    current,
+    differsFrom: (wanted) =>
+      wanted.size !== current.size ||
+      [...wanted].some(([index, judgement]) => !sameJudgement(judgement, current.get(index))),
+    stage(wanted, from) {
+      staged = wanted;
+      for (const [index, judgement] of wanted) {
+        if (!sameJudgement(judgement, current.get(index))) unsettled.add(index);
+      }
+      for (const index of current.keys()) if (!wanted.has(index)) unsettled.add(index);
+      return [...unsettled].map((index) => [
+        index,
+        subjectOf(current.get(index) ?? UNKNOWN, wanted.get(index) ?? UNKNOWN, from),
+      ]);
+    },
+    commit() {
+      for (const index of [...unsettled]) {
+        if (sameJudgement(staged.get(index), current.get(index))) unsettled.delete(index);
+      }
+      current.clear();
+      for (const [index, judgement] of staged) current.set(index, judgement);
+    },
+    takeGone() {
+      const gone = [...unsettled].filter((index) => !current.has(index));
+      for (const index of gone) unsettled.delete(index);
+      return gone;
+    },
+  };
+}
+
+/** Addresses are of no revision: those of a pod do not change. */
+function subjectOf(now: Judgement, next: Judgement, revision: number): Subject {
+  const own = (family: 'IPv4' | 'IPv6') => {
+    const address = next.addresses.find((candidate) => familyOf(candidate) === family);
+    return address === undefined ? NO_ADDRESS : mappedBytes(address);
+  };
+  return {
+    ipv4: own('IPv4'),
+    ipv6: own('IPv6'),
+    policyClass: slots(revision, now.policyClass, next.policyClass),
+    state: slots(revision, now.state, next.state),
+  };
+}
+
+function judgementOf(subject: Subject, revision: number): Judgement {
+  const slot = revision & 1 ? 1 : 0;
+  return {
+    addresses: [subject.ipv4, subject.ipv6]
+      .filter((bytes) => bytes.some((byte) => byte !== 0))
+      .map(unmappedAddress),
+    state: subject.state[slot],
+    policyClass: subject.policyClass[slot],
+  };
+}
+
+function sameJudgement(a: Judgement | undefined, b: Judgement | undefined): boolean {
+  if (a === undefined || b === undefined) return a === b;
+  return (
+    a.state === b.state &&
+    a.policyClass === b.policyClass &&
+    [...a.addresses].sort().join() === [...b.addresses].sort().join()
+  );
+}
