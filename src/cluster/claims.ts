@@ -30,6 +30,8 @@ export interface ClaimBook {
   claim(owner: ObjectName, createdAtMs: number | null, values: readonly string[], contested: boolean): void;
   /** The owner whose claim counts; undefined where no contested claim is. */
   winner(value: string): ObjectName | undefined;
+  /** Makes a value that the owner claimed until now the one assigned to its slot, unless it is another's by now. */
+  adopt(owner: ObjectName, slot: string, value: string): void;
   /** The value of the owner's slot: as before where possible, else the first free one; undefined: none is free. */
   assign(owner: ObjectName, slot: string, candidates: Candidates): string | undefined;
   /** Gives back the values of all slots of the owner but these. */
@@ -80,6 +82,7 @@ export function createClaimBook(history?: ClaimHistory): ClaimBook {
     claim: (owner, createdAtMs, values, contested) =>
       replaceClaims(book, owner, { createdAtMs, contested }, values),
     winner: (value) => winnerOf(book, value),
+    adopt: (owner, slot, value) => adoptValue(book, owner, slot, value),
     assign: (owner, slot, candidates) => assignSlot(book, owner, slot, candidates),
     retain(owner, slots) {
       for (const slot of book.slots.get(owner)?.keys() ?? [])
@@ -220,6 +223,11 @@ function assignSlot(book: Book, owner: ObjectName, slot: string, candidates: Can
   giveBack(book, owner, slot);
   book.starved.set(owner, (book.starved.get(owner) ?? new Set<string>()).add(slot));
   return undefined;
+}
+
+function adoptValue(book: Book, owner: ObjectName, slot: string, value: string): void {
+  const isOurs = isFree(book, value) || (book.kept.get(value) === owner && !book.holders.has(value));
+  if (isOurs && book.slots.get(owner)?.has(slot) !== true) hold(book, owner, slot, value);
 }
 
 function isFree(book: Book, value: string): boolean {

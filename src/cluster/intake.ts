@@ -5,14 +5,15 @@ import type {
   ObjectChange,
   ObjectKind,
   ServiceCidrObject,
+  ServiceObject,
   WeirObject,
 } from '../model/objects.ts';
 import { FOREIGN_MANAGERS, MANAGED_BY_LABEL, OUR_MANAGER } from './labels.ts';
 import { keepServiceCidr, letServiceCidrGo } from './network-stage.ts';
-import { claimedNodePorts } from './node-ports.ts';
+import { claimedNodePorts, explicitNodePorts } from './node-ports.ts';
 import { claimedNumbers } from './nodes.ts';
 import { isContested } from './pods.ts';
-import { claimedClusterIps } from './services.ts';
+import { claimedClusterIps, explicitClusterIps } from './services.ts';
 import { serviceNamedBy } from './slice-packing.ts';
 import type { Dirty, State } from './state.ts';
 
@@ -41,9 +42,7 @@ function setInput(state: State, object: WeirObject, dirty: Dirty): void {
       dirty.pods.add(owner);
       return;
     case 'Service':
-      input.services.set(owner, object);
-      books.clusterIps.claim(owner, object.createdAtMs, claimedClusterIps(object), true);
-      books.nodePorts.claim(owner, object.createdAtMs, claimedNodePorts(object), true);
+      setService(state, owner, object);
       dirty.services.add(owner);
       return;
     case 'Endpoints':
@@ -105,6 +104,17 @@ function deleteInput(state: State, kind: ObjectKind, namespace: string, name: st
       dropSlice(state, owner, dirty);
       return;
   }
+}
+
+/** What a manifest no longer gives stays as it is: an API server fills it in from the object before. */
+function setService({ input, books }: State, owner: ObjectName, object: ServiceObject): void {
+  const before = input.services.get(owner);
+  input.services.set(owner, object);
+  books.clusterIps.claim(owner, object.createdAtMs, claimedClusterIps(object), true);
+  books.nodePorts.claim(owner, object.createdAtMs, claimedNodePorts(object), true);
+  if (before === undefined) return;
+  for (const [slot, ip] of explicitClusterIps(before)) books.clusterIps.adopt(owner, slot, ip);
+  for (const [slot, port] of explicitNodePorts(before)) books.nodePorts.adopt(owner, slot, port);
 }
 
 function setServiceCidr(state: State, owner: ObjectName, object: ServiceCidrObject, dirty: Dirty): void {

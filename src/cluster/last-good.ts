@@ -7,6 +7,7 @@
 import { compareText, type ObjectKey, objectKey } from '../model/names.ts';
 import type { ObjectChange, Problem, WeirObject } from '../model/objects.ts';
 import type { ControlPlane } from './control-plane.ts';
+import { immutableFieldProblems } from './immutable-fields.ts';
 import type { AllocationHistory } from './state.ts';
 
 /** All that has to outlive the process for its successor to go on as if nothing had been. */
@@ -20,10 +21,21 @@ export interface LastingControlPlane extends Pick<ControlPlane, 'apply' | 'revis
   memory(): ControlPlaneMemory;
 }
 
+type Step = ReturnType<ControlPlane['apply']>;
+
 interface Refusal {
   readonly newest: WeirObject;
   readonly good: WeirObject;
   readonly problems: readonly Problem[];
+}
+
+interface Ledger {
+  readonly plane: ControlPlane;
+  /** What the plane was given last. */
+  readonly given: Map<ObjectKey, WeirObject>;
+  readonly refused: Map<ObjectKey, Refusal>;
+  /** Completed objects. */
+  readonly inEffect: Map<ObjectKey, WeirObject>;
 }
 
 /**
@@ -34,76 +46,100 @@ export function keepLastGood(
   plane: ControlPlane,
   lastGood: ControlPlaneMemory['lastGood'] = [],
 ): LastingControlPlane {
-  const good = new Map<ObjectKey, WeirObject>();
-  const refused = new Map<ObjectKey, Refusal>();
-  const present = new Set<ObjectKey>();
+  const ledger: Ledger = { plane, given: new Map(), refused: new Map(), inEffect: new Map() };
   let remembered = new Map(lastGood.map((object) => [keyOf(setTo(object)), object]));
-
-  const run = (changes: readonly ObjectChange[]) => {
-    const result = plane.apply(changes);
-    for (const change of result.changes) {
-      if (change.type === 'set') present.add(keyOf(change));
-      else present.delete(keyOf(change));
-    }
-    return result;
+  const apply = (changes: readonly ObjectChange[]): Step => {
+    const step = applyEdits(ledger, changes);
+    plane.keep();
+    return step;
   };
-
-  const apply: ControlPlane['apply'] = (changes) => {
-    const wanted = new Map([...refused].map(([key, { newest }]) => [key, setTo(newest)]));
-    for (const change of changes) wanted.set(keyOf(change), change);
-    refused.clear();
-    const first = run([...wanted.values()]);
-    const backTo: ObjectChange[] = [];
-    for (const [key, change] of wanted) {
-      if (change.type === 'delete') good.delete(key);
-      else if (present.has(key)) good.set(key, change.object);
-      else {
-        const problems = first.problems.filter(
-          (problem) => problem.severity === 'error' && isAbout(problem, key),
-        );
-        const last = good.get(key) ?? remembered.get(key);
-        if (last === undefined || problems.length === 0) continue;
-        good.set(key, last);
-        refused.set(key, { newest: change.object, good: last, problems: problems.map(withLastGood) });
-        backTo.push(setTo(last));
-      }
-    }
-    // The first batch holds every object there is.
-    remembered = new Map();
-    if (backTo.length === 0) return first;
-    const second = run(backTo);
-    return {
-      changes: latest([...first.changes, ...second.changes]),
-      problems: [...second.problems, ...inOrder(refused).flatMap(({ problems }) => problems)],
-    };
-  };
-
   return {
     apply(changes) {
-      const result = apply(changes);
-      plane.keep();
-      return result;
+      if (remembered.size === 0) return apply(changes);
+      // As before the restart: first what was in effect, then the edits of it.
+      const before = changes.map((change) => {
+        const good = remembered.get(keyOf(change));
+        return good === undefined ? change : setTo(good);
+      });
+      const edits = changes.filter((change) => remembered.has(keyOf(change)));
+      remembered = new Map();
+      const first = apply(before);
+      return joined(first, apply(edits));
     },
-    revision: () => [plane.revision(), ...refused.keys()].join(' '),
+    revision: () => [plane.revision(), ...ledger.refused.keys()].join(' '),
     memory: () => ({
       allocations: plane.history(),
-      lastGood: inOrder(refused).map(({ good: object }) => object),
+      lastGood: inOrder(ledger.refused).map(({ good }) => good),
     }),
   };
+}
+
+/** The problem of a change that was not taken. */
+function withLastGood(problem: Problem): Problem {
+  return { ...problem, message: `${problem.message}; the object stays as it was before` };
+}
+
+/** Tries changes, and again those that were refused before; takes back those that are refused. */
+function applyEdits(ledger: Ledger, changes: readonly ObjectChange[]): Step {
+  const { given, refused, inEffect } = ledger;
+  const wanted = new Map([...refused].map(([key, { newest }]) => [key, setTo(newest)]));
+  for (const change of changes) wanted.set(keyOf(change), change);
+  refused.clear();
+  const good = new Map(
+    [...wanted.keys()].map((key) => [key, inEffect.has(key) ? given.get(key) : undefined]),
+  );
+  const refuse = (key: ObjectKey, change: ObjectChange, problems: readonly Problem[]): void => {
+    const last = good.get(key);
+    if (change.type === 'delete' || last === undefined || problems.length === 0) return;
+    refused.set(key, { newest: change.object, good: last, problems });
+  };
+  for (const [key, change] of wanted) refuse(key, change, immutableProblems(inEffect.get(key), change));
+  const tried = [...wanted].filter(([key]) => !refused.has(key));
+  const first = run(ledger, tried);
+  for (const [key, change] of tried)
+    if (!inEffect.has(key)) refuse(key, change, errorsAbout(first.problems, key));
+  const backTo = tried.flatMap(([key]): [ObjectKey, ObjectChange][] => {
+    const refusal = refused.get(key);
+    return refusal === undefined ? [] : [[key, setTo(refusal.good)]];
+  });
+  const step = backTo.length === 0 ? first : joined(first, run(ledger, backTo));
+  const told = inOrder(refused).flatMap(({ problems }) => problems.map(withLastGood));
+  return { ...step, problems: [...step.problems, ...told] };
+}
+
+function run(
+  { plane, given, inEffect }: Ledger,
+  changes: readonly (readonly [ObjectKey, ObjectChange])[],
+): Step {
+  for (const [key, change] of changes) {
+    if (change.type === 'set') given.set(key, change.object);
+    else given.delete(key);
+  }
+  const step = plane.apply(changes.map(([, change]) => change));
+  for (const change of step.changes) {
+    if (change.type === 'set') inEffect.set(keyOf(change), change.object);
+    else inEffect.delete(keyOf(change));
+  }
+  return step;
+}
+
+function immutableProblems(inEffect: WeirObject | undefined, change: ObjectChange): readonly Problem[] {
+  if (change.type === 'delete' || inEffect?.kind !== 'Service' || change.object.kind !== 'Service') return [];
+  const { kind, namespace, name } = change.object;
+  const texts = immutableFieldProblems(inEffect, change.object);
+  return texts.map((text) => ({ ...text, object: { kind, namespace, name }, file: null }));
+}
+
+function errorsAbout(problems: readonly Problem[], key: ObjectKey): readonly Problem[] {
+  return problems.filter(
+    ({ severity, object }) =>
+      severity === 'error' && objectKey(object.kind, object.namespace, object.name) === key,
+  );
 }
 
 /** By object: what is told must not depend on which edit came first. */
 function inOrder(refused: ReadonlyMap<ObjectKey, Refusal>): readonly Refusal[] {
   return [...refused].sort(([a], [b]) => compareText(a, b)).map(([, refusal]) => refusal);
-}
-
-/** The problem of a change that was not taken. */
-export function withLastGood(problem: Problem): Problem {
-  return { ...problem, message: `${problem.message}; the object stays as it was before` };
-}
-
-function isAbout({ object }: Problem, key: ObjectKey): boolean {
-  return objectKey(object.kind, object.namespace, object.name) === key;
 }
 
 function setTo(object: WeirObject): ObjectChange {
@@ -116,6 +152,10 @@ function keyOf(change: ObjectChange): ObjectKey {
 }
 
 /** One change per object, the last: nothing is taken away to be put back. */
-function latest(changes: readonly ObjectChange[]): readonly ObjectChange[] {
-  return [...new Map(changes.map((change) => [keyOf(change), change])).values()];
+function joined(first: Step, second: Step): Step {
+  const changes = [...first.changes, ...second.changes];
+  return {
+    changes: [...new Map(changes.map((change) => [keyOf(change), change])).values()],
+    problems: second.problems,
+  };
 }

@@ -16,6 +16,15 @@ export function claimedNodePorts(service: ServiceObject): readonly string[] {
   return [...new Set([...ports, ...health])].map(String);
 }
 
+/** The same, by the slot that holds one that is chosen. */
+export function explicitNodePorts(service: ServiceObject): readonly (readonly [string, string])[] {
+  const ports = service.ports.flatMap((port) =>
+    port.nodePort === null ? [] : [[portSlot(port), String(port.nodePort)] as const],
+  );
+  const { healthCheckNodePort: health } = service;
+  return health === null ? ports : [...ports, [HEALTH_SLOT, String(health)]];
+}
+
 /** The Service with its node ports; null, with a problem, where one it asks for can't be had. */
 export function completeNodePorts(
   owner: ObjectName,
@@ -25,7 +34,7 @@ export function completeNodePorts(
   problems: ProblemText[],
 ): ServiceObject | null {
   if (!explicitPortsCount(owner, service, book, options, problems)) return null;
-  const wanted = wantedSlots(service);
+  const wanted = wantedSlots(service, (slot) => book.assigned(owner, slot) !== undefined);
   book.retain(owner, new Set(wanted));
   const given = new Map<string, Port>();
   for (const slot of wanted) {
@@ -46,12 +55,16 @@ export function completeNodePorts(
   };
 }
 
-function wantedSlots(service: ServiceObject): readonly string[] {
+/** A load balancer that begins to do without keeps the node ports it has, as in the API server: they may be in use. */
+function wantedSlots(service: ServiceObject, has: (slot: string) => boolean): readonly string[] {
   const balanced = service.type === 'LoadBalancer';
   const allocates = service.type === 'NodePort' || (balanced && service.allocateLoadBalancerNodePorts);
-  const open = allocates
-    ? service.ports.filter((port) => port.nodePort === null && siblingNodePort(service, port) === undefined)
-    : [];
+  const open = service.ports.filter(
+    (port) =>
+      port.nodePort === null &&
+      siblingNodePort(service, port) === undefined &&
+      (allocates || (balanced && has(portSlot(port)))),
+  );
   const health =
     balanced && service.externalTrafficPolicy === 'Local' && service.healthCheckNodePort === null;
   // The same port on TCP and UDP shares one slot, and so one node port.

@@ -44,6 +44,11 @@ export function claimedClusterIps(service: ServiceObject): readonly Address[] {
   return service.clusterIps === 'headless' ? [] : service.clusterIps;
 }
 
+/** The same, by the slot that holds one that is chosen. */
+export function explicitClusterIps(service: ServiceObject): readonly (readonly [string, Address])[] {
+  return claimedClusterIps(service).map((ip) => [familyOf(ip), ip]);
+}
+
 /** Completes a Service whose explicit cluster IPs and node ports are already claimed in the books. */
 export function completeService(
   owner: ObjectName,

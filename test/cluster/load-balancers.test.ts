@@ -178,7 +178,11 @@ describe('load-balancer addresses of a pool', () => {
     const before = cluster('203.0.113.1-203.0.113.2');
     before.set(balancer('a'));
     const moved = addresses(before.set(balancer('b')), 'b');
-    const wide = cluster('203.0.113.0/24', before.memory()).set(balancer('first'), balancer('a'), balancer('b'));
+    const wide = cluster('203.0.113.0/24', before.memory()).set(
+      balancer('first'),
+      balancer('a'),
+      balancer('b'),
+    );
     expect(addresses(wide, 'b')).toEqual(moved);
     const other = cluster('198.51.100.0/24', before.memory()).set(balancer('a'), balancer('b'));
     expect(addresses(other, 'b')?.[0]).toMatch(/^198\.51\.100\./);
