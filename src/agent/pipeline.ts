@@ -49,7 +49,7 @@ export interface Pipeline {
   problems(): readonly Problem[];
   /** Objects accepted so far, by what kube-proxy's metrics count. */
   changeCounts(): { readonly services: number; readonly endpoints: number };
-  /** deletionTimestamp of this node's object is set. */
+  /** This node's object is being deleted, or the cluster autoscaler has said that it will be. */
   nodeDeleting(node: NodeName): boolean;
 }
 
@@ -99,7 +99,10 @@ export function createPipeline({ controlPlane, world, compiler }: PipelineParts)
     problems: () =>
       [...sourceProblems, ...clusterProblems, ...compileProblems, ...policyProblems].sort(compareProblems),
     changeCounts: () => ({ ...counts }),
-    nodeDeleting: (node) => world.view.nodes.get(node)?.deleting ?? false,
+    nodeDeleting(node) {
+      const { deleting, leaving } = world.view.nodes.get(node) ?? {};
+      return deleting === true || leaving === true;
+    },
   };
 }
 

@@ -30,6 +30,8 @@ export interface NodeObject extends Meta {
   readonly podCidrs: readonly Prefix[];
   /** spec.unschedulable; absent is false. Only the standalone control plane asks. */
   readonly unschedulable?: true;
+  /** spec.taints has the cluster autoscaler's: the node is about to be deleted; absent is not. Only /healthz asks. */
+  readonly leaving?: true;
   /** status.allocatable.cpu (else capacity's) in thousandths of a CPU; absent where not told. Only for topology hints. */
   readonly cpuMillis?: number;
   /** The condition Ready is there and not True; absent is ready. Only for topology hints. */

@@ -20,6 +20,9 @@ import {
 import { readMeta } from './meta.ts';
 import { millisOf } from './quantity.ts';
 
+/** Set by the cluster autoscaler before it deletes a node (KEP-3836). */
+const AUTOSCALER_TAINT = 'ToBeDeletedByClusterAutoscaler';
+
 /** Findings say what is wrong; the result holds only where none is an error. */
 export function readNodeObject(root: Field): NodeObject {
   const unschedulable = readBoolean(fieldAt(root, 'spec', 'unschedulable'), false);
@@ -29,6 +32,7 @@ export function readNodeObject(root: Field): NodeObject {
     ...readMeta(root, 'cluster', 'subdomain'),
     podCidrs: readPodCidrs(childField(root, 'spec')),
     ...(unschedulable ? { unschedulable } : {}),
+    ...(isLeaving(fieldAt(root, 'spec', 'taints')) ? { leaving: true as const } : {}),
     ...(cpuMillis === undefined ? {} : { cpuMillis }),
     ...(isNotReady(fieldAt(root, 'status', 'conditions')) ? { notReady: true as const } : {}),
     addresses: readNodeAddresses(fieldAt(root, 'status', 'addresses')),
@@ -44,6 +48,10 @@ function readCpu(status: Field): number | undefined {
   if (millis === undefined)
     warn(field, 'InvalidQuantity', `${shown(field.value)} is no CPU quantity`, 'use 4, 0.5 or 3920m');
   return millis;
+}
+
+function isLeaving(taints: Field): boolean {
+  return readItems(taints).some((taint) => childField(taint, 'key').value === AUTOSCALER_TAINT);
 }
 
 function isNotReady(conditions: Field): boolean {

@@ -76,9 +76,11 @@ describe('pipeline', () => {
   });
 
   it('[A50] knows when this node is being deleted', () => {
-    const nodes = new Map([['n1' as NodeName, { deleting: true } as NodeObject]]);
-    const { pipeline } = pipelineWith(nodes);
-    expect(pipeline.nodeDeleting('n1' as NodeName)).toBe(true);
-    expect(pipeline.nodeDeleting('n2' as NodeName)).toBe(false);
+    const node = (name: string, state: Partial<NodeObject>) =>
+      [name as NodeName, { deleting: false, ...state } as NodeObject] as const;
+    const nodes = [node('n1', { deleting: true }), node('n2', { leaving: true }), node('n3', {})];
+    const { pipeline } = pipelineWith(new Map(nodes));
+    const leaving = ['n1', 'n2', 'n3', 'n4'].filter((name) => pipeline.nodeDeleting(name as NodeName));
+    expect(leaving).toEqual(['n1', 'n2']);
   });
 });

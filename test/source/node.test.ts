@@ -18,3 +18,13 @@ status:
     ['warning', 'status.addresses[3].address', ':: is an unspecified address and left out'],
   ]);
 });
+
+it('[A50] a Node that the cluster autoscaler is about to delete is leaving; other taints mean nothing here', () => {
+  const node = (keys: string) =>
+    parsed('Node', `{kind: Node, apiVersion: v1, metadata: {name: n1}, spec: {taints: [${keys}]}}`);
+  const other = '{key: node.kubernetes.io/not-ready, effect: NoExecute}';
+  expect(
+    node(`${other}, {key: ToBeDeletedByClusterAutoscaler, value: "1", effect: NoSchedule}`).leaving,
+  ).toBe(true);
+  expect(node(other)).not.toHaveProperty('leaving');
+});
