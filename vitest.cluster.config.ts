@@ -5,6 +5,9 @@ import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config
 const { KUBECONFIG, WEIR_APISERVER, WEIR_TEST_REPORT: REPORT } = process.env;
 const SCRIPTS = WEIR_APISERVER ?? fileURLToPath(new URL('../shared/apiserver', import.meta.url));
 
+/** Suites of labs on that server beside them. */
+const ON_A_SERVER = ['services', 'both-sources'].map((name) => `test/cluster-api/${name}.test.ts`);
+
 const PATIENCE = { testTimeout: 120_000, hookTimeout: 120_000 };
 
 /** The service rows of test/e2e once more: the lab's objects are at the API server of KUBECONFIG, which agents follow. */
@@ -12,7 +15,7 @@ const SERVICES: TestProjectInlineConfiguration = {
   extends: true,
   test: {
     name: 'services',
-    include: ['test/e2e/**/*.test.ts', 'test/cluster-api/services.test.ts'],
+    include: ['test/e2e/**/*.test.ts', ...ON_A_SERVER],
     env: { WEIR_E2E_KUBECONFIG: KUBECONFIG },
     ...PATIENCE,
   },
@@ -24,7 +27,7 @@ const SERVERS: TestProjectInlineConfiguration = {
   test: {
     name: 'servers',
     include: ['test/cluster-api/**/*.test.ts'],
-    exclude: ['test/cluster-api/services.test.ts'],
+    exclude: ON_A_SERVER,
     ...PATIENCE,
   },
 };

@@ -2,6 +2,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { compareText, type ObjectKey, objectKey } from '../model/names.ts';
 import type { ObjectChange, Problem, WeirObject } from '../model/objects.ts';
+import { withLastGood } from './last-good.ts';
 import { type Claim, repeatedObjectProblem } from './manifest-file.ts';
 
 export interface ClaimCatalog {
@@ -87,6 +88,5 @@ export function createClaimCatalog(): ClaimCatalog {
 /** The problem as it stands: where the last good state goes on, it says so. */
 export function explainKept(catalog: ClaimCatalog, problem: Problem): Problem {
   const { kind, namespace, name } = problem.object;
-  if (problem.severity !== 'error' || !catalog.isKept(objectKey(kind, namespace, name))) return problem;
-  return { ...problem, message: `${problem.message}; its last good state stays in effect` };
+  return catalog.isKept(objectKey(kind, namespace, name)) ? withLastGood(problem) : problem;
 }

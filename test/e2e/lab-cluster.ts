@@ -5,10 +5,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect } from 'vitest';
+import { askAgent } from '../../src/agent/control-client.ts';
+import { controlSocketPath } from '../../src/agent/instance-paths.ts';
+import type { RowsJson } from '../../src/agent/rows-json.ts';
 import type { AddressPool } from '../../src/cluster/address-pool.ts';
 import { listConntrack } from '../../src/kernel/conntrack.ts';
 import {
   type LabChangeResult,
+  type LabServer,
   labApply,
   labDelete,
   labDown,
@@ -16,6 +20,7 @@ import {
   labStatus,
   labUp,
 } from '../../src/lab/lab.ts';
+import { compareText } from '../../src/model/names.ts';
 import { type ProbeAnswer, type ProbeLine, parseProbeRequest } from '../../src/model/probe-request.ts';
 import type { Manifest } from './manifests.ts';
 
@@ -53,6 +58,8 @@ export interface LabCluster {
   inside(who: string, ...argv: readonly string[]): Promise<string>;
   /** GET /status of the node's agent. */
   status(node: string): Promise<AgentStatus>;
+  /** GET /rows of the node's agent, in one order whatever came first. */
+  rows(node: string): Promise<RowsJson>;
   agentPid(node: string): Promise<number>;
 }
 
@@ -64,7 +71,8 @@ export interface AgentStatus {
 
 /** Set for the suites that run a second time, with agents on this API server. */
 const KUBECONFIG = process.env.WEIR_E2E_KUBECONFIG;
-const SERVER = KUBECONFIG === undefined ? null : { kubeconfig: KUBECONFIG, context: null };
+export const SERVER: LabServer | null =
+  KUBECONFIG === undefined ? null : { kubeconfig: KUBECONFIG, context: null };
 
 let labs = 0;
 
@@ -78,10 +86,12 @@ export function useLab(
     agentArguments = [],
     loadBalancerPools = [],
     expectTranslation = true,
+    server = SERVER,
   }: {
     agentArguments?: readonly string[];
     loadBalancerPools?: readonly AddressPool[];
     expectTranslation?: boolean;
+    server?: LabServer | null;
   } = {},
 ): LabCluster {
   const name = `t${process.pid}-${++labs}`;
@@ -96,7 +106,7 @@ export function useLab(
     labProbe({ name, requests: questions.map((question) => parseProbeRequest(question)), count });
 
   beforeAll(async () => {
-    await labUp({ name, manifests: [write(manifests)], agentArguments, loadBalancerPools, server: SERVER });
+    await labUp({ name, manifests: [write(manifests)], agentArguments, loadBalancerPools, server });
   }, 120_000);
   afterAll(async () => {
     try {
@@ -118,6 +128,7 @@ export function useLab(
     inside: async (who, ...argv) =>
       (await run('nsenter', [`--net=${netnsOf(name, who)}`, ...argv], { maxBuffer: 64 << 20 })).stdout,
     status: async (node) => (await agentOf(name, node)).status as AgentStatus,
+    rows: async (node) => rowsOf((await agentOf(name, node)).instance),
     agentPid: async (node) => (await agentOf(name, node)).pid,
   };
 }
@@ -138,6 +149,19 @@ async function agentOf(lab: string, node: string) {
   const agent = nodes.find((candidate) => candidate.name === node)?.agent;
   if (agent === null || agent === undefined) throw new Error(`no agent on node ${node} of lab ${lab}`);
   return agent;
+}
+
+async function rowsOf(instance: string): Promise<RowsJson> {
+  const { node, services, addresses } = (await askAgent(
+    controlSocketPath(instance),
+    'GET',
+    '/rows',
+  )) as RowsJson;
+  return {
+    node,
+    services: services.toSorted((a, b) => compareText(a.id, b.id)),
+    addresses: addresses.toSorted((a, b) => compareText(a.address, b.address)),
+  };
 }
 
 async function translatedFlows(lab: string): Promise<number> {

@@ -1,11 +1,12 @@
 /** What an API server should hold for a lab: the completed objects of the kinds that agents watch. Pure. */
 import { createHash } from 'node:crypto';
-import { type JsonObject, kubernetesJson } from '../../cluster/kubernetes-json.ts';
+import { kubernetesJson } from '../../cluster/kubernetes-json.ts';
 import { compareText } from '../../model/names.ts';
 import type { Meta, ObjectKind, WeirObject } from '../../model/objects.ts';
 import { WATCHED_KINDS, type WatchedKind } from '../../source/kubernetes/kinds.ts';
 import { parseObject } from '../../source/parse-object.ts';
 import type { LabDocument } from '../documents.ts';
+import type { JsonObject } from './api-client.ts';
 
 /** Everything a lab writes has it, with the lab's name. */
 export const LAB_LABEL = 'lab.weir.dev/name';
@@ -16,6 +17,9 @@ export const FINALIZER = 'lab.weir.dev/terminating';
 
 /** Nothing depends on when the object was created. */
 export const NO_AGE = -1;
+
+/** The server gives them. */
+const NO_UIDS: ReadonlyMap<never, never> = new Map();
 
 export interface WantedObject {
   readonly kind: WatchedKind;
@@ -65,7 +69,7 @@ export function wantedObjects(
     const identity = { kind, ...identityOf(object) };
     const raw = raws.get(wantedKey(identity)) ?? null;
     if (refused.has(wantedKey(identity))) return [];
-    return wanted(lab, { ...identity, given: raw !== null }, kubernetesJson(object, raw));
+    return wanted(lab, { ...identity, given: raw !== null }, kubernetesJson(object, raw, NO_UIDS));
   });
   return [...objects, ...refused.values()].sort(byNeedAndAge);
 }

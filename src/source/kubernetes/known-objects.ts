@@ -5,6 +5,7 @@
 import { type NodeName, type ObjectKey, objectKey } from '../../model/names.ts';
 import type { ObjectChange, Problem, WeirObject } from '../../model/objects.ts';
 import type { ObjectVersion } from '../../model/source.ts';
+import { withLastGood } from '../last-good.ts';
 import { parseObject } from '../parse-object.ts';
 import type { RawObject } from './decoding.ts';
 import { errorMessage } from './failure.ts';
@@ -79,7 +80,7 @@ export function createKnownObjects(kind: WatchedKind, node: NodeName, sink: Chan
       entry.resourceVersion = resourceVersion;
       known.set(key, entry);
       const { object, found } = parse(kind, raw);
-      noteProblems(key, found);
+      noteProblems(key, object === undefined && entry.told ? found.map(withLastGood) : found);
       if (object === undefined) return;
       entry.told = true;
       sink.change(key, { type: 'set', object: trimmed(object, node) });
@@ -121,7 +122,7 @@ function parse(
       field: '',
       reason: 'Unreadable',
       message: `the object can't be read (${errorMessage(error)})`,
-      remedy: 'its last good state stays in effect; please report this object',
+      remedy: 'please report this object',
       file: null,
     };
     return { found: [problem] };

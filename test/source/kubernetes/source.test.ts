@@ -279,6 +279,7 @@ describe('faults', () => {
     expect(
       recorder.problems().map(({ object, severity, file }) => [object.name, severity, file]),
     ).toContainEqual(['a', 'error', null]);
+    expect(recorder.problems()[0]?.message).toMatch(/; its last good state stays in effect$/);
     server.set(fakeService('a', 85));
     await until(() => portOf('a') === 85);
     expect(recorder.problems()).toEqual([]);
