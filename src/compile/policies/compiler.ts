@@ -1,0 +1,112 @@
+/**
+ * Compiles the policies of one node: latest objects in, rows out. `update` looks only at what a batch touched; the parts
+ * settle in the order in which they depend on each other: policies, subjects, peers, verdicts.
+ */
+import type { NodeName, ObjectName } from '../../model/names.ts';
+import type { PodObject, Problem } from '../../model/objects.ts';
+import type { PolicyRows, PolicyRowsChange } from '../../model/policy-rows.ts';
+import type { ClusterView, Touched } from '../../model/view.ts';
+import { isPolicyPod } from './peer-pods.ts';
+import { createPeers } from './peers.ts';
+import { createPolicyBook } from './policy-book.ts';
+import { createPolicyClasses } from './policy-classes.ts';
+import { policyProblems } from './problems.ts';
+import { createRowStore, type NewRows } from './row-store.ts';
+import { createSelectionMatcher } from './selection-matcher.ts';
+import { createSubjects } from './subjects.ts';
+
+/** What of a view policies are made of. */
+export type PolicyView = Pick<ClusterView, 'namespaces' | 'nodes' | 'pods' | 'policies'>;
+export type PolicyTouched = Pick<Touched, 'namespaces' | 'nodes' | 'pods' | 'policies'>;
+
+export interface PolicyUpdate {
+  readonly change: PolicyRowsChange;
+  /** All there are now. */
+  readonly problems: readonly Problem[];
+}
+
+export interface PolicyCompiler {
+  /** Throws nothing for what an object says. After a throw, ask for `everything`. */
+  update(view: PolicyView, touched: PolicyTouched | 'everything'): PolicyUpdate;
+  rows(): PolicyRows;
+}
+
+/** A compiler for the pods of this node. */
+export function createPolicyCompiler(node: NodeName): PolicyCompiler {
+  const store = createRowStore();
+  let state = createState(node);
+  return {
+    update(view, touched) {
+      if (touched === 'everything') state = createState(node);
+      const work = touched === 'everything' ? everythingIn(view) : touched;
+      const change = store.take(state.apply(view, work), touched === 'everything');
+      return { change, problems: state.problems() };
+    },
+    rows: store.rows,
+  };
+}
+
+/** Everything from scratch. */
+export function compilePolicies(
+  view: PolicyView,
+  node: NodeName,
+): { readonly rows: PolicyRows; readonly problems: readonly Problem[] } {
+  const compiler = createPolicyCompiler(node);
+  const { problems } = compiler.update(view, 'everything');
+  return { rows: compiler.rows(), problems };
+}
+
+function everythingIn({ namespaces, nodes, pods, policies }: PolicyView): PolicyTouched {
+  return {
+    namespaces: new Set(namespaces.keys()),
+    nodes: new Set(nodes.keys()),
+    pods: new Set(pods.keys()),
+    policies: new Set(policies.keys()),
+  };
+}
+
+function createState(node: NodeName) {
+  const peers = createPeers();
+  const local = new Map<ObjectName, PodObject>();
+  const selectable = createSelectionMatcher();
+  const book = createPolicyBook(selectable, peers);
+  const classes = createPolicyClasses(peers, book.compiled);
+  const subjects = createSubjects((name) => local.get(name), book, classes);
+
+  /** True if the pod is or was local. */
+  function takePod(name: ObjectName, given: PodObject | undefined): boolean {
+    const pod = given !== undefined && isPolicyPod(given) ? given : null;
+    peers.setPod(name, pod);
+    const isLocal = pod !== null && pod.nodeName === node;
+    if (!isLocal && !local.has(name)) return false;
+    selectable.setPod(name, isLocal ? pod : null);
+    if (isLocal) local.set(name, pod);
+    else local.delete(name);
+    return true;
+  }
+
+  return {
+    apply(view: PolicyView, touched: PolicyTouched): NewRows {
+      for (const name of touched.namespaces) {
+        const labels = view.namespaces.get(name)?.labels ?? null;
+        peers.setNamespace(name, labels);
+        selectable.setNamespace(name, labels);
+      }
+      for (const name of touched.nodes) peers.setNode(name, view.nodes.get(name) ?? null);
+      const changedPods = new Set<ObjectName>();
+      for (const name of touched.pods) if (takePod(name, view.pods.get(name))) changedPods.add(name);
+      for (const key of touched.policies) book.set(key, view.policies.get(key) ?? null);
+      const reselected = selectable.takeChanged();
+      const { policies, pods } = book.settle(reselected.size > 0);
+      for (const name of [...reselected, ...pods]) changedPods.add(name);
+      const subjectRows = subjects.settle(changedPods);
+      const peerChange = peers.settle();
+      return {
+        peers: peerChange.rows,
+        subjects: subjectRows,
+        classes: classes.settle(policies, peerChange),
+      };
+    },
+    problems: () => policyProblems(book.active(), peers.pods),
+  };
+}
