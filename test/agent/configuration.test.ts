@@ -113,6 +113,34 @@ describe('configuration', () => {
     });
   });
 
+  it('[E24] takes pools of load-balancer addresses as a list, as JSON, or written out in the file', () => {
+    const range = { first: '10.9.0.1', last: '10.9.0.2' };
+    const flags = { source: '.', 'load-balancer-pools': '10.9.0.0/30' };
+    const pool = { name: 'default', class: null, autoAssign: true, ranges: [range] };
+    expect(read({ flags }).loadBalancerPools).toEqual([pool]);
+    const list = file('load-balancer-pools: [10.9.0.1-10.9.0.2]\n');
+    expect(read({ file: list }).loadBalancerPools).toEqual([pool]);
+    const written = file(
+      'load-balancer-pools:\n  - name: inside\n    class: a/b\n    addresses: [10.9.0.0/30]\n',
+    );
+    const inside = { ...pool, name: 'inside', class: 'a/b' };
+    expect(read({ file: written }).loadBalancerPools).toEqual([inside]);
+    const json = '[{"name": "inside", "class": "a/b", "addresses": ["10.9.0.0/30"]}]';
+    expect(read({ flags: { ...flags, 'load-balancer-pools': json } }).loadBalancerPools).toEqual([inside]);
+    expect(problemsOf({ flags: { ...flags, 'load-balancer-pools': '10.9.0.1/30' } })).toEqual([
+      expect.stringMatching(/^--load-balancer-pools "10.9.0.1\/30": .*host bits zero/),
+    ]);
+  });
+
+  it('[A65] keeps choices in the run directory of the instance unless told otherwise', () => {
+    expect(read({ flags: { source: '.', instance: 'two' } }).allocationFile).toBe(
+      '/run/weir/two/allocations.json',
+    );
+    expect(read({ flags: { source: '.', 'allocation-file': '/var/lib/weir/a' } }).allocationFile).toBe(
+      '/var/lib/weir/a',
+    );
+  });
+
   it('tells everything that is wrong at once, each with key, value and remedy', () => {
     const path = file('cluster-cird: 10.0.0.0/8\nlog-level: loud\nexternal-ip-cidrs: {a: b}\n');
     const problems = problemsOf({

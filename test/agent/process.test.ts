@@ -1,11 +1,11 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { askAgent } from '../../src/agent/control-client.ts';
-import { controlSocketPath } from '../../src/agent/instance-paths.ts';
+import { allocationPath, controlSocketPath } from '../../src/agent/instance-paths.ts';
 import type { AgentStatus } from '../../src/agent/status.ts';
 import { TABLE } from '../../src/dataplane/nft/layout.ts';
 import { type Nftables, openNftables } from '../../src/kernel/native.ts';
@@ -135,6 +135,32 @@ describe('agent process on nft', () => {
     expect((await status()).counts.services).toBe(1);
     await ask('POST', '/sync');
     expect((await status()).sync.lastReport).toMatchObject({ bytes: 0 });
+  });
+
+  it('[A65] [A22] remembers what a refused edit was before, through a kill and a stop', async () => {
+    write('node.yaml', NODE);
+    write('web.yaml', service('web', '10.96.0.80'));
+    write('cart.yaml', service('cart', '10.96.0.81', '30008'));
+    const first = await startAgent();
+    write('cart.yaml', service('cart', '10.96.0.81', '30007'));
+    await ask('POST', '/sync');
+    const isRefused = async (): Promise<boolean> => {
+      const { counts, problems } = await status();
+      const kept = problems.filter(({ message }) => message.includes('stays as it was before'));
+      return counts.services === 2 && kept.some(({ object }) => object.name === 'cart');
+    };
+    expect(await isRefused()).toBe(true);
+    const file = allocationPath(name);
+    await until(async () => existsSync(file) && readFileSync(file, 'utf8').includes('"lastGood":[{'));
+    await end(first, 'SIGKILL');
+    const second = await startAgent();
+    expect(await isRefused()).toBe(true);
+    await end(second, 'SIGTERM');
+    await startAgent();
+    expect(await isRefused()).toBe(true);
+    rmSync(join(directory, 'web.yaml'));
+    await ask('POST', '/sync');
+    expect((await status()).problems).toEqual([]);
   });
 
   it('[H1] leaves the kernel as it is when it is stopped or killed, and writes only the difference afterwards', async () => {
