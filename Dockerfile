@@ -14,6 +14,7 @@ COPY package.json package-lock.json .npmrc ./
 COPY native/nft-js/package.json native/nft-js/
 RUN node -e "import('/weir/scripts/bootstrap/modules.mjs').then((each) => each.installModules())"
 COPY scripts/bootstrap.mjs scripts/
+COPY bpf/ bpf/
 COPY native/ native/
 RUN node scripts/bootstrap.mjs build
 COPY LICENSE weir ./
@@ -26,7 +27,7 @@ LABEL org.opencontainers.image.title="weir" \
   org.opencontainers.image.description="Kubernetes node agent in the place of kube-proxy" \
   org.opencontainers.image.licenses="Apache-2.0"
 RUN apt-get update \
-  && apt-get install -y --no-install-recommends libmnl0 libnftables1 libstdc++6 \
+  && apt-get install -y --no-install-recommends libbpf1 libmnl0 libnftables1 libstdc++6 \
   && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/cache/ldconfig/* /var/log/*
 COPY --from=build /image/ /
 ENTRYPOINT ["/usr/local/bin/weir"]

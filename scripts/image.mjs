@@ -18,6 +18,7 @@ const OWN = [
   'package.json',
   'weir',
   'src',
+  'bpf/build/policy.bpf.o',
   'native/build/Release/weir.node',
   'node_modules/node/bin/node',
   'node_modules/nft-js/package.json',

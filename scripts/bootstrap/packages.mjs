@@ -5,6 +5,7 @@ import { BootstrapError, run, say, step } from './progress.mjs';
 
 /** Targets that move packets. */
 const PACKETS = ['start', 'test', 'test:cluster', 'test:container', 'bench'];
+
 const SYSTEM_PATHS = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
 
 /**

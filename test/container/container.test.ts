@@ -12,6 +12,7 @@ import { parseProbeRequest } from '../../src/model/probe-request.ts';
 import { type ApiServer, createApiServer, PORT } from '../cluster-api/api-server.ts';
 import { wholeNode, wholePod, wholeService, wholeSlices } from '../cluster-api/cluster-manifests.ts';
 import { createNodeAgent, type NodeAgent } from '../cluster-api/node-agent.ts';
+import { holdFlows } from '../e2e/flows.ts';
 import type { Manifest } from '../e2e/manifests.ts';
 import { buildImage, IMAGE } from './image.ts';
 import {
@@ -62,10 +63,10 @@ let expected: Awaited<ReturnType<typeof answers>>;
 
 beforeAll(async () => {
   hostBefore = await hostNetwork();
+  server = createApiServer(NETNS);
   await buildImage();
   rendered = await renderManifests();
   daemonSet = daemonSetOf(rendered);
-  server = createApiServer(NETNS);
   plain = createNodeAgent(NETNS, 'one');
   const manifests = join(server.folder, 'all.json');
   writeFileSync(manifests, JSON.stringify({ kind: 'List', apiVersion: 'v1', items: CLUSTER }));
@@ -153,6 +154,34 @@ async function inImage(...argv: readonly string[]): Promise<string> {
   return (await podman('run', '--rm', ...runFlags(NETNS), '--entrypoint', ...argv)).stdout;
 }
 
+/** A command in the node's network namespace; what it printed. */
+async function inNode(...argv: readonly string[]): Promise<string> {
+  return (await run('nsenter', [`--net=${NETNS}`, ...argv])).stdout;
+}
+
+/** What deploy/cleanup does on a node, before it only waits. */
+async function cleanUp(): Promise<string> {
+  const { spec } = daemonSetOf(await renderManifests('cleanup')).spec.template;
+  const [cleaner] = spec.initContainers ?? [];
+  if (cleaner === undefined) throw new Error('deploy/cleanup has no init container');
+  expect(spec.containers[0].command).toEqual(['sleep', 'infinity']);
+  return box.runToEnd(spec, cleaner);
+}
+
+/** The Service `far` in the shape of kube-proxy's nftables mode. */
+const KUBE_PROXY = `table ip kube-proxy {
+  chain service-far { dnat to 10.244.2.10:8080; }
+  map service-ips {
+    type ipv4_addr . inet_proto . inet_service : verdict;
+    elements = { 10.96.1.11 . tcp . 80 : goto service-far };
+  }
+  chain nat-prerouting {
+    type nat hook prerouting priority dstnat; policy accept;
+    ip daddr . meta l4proto . th dport vmap @service-ips;
+  }
+  chain nat-postrouting { type nat hook postrouting priority srcnat; policy accept; }
+}`;
+
 describe('the image', () => {
   it('has the libraries of the addons, and nothing that builds them', async () => {
     const script = `for each in cc gcc g++ clang make cmake npm nodejs; do command -v $each && exit 1; done
@@ -168,14 +197,14 @@ describe('the image', () => {
   });
 });
 
-/** The packages too: what is imported only when it is needed. */
+/** The packages too, since some are imported only when they are needed; not programs, which would run. */
 const LOAD_EVERYTHING = `(async () => {
   const root = '/opt/weir';
   const fs = require('node:fs');
   const { dependencies } = JSON.parse(fs.readFileSync(root + '/package.json', 'utf8'));
   const packages = Object.keys(dependencies).filter((name) => fs.existsSync(root + '/node_modules/' + name + '/package.json'));
   const resolve = require('node:module').createRequire(root + '/').resolve;
-  const modules = fs.globSync(root + '/src/**/*.ts').filter((path) => !path.endsWith('/cli/main.ts'));
+  const modules = fs.globSync(root + '/src/**/*.ts').filter((path) => !/(main|-process)\\.ts$/.test(path));
   for (const path of [...packages.map(resolve), ...modules]) await import(path);
   console.log(modules.length);
 })()`;
@@ -191,7 +220,7 @@ describe('the container of the DaemonSet', () => {
       new Set(['allowed', 'refused', 'blocked']),
     );
     expect(await plain.stop()).toBe(0);
-    await run('nsenter', [`--net=${NETNS}`, 'nft', 'delete', 'table', 'inet', 'weir']);
+    await inNode('nft', 'delete table inet weir');
     await start();
     await until('the container is synced', synced);
     expect(await answers()).toEqual(expected);
@@ -205,8 +234,7 @@ describe('the container of the DaemonSet', () => {
     for (const probe of ['startupProbe', 'livenessProbe', 'readinessProbe'] as const) {
       const { host, port, path } = container[probe]?.httpGet ?? {};
       const ask = `fetch('http://${host}:${port}${path}').then((answer) => console.log(answer.status))`;
-      const { stdout } = await run('nsenter', [`--net=${NETNS}`, process.execPath, '--eval', ask]);
-      expect([probe, stdout.trim()]).toEqual([probe, '200']);
+      expect([probe, await inNode(process.execPath, '--eval', ask)]).toEqual([probe, '200\n']);
     }
   });
 
@@ -256,16 +284,36 @@ describe('the container of the DaemonSet', () => {
     expect(await answers()).toEqual(expected);
   });
 
+  it('takes the node over from kube-proxy and gives it back, while connections go on and new ones are answered', async () => {
+    await box.stop(5);
+    await cleanUp();
+    await inNode('nft', KUBE_PROXY);
+    const netns = () => `/run/netns/weir-${LAB}-p-default-client-1`;
+    const flows = await holdFlows({ netns }, 'default/client-1', {
+      address: '10.96.1.11',
+      port: 80,
+      tcp: 4,
+      rate: 50,
+    });
+    await start();
+    await until('the container is synced', synced);
+    await inNode('nft', 'delete table ip kube-proxy');
+    expect(await answer('10.96.1.11')).toBe('default/far-1');
+    await inNode('nft', KUBE_PROXY);
+    await box.stop(5);
+    await cleanUp();
+    expect(await answer('10.96.1.11')).toBe('default/far-1');
+    expect(await flows.end()).toMatchObject({ failed: 0, broken: 0, moved: 0, backends: ['default/far-1'] });
+    await inNode('nft', 'delete table ip kube-proxy');
+  });
+
   it('leaves nothing on the node once its place is taken by deploy/cleanup', async () => {
+    await start();
+    await until('the container is synced', synced);
     await box.kill();
-    const { spec } = daemonSetOf(await renderManifests('cleanup')).spec.template;
-    const [cleaner] = spec.initContainers ?? [];
-    if (cleaner === undefined) throw new Error('deploy/cleanup has no init container');
-    expect(await box.runToEnd(spec, cleaner)).toMatch(/^removed nft table inet weir$/m);
-    const { stdout } = await run('nsenter', [`--net=${NETNS}`, 'nft', 'list', 'tables']);
-    expect(stdout).not.toContain('weir');
+    expect(await cleanUp()).toMatch(/^removed nft table inet weir$/m);
+    expect(await inNode('nft', 'list tables')).not.toContain('weir');
     expect(readdirSync(box.hostPath(RUN_DIRECTORY))).toEqual([]);
-    expect(spec.containers[0].command).toEqual(['sleep', 'infinity']);
   });
 
   it('has changed nothing of the host’s own network', async () => {

@@ -2,7 +2,7 @@
 import { execFile } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { buildah, podman } from './podman.ts';
@@ -21,7 +21,7 @@ export async function buildImage(): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'weir-image-'));
   try {
     const base = await baseImage(folder);
-    const flags = ['--layers', '--isolation', 'chroot', '--network', 'host', '--pull-never'];
+    const flags = ['--layers', '--force-rm', '--isolation', 'chroot', '--network', 'host', '--pull-never'];
     const machine = await registryFlags(folder);
     const build = (...argv: readonly string[]) =>
       buildah(ROOT, 'bud', ...flags, ...machine, '--build-arg', `BASE_IMAGE=${base}`, ...argv, '.');
@@ -46,7 +46,9 @@ async function baseImage(folder: string): Promise<string> {
   await run('debootstrap', ['--variant=minbase', suite, tree, ...(await mirrorOf(suite))], {
     maxBuffer: 64 << 20,
   });
+  // As in the public image: neither package lists nor packages.
   rmSync(join(tree, 'var/lib/apt/lists'), { recursive: true });
+  await run('chroot', [tree, 'apt-get', 'clean']);
   await run('tar', ['-C', tree, '-cf', `${tree}.tar`, '.']);
   await podman('import', `${tree}.tar`, name);
   return name;
@@ -66,11 +68,14 @@ async function mirrorOf(suite: string): Promise<readonly string[]> {
 
 /** The build asks the registry that this machine asks, and trusts whom it trusts. */
 async function registryFlags(folder: string): Promise<readonly string[]> {
+  // With the machine's Node: npm looks for its configuration beside the Node that it runs with.
+  const path = (process.env.PATH ?? '').split(delimiter).filter((entry) => !entry.includes('/node_modules/'));
+  const environment = { ...process.env, PATH: path.join(delimiter) };
   const configured = async (key: string) => {
-    const value = (await run('npm', ['config', 'get', key], { cwd: folder })).stdout.trim();
-    return value === 'null' || value === 'undefined' ? undefined : value;
+    const { stdout } = await run('npm', ['config', 'get', key], { cwd: folder, env: environment });
+    return ['null', 'undefined'].includes(stdout.trim()) ? undefined : stdout.trim();
   };
-  const certificates = await configured('cafile');
+  const certificates = process.env.NODE_EXTRA_CA_CERTS ?? (await configured('cafile'));
   const file = join(folder, 'npmrc');
   const lines = [`registry=${await configured('registry')}`];
   const flags = ['--volume', `${file}:/root/.npmrc:ro`];

@@ -22,7 +22,11 @@ interface FlowOptions {
 }
 
 /** Opens the flows from `who` and resolves once all of them were answered. */
-export async function holdFlows(lab: LabCluster, who: string, options: FlowOptions): Promise<HeldFlows> {
+export async function holdFlows(
+  lab: Pick<LabCluster, 'netns'>,
+  who: string,
+  options: FlowOptions,
+): Promise<HeldFlows> {
   const order = JSON.stringify({ tcp: 0, udp: 0, rate: 0, sourcePort: 0, ...options });
   const script = fileURLToPath(new URL('./flow-process.ts', import.meta.url));
   const child = spawn('nsenter', [`--net=${lab.netns(who)}`, process.execPath, script, order], {
