@@ -69,7 +69,7 @@ describe('maps', () => {
     );
     await table.set(entries);
     await expect(table.get({ prefixLength: 128, address: address(4567) })).resolves.toEqual({
-      peerClass: 4568,
+      peerClass: [4568, 0],
     });
     expect(await table.entries()).toHaveLength(10_000);
     await expect(

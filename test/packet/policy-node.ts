@@ -1,0 +1,153 @@
+/** The policy programs of a node of its own: rows go in by the dataplane, packets by test runs; nothing is attached anywhere. */
+import { fileURLToPath } from 'node:url';
+import { createPolicyDataplane, type PolicyDataplane } from '../../src/dataplane/bpf/policies/dataplane.ts';
+import { openPolicyTables } from '../../src/dataplane/bpf/policies/tables.ts';
+import {
+  DROP_REASON_WORDS,
+  type DropReason,
+  LAYOUT,
+  type PolicyEvent,
+  type PolicyOptions,
+  policyEventCodec,
+  policyOptionsCodec,
+  TALLY_WORDS,
+  type Tally,
+} from '../../src/generated/policy.ts';
+import { loadBpfObject } from '../../src/kernel/bpf-object.ts';
+import {
+  type CraftedPacket,
+  runOnContext,
+  runOnPacket,
+  type TcVerdict,
+} from '../../src/kernel/bpf-program.ts';
+import { nativeAddon } from '../../src/kernel/native.ts';
+import type { Descriptor } from '../../src/kernel/native-bpf.ts';
+import { frameOf } from './packets.ts';
+
+export const OBJECT = fileURLToPath(new URL('../../bpf/build/policy.bpf.o', import.meta.url));
+/** The loopback interface stands for the pod's: a test run needs one that exists. */
+export const POD_INTERFACE = 1;
+/** Where packets that are forwarded to the pod came in. */
+const ELSEWHERE = 7;
+
+export const DEFAULT_OPTIONS: PolicyOptions = {
+  unknownInterfaceClosed: 0,
+  flowsPerSubject: 0,
+  allowSample: 1,
+  eventsPerSecond: 1_000_000,
+  tcpOpeningSeconds: 120,
+  tcpEstablishedSeconds: 86_400,
+  tcpClosingSeconds: 60,
+  otherOpeningSeconds: 30,
+  otherEstablishedSeconds: 180,
+};
+
+export interface PolicyNode {
+  readonly dataplane: PolicyDataplane;
+  readonly tables: ReturnType<typeof openPolicyTables>;
+  readonly programs: { readonly fromPod: Descriptor; readonly toPod: Descriptor };
+  /** The pod sends an IP packet. */
+  fromPod(packet: Uint8Array): Promise<TcVerdict>;
+  /** An IP packet is forwarded to the pod; `ingressInterface` 0: the node itself sends it. */
+  toPod(packet: Uint8Array, ingressInterface?: number): Promise<TcVerdict>;
+  /** Any frame, not only IP. */
+  frame(direction: 'fromPod' | 'toPod', packet: CraftedPacket): Promise<TcVerdict>;
+  /** Packets dropped since the last call, by reason; reasons that never occurred are left out. */
+  drops(): Promise<Partial<Record<DropReason, number>>>;
+  tallies(): Promise<Readonly<Record<Tally, number>>>;
+  /** Events since the last call. */
+  events(): Promise<readonly PolicyEvent[]>;
+  /** Removes flows that ended; returns how many. */
+  sweep(): Promise<number>;
+  /** Forgets all flows, fragments and denials. */
+  forget(): Promise<void>;
+  close(): void;
+}
+
+export async function createPolicyNode(
+  options: Partial<PolicyOptions> = {},
+  maxEntries: Readonly<Record<string, number>> = {},
+): Promise<PolicyNode> {
+  const constants = new Uint8Array(policyOptionsCodec.size);
+  policyOptionsCodec.write(new DataView(constants.buffer), 0, { ...DEFAULT_OPTIONS, ...options });
+  const object = await loadBpfObject(OBJECT, LAYOUT, { constants: { options: constants }, maxEntries });
+  const tables = openPolicyTables(object.maps);
+  const programs = {
+    fromPod: programOf(object.programs, 'from_pod'),
+    toPod: programOf(object.programs, 'to_pod'),
+  };
+  const sweeper = programOf(object.programs, 'sweep_flows');
+  const records: PolicyEvent[] = [];
+  const ring = nativeAddon().readRing(programOf(object.maps, 'events'), 4096, (bytes) => {
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    for (let at = 0; at < bytes.length; at += policyEventCodec.size)
+      records.push(policyEventCodec.read(view, at));
+  });
+  const run = async (program: Descriptor, packet: CraftedPacket) =>
+    (await runOnPacket(program, packet)).verdict;
+  const drops = dropCounter(tables);
+  return {
+    dataplane: createPolicyDataplane(tables),
+    tables,
+    programs,
+    fromPod: (packet) => run(programs.fromPod, { frame: frameOf(packet), interfaceIndex: POD_INTERFACE }),
+    toPod: (packet, ingressInterface = ELSEWHERE) =>
+      run(programs.toPod, { frame: frameOf(packet), interfaceIndex: POD_INTERFACE, ingressInterface }),
+    frame: (direction, packet) => run(programs[direction], packet),
+    drops,
+    tallies: async () => {
+      const counts = new Map(
+        (await tables.tallies.entries()).map(([key, values]) => [key, sum(values.map(({ count }) => count))]),
+      );
+      return Object.fromEntries(TALLY_WORDS.map((word, index) => [word, counts.get(index) ?? 0])) as Record<
+        Tally,
+        number
+      >;
+    },
+    events: async () => {
+      // The ring is read when the loop comes to it.
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      return records.splice(0);
+    },
+    sweep: async () =>
+      new DataView((await runOnContext(sweeper, new Uint8Array(8))).buffer).getUint32(0, true),
+    forget: async () => {
+      const flows = await tables.flows.entries();
+      await tables.flows.delete(flows.map(([key]) => key));
+      await tables.usages.set((await tables.usages.entries()).map(([key]) => [key, { flows: 0 }] as const));
+      records.splice(0);
+      await drops();
+    },
+    close() {
+      nativeAddon().closeRing(ring);
+      object.close();
+    },
+  };
+}
+
+function programOf(named: Readonly<Record<string, Descriptor>>, name: string): Descriptor {
+  const found = named[name];
+  if (found === undefined) throw new Error(`the object has no ${name}`);
+  return found;
+}
+
+function dropCounter(tables: ReturnType<typeof openPolicyTables>): PolicyNode['drops'] {
+  let before = new Map<number, number>();
+  return async () => {
+    const now = new Map(
+      (await tables.dropCounts.entries()).map(([key, values]) => [
+        key,
+        sum(values.map(({ packets: [ingress, egress] }) => ingress + egress)),
+      ]),
+    );
+    const since = [...now].map(
+      ([key, count]) => [DROP_REASON_WORDS[key] ?? key, count - (before.get(key) ?? 0)] as const,
+    );
+    before = now;
+    return Object.fromEntries(since.filter(([, count]) => count > 0));
+  };
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
+}
