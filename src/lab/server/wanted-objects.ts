@@ -1,7 +1,7 @@
 /** What an API server should hold for a lab: the completed objects of the kinds that agents watch. Pure. */
 import { createHash } from 'node:crypto';
 import { kubernetesJson } from '../../cluster/kubernetes-json.ts';
-import { compareText } from '../../model/names.ts';
+import { compareText, type ObjectName } from '../../model/names.ts';
 import type { Meta, ObjectKind, WeirObject } from '../../model/objects.ts';
 import { WATCHED_KINDS, type WatchedKind } from '../../source/kubernetes/kinds.ts';
 import { parseObject } from '../../source/parse-object.ts';
@@ -19,7 +19,7 @@ export const FINALIZER = 'lab.weir.dev/terminating';
 export const NO_AGE = -1;
 
 /** The server gives them. */
-const NO_UIDS: ReadonlyMap<never, never> = new Map();
+const NO_UIDS: ReadonlyMap<ObjectName, string> = new Map();
 
 export interface WantedObject {
   readonly kind: WatchedKind;
