@@ -3,7 +3,7 @@ import type { ObjectReference, Problem } from '../model/objects.ts';
 import type { Connector } from '../source/kubernetes/connection.ts';
 import { ApiFailure, type ApiTarget } from '../source/kubernetes/failure.ts';
 import { WATCHED_KINDS } from '../source/kubernetes/kinds.ts';
-import { type ApiRequest, readBody } from '../source/kubernetes/request.ts';
+import { type ApiRequest, readWhole } from '../source/kubernetes/request.ts';
 import type { Timing } from '../source/kubernetes/timing.ts';
 import {
   type EventSubject,
@@ -85,9 +85,9 @@ async function ask(
   request: Pick<ApiRequest, 'path' | 'method' | 'body' | 'accept'>,
 ): Promise<unknown> {
   const connection = await connector.connect();
-  const text = await readBody(connection, { ...request, target, gzip: false, signal, timing });
+  const { body } = await readWhole(connection, { ...request, target, gzip: false, signal, timing });
   try {
-    return JSON.parse(text);
+    return JSON.parse(body.toString('utf8'));
   } catch (error) {
     throw new ApiFailure(`${target.resource}: the answer is no JSON`, { status: 200, cause: error });
   }

@@ -1,94 +1,55 @@
-/** What the server sends, decoded: the one place that knows it is JSON. */
-import { ApiFailure, answerFailure } from './failure.ts';
+/** Encodings of what the server sends: the one place that knows there are several. */
 import type { WatchedKind } from './kinds.ts';
+import { decodeProtobufEvent, decodeProtobufList, protobufStatusMessage } from './protobuf-decoding.ts';
+import { SHAPES } from './shapes.ts';
+import { createFrameSplitter, createLineSplitter, type Splitter } from './splitters.ts';
+import { eventOf, type Json, type ListPage, pageOf, recordOf, type WatchEvent } from './watch-events.ts';
 
-/** An object as the server sent it, with what identifies it; nothing of it is checked yet. */
-export interface RawObject {
-  readonly namespace: string;
-  readonly name: string;
-  readonly resourceVersion: string;
-  readonly content: unknown;
+export interface Encoding {
+  /** Makes a splitter for one watch: each piece is an event. */
+  split(): Splitter;
+  /** Decodes one piece of a watch. Never throws. */
+  event(kind: WatchedKind, piece: Buffer): WatchEvent;
+  /**
+   * Decodes one page of a list.
+   * @throws ApiFailure where it is no list
+   */
+  page(kind: WatchedKind, body: Buffer): ListPage;
+  /** The body of a failure as text. */
+  failure(body: Buffer): string;
 }
 
-export type WatchEvent =
-  | { readonly type: 'set' | 'delete'; readonly object: RawObject }
-  /** `initialEnd`: all that was there when the stream began has been sent. */
-  | { readonly type: 'bookmark'; readonly resourceVersion: string; readonly initialEnd: boolean }
-  | { readonly type: 'failure'; readonly failure: ApiFailure }
-  | { readonly type: 'unreadable'; readonly why: string };
+const PROTOBUF = 'application/vnd.kubernetes.protobuf';
 
-export interface ListPage {
-  readonly objects: readonly RawObject[];
-  readonly resourceVersion: string;
-  /** Asks for the next page; null: this was the last. */
-  readonly continueToken: string | null;
+const JSON_ENCODING: Encoding = {
+  split: createLineSplitter,
+  event(kind, piece) {
+    const line = piece.toString('utf8');
+    const event = parseJson(line);
+    const object = recordOf(event?.object);
+    if (object === undefined) return { type: 'unreadable', why: line.slice(0, 200) };
+    return eventOf(kind, event?.type, object);
+  },
+  page: (kind, body) => pageOf(kind, parseJson(body.toString('utf8'))),
+  failure: (body) => body.toString('utf8'),
+};
+
+const PROTOBUF_ENCODING: Encoding = {
+  split: createFrameSplitter,
+  event: decodeProtobufEvent,
+  page: decodeProtobufList,
+  failure: (body) => JSON.stringify({ message: protobufStatusMessage(body) }),
+};
+
+/** What we ask for: JSON where we know no shape, and for servers that know nothing else. */
+export function acceptedTypes(kind: WatchedKind): string {
+  return SHAPES[kind.kind] === undefined ? 'application/json' : `${PROTOBUF}, application/json`;
 }
 
-type Json = Readonly<Record<string, unknown>>;
-
-const INITIAL_END = 'k8s.io/initial-events-end';
-
-/** Decodes one line of a watch. Never throws. */
-export function decodeEvent(kind: WatchedKind, line: string): WatchEvent {
-  const event = parseJson(line);
-  const object = recordOf(event?.object);
-  if (event === undefined || object === undefined) return { type: 'unreadable', why: line.slice(0, 200) };
-  switch (event.type) {
-    case 'ADDED':
-    case 'MODIFIED':
-      return { type: 'set', object: rawObject(kind, object) };
-    case 'DELETED':
-      return { type: 'delete', object: rawObject(kind, object) };
-    case 'BOOKMARK': {
-      const metadata = recordOf(object.metadata) ?? {};
-      const initialEnd = recordOf(metadata.annotations)?.[INITIAL_END] === 'true';
-      return { type: 'bookmark', resourceVersion: textOf(metadata.resourceVersion), initialEnd };
-    }
-    case 'ERROR':
-      return { type: 'failure', failure: statusFailure(kind, object) };
-    default:
-      return { type: 'unreadable', why: `an event of type ${JSON.stringify(event.type)}` };
-  }
-}
-
-/**
- * Decodes one page of a list.
- * @throws ApiFailure where it is no list
- */
-export function decodeList(kind: WatchedKind, body: string): ListPage {
-  const list = parseJson(body);
-  const metadata = recordOf(list?.metadata);
-  const resourceVersion = textOf(metadata?.resourceVersion);
-  if (list === undefined || metadata === undefined || resourceVersion === '') {
-    const remedy = 'check that the address is that of a Kubernetes API server';
-    throw new ApiFailure(`${kind.resource}: the answer is no Kubernetes list; ${remedy}`, { status: 200 });
-  }
-  const items: readonly unknown[] = Array.isArray(list.items) ? list.items : [];
-  return {
-    objects: items.map((item) => rawObject(kind, recordOf(item) ?? {})),
-    resourceVersion,
-    continueToken: textOf(metadata.continue) || null,
-  };
-}
-
-function rawObject(kind: WatchedKind, content: Json): RawObject {
-  const metadata = recordOf(content.metadata) ?? {};
-  return {
-    namespace: textOf(metadata.namespace),
-    name: textOf(metadata.name),
-    resourceVersion: textOf(metadata.resourceVersion),
-    // Items of a list carry neither.
-    content:
-      content.kind === undefined ? { ...content, kind: kind.kind, apiVersion: kind.apiVersion } : content,
-  };
-}
-
-function statusFailure(kind: WatchedKind, status: Json): ApiFailure {
-  const code = typeof status.code === 'number' ? status.code : 500;
-  const seconds = recordOf(status.details)?.retryAfterSeconds;
-  const asked = typeof seconds === 'number' ? seconds * 1000 : null;
-  const body = JSON.stringify({ message: status.message ?? '' });
-  return answerFailure(kind, { status: code, body, retryAfterMs: asked });
+/** The encoding of an answer with this Content-Type; null for what no API server sends. Without a type it is JSON. */
+export function encodingOf(contentType: string | undefined): Encoding | null {
+  if (contentType === undefined || contentType.includes('json')) return JSON_ENCODING;
+  return contentType.startsWith(PROTOBUF) ? PROTOBUF_ENCODING : null;
 }
 
 function parseJson(text: string): Json | undefined {
@@ -97,12 +58,4 @@ function parseJson(text: string): Json | undefined {
   } catch {
     return undefined;
   }
-}
-
-function recordOf(value: unknown): Json | undefined {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Json) : undefined;
-}
-
-function textOf(value: unknown): string {
-  return typeof value === 'string' ? value : '';
 }

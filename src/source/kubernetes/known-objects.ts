@@ -7,10 +7,10 @@ import type { ObjectChange, Problem, WeirObject } from '../../model/objects.ts';
 import type { ObjectVersion } from '../../model/source.ts';
 import { withLastGood } from '../last-good.ts';
 import { parseObject } from '../parse-object.ts';
-import type { RawObject } from './decoding.ts';
 import { errorMessage } from './failure.ts';
 import type { WatchedKind } from './kinds.ts';
 import { trimmed } from './trimming.ts';
+import type { RawObject } from './watch-events.ts';
 
 export interface KnownObjects {
   /** A listing begins: what it does not name until `endListing` is gone. Forgets a listing that was not ended. */

@@ -6,6 +6,7 @@ import { gunzip } from 'node:zlib';
 import { retryAfterMs } from './backoff.ts';
 import type { AccessDescription, ApiConnection } from './connection.ts';
 import { connectionFailure, foreignAnswer } from './connection-failure.ts';
+import { type Encoding, encodingOf } from './decoding.ts';
 import { ApiFailure, type ApiTarget, answerFailure, errorMessage } from './failure.ts';
 import { startDeadline, type Timing } from './timing.ts';
 
@@ -41,21 +42,63 @@ const UNKNOWN_ACCESS: AccessDescription = {
 /** Nothing came for so long that the connection must be taken for dead. */
 export class SilenceFailure extends ApiFailure {}
 
+/** An answer that is a success. */
+export interface Answer {
+  readonly encoding: Encoding;
+  /** The body as it comes, to its end: one that ends early throws. To be read at once. */
+  readonly chunks: AsyncGenerator<Buffer, void>;
+}
+
 /**
- * Sends the request and yields the body as it comes, whole or not at all: a body that ends early throws.
+ * Sends the request; resolves when the answer begins.
  * @throws ApiFailure for every answer but success, for silence and for a broken connection
  */
-export async function* readStream(
+export async function openStream(connection: ApiConnection, request: ApiRequest): Promise<Answer> {
+  const response = await send(connection, request);
+  const { statusCode = 0, headers } = response;
+  const encoding = encodingOf(headers['content-type']);
+  const chunks = readChunks(connection, request, response);
+  // A web page with status 200 is no success.
+  if (statusCode >= 200 && statusCode < 300 && encoding !== null) return { encoding, chunks };
+  const bytes = Buffer.concat(await Array.fromAsync(chunks));
+  const body = encoding?.failure(bytes) ?? bytes.toString('utf8');
+  const { timing, target } = request;
+  throw (
+    foreignAnswer(connection.origin, response, body) ??
+    answerFailure(target, {
+      status: statusCode,
+      body,
+      retryAfterMs: retryAfterMs(headers['retry-after'], timing.wallMs()),
+      credentials: accessOf(connection, timing).credentials,
+    })
+  );
+}
+
+/** The whole body, unzipped where the server zipped it. Throws as openStream and its chunks do. */
+export async function readWhole(
   connection: ApiConnection,
   request: ApiRequest,
-  onAnswer: () => void = () => {},
-): AsyncGenerator<Buffer, void> {
-  const response = await send(connection, request);
-  const fell = () => response.destroy(silence(connection.origin, IDLE_MS));
-  const deadline = startDeadline(request.timing, IDLE_MS, fell);
+): Promise<{ readonly encoding: Encoding; readonly body: Buffer }> {
+  const { encoding, chunks } = await openStream(connection, request);
+  const body = Buffer.concat(await Array.fromAsync(chunks));
+  // The first two bytes of gzip; neither JSON nor Kubernetes' own encoding begins with them.
+  const zipped = body[0] === 0x1f && body[1] === 0x8b;
+  if (!zipped) return { encoding, body };
   try {
-    if (!isSuccess(response)) throw await refusal(connection, request, response);
-    onAnswer();
+    return { encoding, body: await unzip(body) };
+  } catch (error) {
+    const why = `the answer can't be unzipped (${errorMessage(error)}); it is asked for again`;
+    throw new ApiFailure(`${request.target.resource}: ${why}`, { status: 200, cause: error });
+  }
+}
+
+async function* readChunks(
+  { origin }: ApiConnection,
+  { timing }: ApiRequest,
+  response: IncomingMessage,
+): AsyncGenerator<Buffer, void> {
+  const deadline = startDeadline(timing, IDLE_MS, () => response.destroy(silence(origin, IDLE_MS)));
+  try {
     for await (const chunk of response) {
       deadline.touch();
       yield chunk as Buffer;
@@ -63,50 +106,10 @@ export async function* readStream(
   } catch (error) {
     if (error instanceof ApiFailure) throw error;
     const why = `the connection was cut (${errorMessage(error)}); it is opened again`;
-    throw new ApiFailure(`${connection.origin}: ${why}`, { cause: error });
+    throw new ApiFailure(`${origin}: ${why}`, { cause: error });
   } finally {
     deadline.clear();
     response.destroy();
-  }
-}
-
-/** A web page with status 200 is none. */
-function isSuccess({ statusCode = 0, headers }: IncomingMessage): boolean {
-  const type = headers['content-type'];
-  return statusCode >= 200 && statusCode < 300 && (type === undefined || type.includes('json'));
-}
-
-async function refusal(
-  connection: ApiConnection,
-  { target, timing }: ApiRequest,
-  response: IncomingMessage,
-): Promise<ApiFailure> {
-  const body = (await collect(response)).toString('utf8');
-  const { credentials } = accessOf(connection, timing);
-  return (
-    foreignAnswer(connection.origin, response, body) ??
-    answerFailure(target, {
-      status: response.statusCode ?? 0,
-      body,
-      retryAfterMs: retryAfterMs(response.headers['retry-after'], timing.wallMs()),
-      credentials,
-    })
-  );
-}
-
-/** The whole body as text, unzipped where the server zipped it. Throws as readStream does. */
-export async function readBody(connection: ApiConnection, request: ApiRequest): Promise<string> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of readStream(connection, request)) chunks.push(chunk);
-  const body = Buffer.concat(chunks);
-  // The first two bytes of gzip; no JSON begins with them.
-  const zipped = body[0] === 0x1f && body[1] === 0x8b;
-  if (!zipped) return body.toString('utf8');
-  try {
-    return (await unzip(body)).toString('utf8');
-  } catch (error) {
-    const why = `the answer can't be unzipped (${errorMessage(error)}); it is asked for again`;
-    throw new ApiFailure(`${request.target.resource}: ${why}`, { status: 200, cause: error });
   }
 }
 
@@ -143,12 +146,6 @@ async function send(connection: ApiConnection, request: ApiRequest): Promise<Inc
 
 function accessOf(connection: ApiConnection, timing: Timing): AccessDescription {
   return connection.describe?.(timing.wallMs()) ?? UNKNOWN_ACCESS;
-}
-
-async function collect(response: IncomingMessage): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of response) chunks.push(chunk as Buffer);
-  return Buffer.concat(chunks);
 }
 
 function silence(origin: string, idleMs: number): SilenceFailure {

@@ -1,13 +1,13 @@
 /** One conversation with the server about one kind: a listing where one is due, then its changes until the stream ends. */
 import type { ApiConnection } from './connection.ts';
-import { decodeEvent, decodeList, type WatchEvent } from './decoding.ts';
+import { acceptedTypes } from './decoding.ts';
 import { ApiFailure } from './failure.ts';
 import type { WatchedKind } from './kinds.ts';
 import type { KnownObjects } from './known-objects.ts';
-import { createLineSplitter } from './lines.ts';
-import { readBody, readStream, SilenceFailure } from './request.ts';
+import { openStream, readWhole, SilenceFailure } from './request.ts';
 import type { Timing } from './timing.ts';
 import type { Turns } from './turns.ts';
+import type { WatchEvent } from './watch-events.ts';
 
 /** How far a kind has been followed. */
 export interface Position {
@@ -87,7 +87,8 @@ async function listAll(connection: ApiConnection, options: StreamOptions): Promi
   do {
     const query = new URLSearchParams({ limit: String(PAGE) });
     if (token !== null) query.set('continue', token);
-    const page = decodeList(kind, await readBody(connection, request(options, query, true)));
+    const { encoding, body } = await readWhole(connection, request(options, query, true));
+    const page = encoding.page(kind, body);
     options.onHeard();
     for (const object of page.objects) {
       known.set(object);
@@ -108,15 +109,17 @@ async function watch(
 ): Promise<void> {
   const timeoutSeconds = String(Math.round(LEAST_WATCH_S * (1 + options.timing.random())));
   const query = new URLSearchParams({ watch: 'true', timeoutSeconds, ...parameters });
-  const splitter = createLineSplitter();
-  for await (const chunk of readStream(connection, request(options, query, false), options.onAnswer)) {
-    for (const line of splitter.push(chunk)) {
-      take(options, decodeEvent(options.kind, line));
+  const { encoding, chunks } = await openStream(connection, request(options, query, false));
+  options.onAnswer();
+  const splitter = encoding.split();
+  for await (const chunk of chunks) {
+    for (const piece of splitter.push(chunk)) {
+      take(options, encoding.event(options.kind, piece));
       await options.turns.next();
     }
     if (splitter.pendingBytes() === 0) options.onHeard();
   }
-  // What is left of a line is an event that did not come: it is sent again from the last position.
+  // What is left of a piece is an event that did not come: it is sent again from the last position.
 }
 
 function take(options: StreamOptions, event: WatchEvent): void {
@@ -151,7 +154,8 @@ function advance(position: Position, resourceVersion: string): void {
 
 function request(options: StreamOptions, query: URLSearchParams, gzip: boolean) {
   const { kind, signal, timing } = options;
-  return { path: `${kind.path}?${query}`, target: kind, gzip, signal, timing };
+  const path = `${kind.path}?${query}`;
+  return { path, target: kind, accept: acceptedTypes(kind), gzip, signal, timing };
 }
 
 /** Too old (410), ahead of the server (restored from a backup), or a silence in which anything may have happened. */

@@ -28,12 +28,18 @@ const objectsOf = <Kind>(kind: string): Kind[] =>
   [...following.recorder.objects.values()].filter((object) => object.kind === kind) as Kind[];
 
 describe.each([
-  ['streaming lists', true],
-  ['paged lists', false],
-])('many objects by %s', (_, streaming) => {
+  ['streaming lists', true, false],
+  ['paged lists', false, false],
+  ['streaming lists in protocol buffers', true, true],
+  ['paged lists in protocol buffers', false, true],
+])('many objects by %s', (_, streaming, protobuf) => {
+  beforeEach(() => {
+    following.server.streaming = streaming;
+    following.server.protobuf = protobuf;
+  });
+
   it('arrive whole: 10,000 Services and 10,000 slices in one batch', async () => {
     const { server, recorder } = following;
-    server.streaming = streaming;
     for (let index = 0; index < 10_000; index++) {
       server.set(fakeService(`service-${index}`));
       server.set(fakeSlice(index, 3));
@@ -52,7 +58,6 @@ describe.each([
 
   it('may be large: a slice of a megabyte, before and after the listing', async () => {
     const { server, recorder, until } = following;
-    server.streaming = streaming;
     const large = fakeSlice(1, 16_000);
     expect(JSON.stringify(large).length).toBeGreaterThan(1 << 20);
     server.set(large);

@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo, Socket } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { WATCHED_KINDS } from '../../../src/source/kubernetes/kinds.ts';
+import { encodeEvent, encodeList } from './protobuf-encoding.ts';
 
 export interface FakeObject {
   readonly kind: string;
@@ -15,9 +16,12 @@ export interface FakeObject {
   readonly [field: string]: unknown;
 }
 
+const PROTOBUF = 'application/vnd.kubernetes.protobuf';
+
 interface Watch {
   readonly kind: string;
-  readonly response: ServerResponse;
+  /** Takes lines of JSON, whatever the encoding. */
+  readonly tell: (text: string | Buffer) => void;
 }
 
 /** Answers a request instead of the server where it returns true. */
@@ -30,6 +34,8 @@ export interface FakeServer {
   fault: Fault | null;
   /** Sends listings as streams. */
   streaming: boolean;
+  /** Speaks protocol buffers with those who ask for them. */
+  protobuf: boolean;
   pageSize: number;
   /** Returns the version that the object then has. */
   set(object: FakeObject): number;
@@ -71,9 +77,14 @@ export async function startFakeServer(): Promise<FakeServer> {
     requests.push(url);
     if (fake.fault?.(url, response, request)) return;
     const kind = WATCHED_KINDS.find(({ path }) => path === url.pathname)?.kind;
-    if (kind === undefined) answerStatus(response, 404, 'not found');
-    else if (url.searchParams.has('watch')) answerWatch(state, kind, url, response, fake.streaming);
-    else answerList(state, kind, url, response, fake.pageSize);
+    if (kind === undefined) {
+      answerStatus(response, 404, 'not found');
+      return;
+    }
+    const protobuf = fake.protobuf && request.headers.accept?.includes(PROTOBUF) === true;
+    const question = { kind, url, protobuf };
+    if (url.searchParams.has('watch')) answerWatch(state, question, response, fake.streaming);
+    else answerList(state, question, response, fake.pageSize);
   });
   server.on('connection', (socket) => {
     state.sockets.add(socket);
@@ -88,6 +99,7 @@ export async function startFakeServer(): Promise<FakeServer> {
     requests,
     fault: null,
     streaming: true,
+    protobuf: false,
     pageSize: 500,
     set: (object) => setObject(state, object),
     remove: (kind, name) => removeObject(state, kind, name, false),
@@ -134,13 +146,18 @@ function tell(state: State, type: string, changed: FakeObject, silently: boolean
 }
 
 function sendText(state: State, kind: string, text: string | Buffer): void {
-  for (const watch of state.watches) if (watch.kind === kind) watch.response.write(text);
+  for (const watch of state.watches) if (watch.kind === kind) watch.tell(text);
+}
+
+interface Question {
+  readonly kind: string;
+  readonly url: URL;
+  readonly protobuf: boolean;
 }
 
 function answerWatch(
   state: State,
-  kind: string,
-  url: URL,
+  { kind, url, protobuf }: Question,
   response: ServerResponse,
   streaming: boolean,
 ): void {
@@ -154,21 +171,28 @@ function answerWatch(
     answerStatus(response, 410, 'too old resource version');
     return;
   }
-  response.writeHead(200, { 'Content-Type': 'application/json' }).flushHeaders();
+  const type = protobuf ? `${PROTOBUF};stream=watch` : 'application/json';
+  response.writeHead(200, { 'Content-Type': type }).flushHeaders();
+  const watch: Watch = {
+    kind,
+    tell: (text) => response.write(protobuf ? encodeEvent(kind, JSON.parse(String(text))) : text),
+  };
   if (initial) {
-    for (const object of objectsOf(state, kind))
-      response.write(`${JSON.stringify({ type: 'ADDED', object })}\n`);
-    response.write(bookmark(state.version, true));
+    for (const object of objectsOf(state, kind)) watch.tell(`${JSON.stringify({ type: 'ADDED', object })}\n`);
+    watch.tell(bookmark(state.version, true));
   } else {
-    for (const told of state.history)
-      if (told.kind === kind && told.version > from) response.write(told.line);
+    for (const told of state.history) if (told.kind === kind && told.version > from) watch.tell(told.line);
   }
-  const watch = { kind, response };
   state.watches.add(watch);
   response.on('close', () => state.watches.delete(watch));
 }
 
-function answerList(state: State, kind: string, url: URL, response: ServerResponse, pageSize: number): void {
+function answerList(
+  state: State,
+  { kind, url, protobuf }: Question,
+  response: ServerResponse,
+  pageSize: number,
+): void {
   const start = Number(url.searchParams.get('continue') ?? '0');
   const all = objectsOf(state, kind);
   const next = start + pageSize;
@@ -176,8 +200,9 @@ function answerList(state: State, kind: string, url: URL, response: ServerRespon
   const items = all.slice(start, next).map(({ kind: _, apiVersion: __, ...item }) => item);
   const more = next < all.length ? { continue: String(next) } : {};
   const metadata = { resourceVersion: String(state.version), ...more };
-  response.writeHead(200, { 'Content-Encoding': 'gzip' });
-  response.end(gzipSync(JSON.stringify({ kind: `${kind}List`, metadata, items })));
+  const list = { kind: `${kind}List`, metadata, items };
+  response.writeHead(200, { 'Content-Encoding': 'gzip', ...(protobuf ? { 'Content-Type': PROTOBUF } : {}) });
+  response.end(gzipSync(protobuf ? encodeList(kind, list) : JSON.stringify(list)));
 }
 
 /** A Status as API servers send it. */
