@@ -25,7 +25,8 @@ export interface FaultWorld {
   start(node: NodeNumber): void;
   /** Waits until the agent has all that the server has, and the kernel too. */
   synced(node: NodeNumber): Promise<void>;
-  until(what: string, condition: () => Promise<boolean>, seconds?: number): Promise<void>;
+  /** Waits for a minute at most. */
+  until(what: string, condition: () => Promise<boolean>): Promise<void>;
   /** Who answers the pod of this node at the address, or the verdict. */
   answer(node: NodeNumber, address: string): Promise<string>;
   /** Why the agent can't follow the server; empty: it can. */
@@ -36,6 +37,8 @@ export interface FaultWorld {
 
 const NODES: readonly NodeNumber[] = [1, 2];
 const SERVER = '172.31.0.1';
+/** Several worlds share the machine. */
+const PATIENCE_MS = 60_000;
 const run = promisify(execFile);
 
 /** Builds the world, lets the test work in it, and leaves nothing of it. `name` tells it from those beside it. */
@@ -68,8 +71,8 @@ function questions(
   agents: FaultWorld['agents'],
   kubeconfig: string,
 ): Pick<FaultWorld, 'start' | 'synced' | 'until' | 'answer' | 'reason' | 'health'> {
-  const until: FaultWorld['until'] = async (what, condition, seconds = 20) => {
-    const end = performance.now() + seconds * 1000;
+  const until: FaultWorld['until'] = async (what, condition) => {
+    const end = performance.now() + PATIENCE_MS;
     while (!(await condition().catch(() => false))) {
       if (performance.now() > end) {
         const said = NODES.map((node) => agents[node].said().slice(-2000)).join('\n');
