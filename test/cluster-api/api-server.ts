@@ -73,8 +73,7 @@ export function createApiServer(netns: string, address = '127.0.0.1'): ApiServer
   const data = join(folder, 'server');
   const kubeconfig = join(data, 'kubeconfig');
   let written = 0;
-  const inside = async (...argv: readonly string[]) =>
-    (await run('nsenter', [`--net=${netns}`, ...argv], { maxBuffer: 64 << 20 })).stdout;
+  const inside = (...argv: readonly string[]) => runInside(netns, argv);
   const kubectl = (...argv: readonly string[]) => inside('kubectl', '--kubeconfig', kubeconfig, ...argv);
   const write = (manifests: readonly Manifest[]) => {
     const file = join(folder, `${++written}.json`);
@@ -97,20 +96,7 @@ export function createApiServer(netns: string, address = '127.0.0.1'): ApiServer
     },
     pause: () => void process.kill(pidOf(data, 'apiserver'), 'SIGSTOP'),
     resume: () => void process.kill(pidOf(data, 'apiserver'), 'SIGCONT'),
-    async besides(port, work) {
-      const other = mkdtempSync(join(folder, 'besides-'));
-      const store = `http://127.0.0.1:${PORT + 1}`;
-      const flags = ['--etcd', store, '--dir', other, '--port', String(port)];
-      const child = spawn('nsenter', [`--net=${netns}`, BINARY, ...flags], { stdio: 'ignore' });
-      const kubectlThere: ApiServer['kubectl'] = (...argv) =>
-        inside('kubectl', '--kubeconfig', join(other, 'kubeconfig'), ...argv);
-      try {
-        await answers(() => kubectlThere('get', '--raw', '/readyz'));
-        await work(kubectlThere);
-      } finally {
-        child.kill('SIGKILL');
-      }
-    },
+    besides: (port, work) => serveBesides(netns, mkdtempSync(join(folder, 'besides-')), port, work),
     replaceToken: (token) => writeFileSync(join(data, 'token'), token),
     async create(...manifests) {
       await kubectl('create', '-f', write(manifests));
@@ -127,6 +113,29 @@ export function createApiServer(netns: string, address = '127.0.0.1'): ApiServer
       rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+async function runInside(netns: string, argv: readonly string[]): Promise<string> {
+  return (await run('nsenter', [`--net=${netns}`, ...argv], { maxBuffer: 64 << 20 })).stdout;
+}
+
+/** Another server of the store that the one on PORT has; all that is its own stands in the folder. */
+async function serveBesides(
+  netns: string,
+  folder: string,
+  port: number,
+  work: (kubectl: ApiServer['kubectl']) => Promise<void>,
+): Promise<void> {
+  const flags = ['--etcd', `http://127.0.0.1:${PORT + 1}`, '--dir', folder, '--port', String(port)];
+  const child = spawn('nsenter', [`--net=${netns}`, BINARY, ...flags], { stdio: 'ignore' });
+  const kubectl: ApiServer['kubectl'] = (...argv) =>
+    runInside(netns, ['kubectl', '--kubeconfig', join(folder, 'kubeconfig'), ...argv]);
+  try {
+    await answers(() => kubectl('get', '--raw', '/readyz'));
+    await work(kubectl);
+  } finally {
+    child.kill('SIGKILL');
+  }
 }
 
 async function answers(ask: () => Promise<string>): Promise<void> {
