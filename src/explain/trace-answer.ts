@@ -10,6 +10,7 @@ import { type Decision, decide, type Packet } from './decide.ts';
 import { decideEcho, type EchoDecision } from './echo-decision.ts';
 import { type FlowPath, followPacket, masqueradeAddress, sourceAfter } from './flow-path.ts';
 import type { TraceAnswer } from './trace-line.ts';
+import { type Arrival, withPolicies } from './trace-policies.ts';
 import type { TraceScene } from './trace-scene.ts';
 import { decisionText } from './why-text.ts';
 
@@ -37,26 +38,49 @@ export function answerProbe(scene: TraceScene, probe: Probe, node: NodeName): Tr
     throw new TypeError(`${probe.protocol} has no ports to decide by`);
   const packet: Packet = { ...packetOf(scene, probe, node), port: probe.port, protocol };
   const path = followPacket(scene, { node, packet }, decide);
-  return path.decision.verdict === 'untouched'
-    ? untouchedAnswer(scene, probe, path)
-    : serviceAnswer(scene, probe, path);
+  const origin = { ...originOf(scene, probe), protocol };
+  if (path.decision.verdict === 'untouched') {
+    const { destination, source } = path.packet;
+    const arrival = { address: destination, port: probe.port, client: source };
+    return withPolicies(scene, origin, untouchedAnswer(scene, probe, path), [arrival]);
+  }
+  return withPolicies(scene, origin, serviceAnswer(scene, probe, path), arrivalsOf(scene, path));
 }
 
 /** Answers an echo request that enters at `node`. */
 export function answerEcho(scene: TraceScene, probe: Probe, node: NodeName): TraceAnswer {
   const path = followPacket(scene, { node, packet: packetOf(scene, probe, node) }, decideEcho);
   const { verdict, row } = path.decision;
+  const origin = { ...originOf(scene, probe), protocol: null };
+  const end = { address: path.packet.destination, port: 0, client: path.packet.source };
   if (verdict === 'untouched') {
     const answeredBy = path.owner?.pod ? nameOf(path.owner.pod) : null;
-    return { ...arrival(scene, probe, path, answeredBy), why: passedText(scene, path) };
+    const answer = { ...arrival(scene, probe, path, answeredBy), why: passedText(scene, path) };
+    return withPolicies(scene, origin, answer, [end]);
   }
   const owner = row === null ? 'no Service has the address' : `${row.owner} ${row.kind}`;
-  return {
+  const answer = {
     ...withoutService(probe, ECHO_VERDICTS[verdict]),
     service: row?.owner ?? null,
     frontend: row?.kind ?? null,
     why: `echo request to a Service address: ${owner}, ${verdict} by ${path.node}`,
   };
+  return withPolicies(scene, origin, answer, verdict === 'answered' ? [end] : []);
+}
+
+/** hostNetwork pods speak as their node, and policies are never about them (C14). */
+function originOf(scene: TraceScene, { source, sourceAddress, node }: Probe) {
+  const pod = source.kind === 'pod' ? (scene.ownerOf(sourceAddress)?.pod ?? null) : null;
+  return { pod, node: source.kind === 'external' || pod !== null ? null : node };
+}
+
+/** Where a translated connection may end. A server elsewhere sees the node, one here the client (C23). */
+function arrivalsOf(scene: TraceScene, { decision, node, packet }: Path): readonly Arrival[] {
+  return decision.candidates.map(({ backend, masquerade }) => {
+    const isElsewhere = scene.ownerOf(backend.address)?.node !== node;
+    const shown = masquerade && isElsewhere ? masqueradeAddress(scene.tablesOf(node), packet.source) : null;
+    return { address: backend.address, port: backend.port, client: shown ?? packet.source };
+  });
 }
 
 function packetOf(scene: TraceScene, probe: Probe, node: NodeName) {
@@ -200,5 +224,8 @@ function withoutService(probe: Probe, verdict: ProbeVerdict): TraceAnswer {
     candidates: [],
     excluded: [],
     masquerade: false,
+    egress: null,
+    ingress: null,
+    denied: [],
   };
 }

@@ -2,6 +2,7 @@
 import type { ProbeAnswer, ProbeFailure } from '../model/probe-request.ts';
 import type { FrontendKind } from '../model/rows.ts';
 import type { ExcludedEndpoint } from './candidate-list.ts';
+import type { PolicyAnswer } from './policy-answer.ts';
 
 /** An answer with its reasons. Where no Service is met, the Service fields are null and empty. */
 export interface TraceAnswer extends ProbeAnswer {
@@ -17,6 +18,14 @@ export interface TraceAnswer extends ProbeAnswer {
   readonly excluded: readonly ExcludedEndpoint[];
   /** At least one candidate other than the client itself would see a node's address. */
   readonly masquerade: boolean;
+  /**
+   * What policies say where the connection ends (of several candidates, at the first that is denied, else at the first);
+   * null where that end is no pod, or no connection comes about.
+   */
+  readonly egress: PolicyAnswer | null;
+  readonly ingress: PolicyAnswer | null;
+  /** Candidates (`address:port`) that policies deny; when these are all, the verdict is `blocked`. */
+  readonly denied: readonly string[];
 }
 
 export type TraceLine = TraceAnswer | ProbeFailure;

@@ -1,16 +1,16 @@
 /** `weir trace`: the lab's questions answered offline, from the rows that each node would have. */
 
+import { compilePolicies } from '../compile/policies/compiler.ts';
 import { compileAll } from '../compile/services/compiler.ts';
 import type { CompileOptions } from '../model/compile-options.ts';
 import type { NodeName } from '../model/names.ts';
 import type { WeirObject } from '../model/objects.ts';
 import { expandProbes, type Probe } from '../model/probe-expansion.ts';
 import type { ParsedRequest, ProbeFailure } from '../model/probe-request.ts';
-import type { Rows } from '../model/rows.ts';
 import { createWorld } from '../world/world.ts';
 import { answerEcho, answerProbe } from './trace-answer.ts';
 import type { TraceLine } from './trace-line.ts';
-import { traceScene } from './trace-scene.ts';
+import { type NodeRowSource, traceScene } from './trace-scene.ts';
 
 /** What the agents are told, and where packets enter. */
 export interface TraceOptions {
@@ -30,17 +30,19 @@ export function traceManifests(input: {
   const world = createWorld();
   world.apply(objects.map((object) => ({ type: 'set', object })));
   const rowsOf = (node: NodeName) => compileAll(world.view, { ...options.compile, node }).rows;
-  return traceRows({ objects, requests, node: options.node, rowsOf });
+  const policyRowsOf = (node: NodeName) => compilePolicies(world.view, node).rows;
+  return traceRows({ objects, requests, node: options.node, rowsOf, policyRowsOf });
 }
 
-/** Traces requests over given rows: `rowsOf` is asked once per node that a packet meets. */
+/** Traces requests over given rows, which are asked for once per node that a packet meets. */
 export function traceRows(input: {
   readonly objects: readonly WeirObject[];
   readonly requests: readonly ParsedRequest[];
   readonly node: NodeName | null;
-  readonly rowsOf: (node: NodeName) => Rows;
+  readonly rowsOf: NodeRowSource['rowsOf'];
+  readonly policyRowsOf: NodeRowSource['policyRowsOf'];
 }): readonly TraceLine[] {
-  const { objects, requests, node, rowsOf } = input;
+  const { objects, requests, node } = input;
   const nodes = objects.filter((object) => object.kind === 'Node');
   if (node !== null && !nodes.some(({ name }) => name === node)) {
     const error = `node: ${node} is no Node; known: ${nodes.map(({ name }) => name).join(', ')}`;
@@ -49,7 +51,7 @@ export function traceRows(input: {
       objects,
     ) as readonly ProbeFailure[];
   }
-  const scene = traceScene(objects, nodes, rowsOf);
+  const scene = traceScene(objects, nodes, input);
   return expandProbes(requests, objects).map((probe) => {
     if ('error' in probe) return probe;
     const entered = entryNode(probe, requests[probe.index], node);

@@ -73,6 +73,9 @@ describe('judge of answers', () => {
       candidates: [`${address}:8080`],
       excluded: [],
       masquerade: false,
+      egress: null,
+      ingress: null,
+      denied: [],
     };
     return { judge: createJudge(objects), expected, address };
   }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { compilePolicies } from '../../src/compile/policies/compiler.ts';
 import { compileAll } from '../../src/compile/services/compiler.ts';
 import { traceManifests, traceRows } from '../../src/explain/trace.ts';
 import type { TraceAnswer, TraceLine } from '../../src/explain/trace-line.ts';
@@ -163,6 +164,7 @@ it('reads the rows: without its row a Service is gone', () => {
         );
         return { ...rows, services };
       },
+      policyRowsOf: (node) => compilePolicies(world.view, node).rows,
     });
   expect(traced(false)[0]).toMatchObject({ verdict: 'allowed', candidates: [`${REMOTE}:8080`] });
   expect(traced(true)[0]).toMatchObject({ verdict: 'refused', candidates: [] });

@@ -10,7 +10,7 @@ import { isPolicyPod } from './peer-pods.ts';
 import { createPeers } from './peers.ts';
 import { createPolicyBook } from './policy-book.ts';
 import { createPolicyClasses } from './policy-classes.ts';
-import { policyProblems } from './problems.ts';
+import { createPolicyProblems } from './problems.ts';
 import { createRowStore, type NewRows } from './row-store.ts';
 import { createSelectionMatcher } from './selection-matcher.ts';
 import { createSubjects } from './subjects.ts';
@@ -39,8 +39,8 @@ export function createPolicyCompiler(node: NodeName): PolicyCompiler {
     update(view, touched) {
       if (touched === 'everything') state = createState(node);
       const work = touched === 'everything' ? everythingIn(view) : touched;
-      const change = store.take(state.apply(view, work), touched === 'everything');
-      return { change, problems: state.problems() };
+      const { rows, problems } = state.apply(view, work);
+      return { change: store.take(rows, touched === 'everything'), problems };
     },
     rows: store.rows,
   };
@@ -65,12 +65,18 @@ function everythingIn({ namespaces, nodes, pods, policies }: PolicyView): Policy
   };
 }
 
+interface Applied {
+  readonly rows: NewRows;
+  readonly problems: readonly Problem[];
+}
+
 function createState(node: NodeName) {
   const peers = createPeers();
   const local = new Map<ObjectName, PodObject>();
   const selectable = createSelectionMatcher();
   const book = createPolicyBook(selectable, peers);
   const classes = createPolicyClasses(peers, book.compiled);
+  const problems = createPolicyProblems(book, peers.pods);
   const subjects = createSubjects((name) => local.get(name), book, classes);
 
   /** True if the pod is or was local. */
@@ -86,7 +92,7 @@ function createState(node: NodeName) {
   }
 
   return {
-    apply(view: PolicyView, touched: PolicyTouched): NewRows {
+    apply(view: PolicyView, touched: PolicyTouched): Applied {
       for (const name of touched.namespaces) {
         const labels = view.namespaces.get(name)?.labels ?? null;
         peers.setNamespace(name, labels);
@@ -101,12 +107,11 @@ function createState(node: NodeName) {
       for (const name of [...reselected, ...pods]) changedPods.add(name);
       const subjectRows = subjects.settle(changedPods);
       const peerChange = peers.settle();
+      const verdicts = classes.settle(policies, peerChange);
       return {
-        peers: peerChange.rows,
-        subjects: subjectRows,
-        classes: classes.settle(policies, peerChange),
+        rows: { peers: peerChange.rows, subjects: subjectRows, classes: verdicts },
+        problems: problems.update(policies),
       };
     },
-    problems: () => policyProblems(book.active(), peers.pods),
   };
 }

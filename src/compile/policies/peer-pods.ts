@@ -30,6 +30,8 @@ export interface PeerPods {
   withPortName(name: string): ReadonlySet<ObjectName>;
   /** Whether a pod (of that namespace, unless null) calls a port so; `protocol` null: of any protocol. */
   anyHas(portName: string, protocol: Protocol | null, namespace: string | null): boolean;
+  /** Grows when an answer of `anyHas` may have changed. */
+  portNamesVersion(): number;
 }
 
 export function createPeerPods(): PeerPods {
@@ -58,6 +60,7 @@ export function createPeerPods(): PeerPods {
       return claims.sort(compareClaims)[0]?.name;
     },
     withPortName: (name) => byPortText.of(portText(name, null, null)),
+    portNamesVersion: byPortText.version,
     anyHas: (portName, protocol, namespace) =>
       byPortText.of(portText(portName, protocol, namespace)).size > 0,
   };

@@ -11,7 +11,7 @@ import { createSelectionMatcher, type Watched } from './selection-matcher.ts';
 import { createTermTable, type Term, type TermContent, type TermSet, termSet } from './terms.ts';
 
 export interface Peers {
-  readonly pods: Pick<PeerPods, 'anyHas'>;
+  readonly pods: Pick<PeerPods, 'anyHas' | 'portNamesVersion'>;
   setNamespace(name: string, labels: Labels | null): void;
   setNode(name: NodeName, node: NodeObject | null): void;
   /** null: gone, or none that policies can be about. */

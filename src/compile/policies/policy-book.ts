@@ -27,7 +27,7 @@ export interface PolicyBook {
   policiesOf(pod: ObjectName): readonly ObjectKey[];
   compiled(key: ObjectKey): CompiledPolicy | undefined;
   /** All compiled policies. */
-  active(): Iterable<CompiledPolicy>;
+  active(): Iterable<ObjectKey>;
 }
 
 interface Known {
@@ -83,7 +83,7 @@ export function createPolicyBook(subjects: SelectionMatcher, peers: Peers): Poli
     },
     policiesOf: groups.policiesOf,
     compiled: (key) => held.get(key),
-    active: () => held.values(),
+    active: () => held.keys(),
   };
 }
 

@@ -1,0 +1,109 @@
+/** What the policy rows say about one end of a connection, in words that lead back to the manifests. */
+import type { Address } from '../model/address.ts';
+import { objectName, type Protocol } from '../model/names.ts';
+import type { PodObject } from '../model/objects.ts';
+import type { PolicyAction } from '../model/policy.ts';
+import type { Direction, PolicyReference, PolicyTier, RuleRow } from '../model/policy-rows.ts';
+import { type NearestRule, nearestRule, type PolicyObjects } from './nearest-rule.ts';
+import { decidePolicy, type PolicyTables } from './policy-decision.ts';
+
+/** A rule as a person finds it. */
+export interface RulePlace {
+  /** `NetworkPolicy ns/name` or `ClusterNetworkPolicy name`. */
+  readonly policy: string;
+  readonly tier: PolicyTier;
+  /** `spec.ingress[0]`, with the peer and port that matched where the rule names any: `spec.ingress[0].from[1].ports[0]`. */
+  readonly path: string;
+  /** `''` where the rule has none. */
+  readonly name: string;
+  readonly action: PolicyAction;
+}
+
+export interface PolicyAnswer {
+  readonly verdict: 'allowed' | 'denied';
+  /** null: no rule, but a default: that of the policies in `isolatedBy`, or (without any) that all may talk. */
+  readonly rule: RulePlace | null;
+  /** The policies whose isolation denies; empty unless a default denies. */
+  readonly isolatedBy: readonly string[];
+  /** The rule of these policies that came closest, and how it missed; null where they have none. */
+  readonly nearest: NearestRule | null;
+  /** What would deny if the audited policies were enforced: a rule's policy and path, or the isolating policies. */
+  readonly auditDeniedBy: readonly string[];
+}
+
+/** No policy has a say: none selects the pod, or policies never are about this packet. */
+export const UNTOUCHED_BY_POLICY: PolicyAnswer = {
+  verdict: 'allowed',
+  rule: null,
+  isolatedBy: [],
+  nearest: null,
+  auditDeniedBy: [],
+};
+
+/** A connection as one of its ends meets it. */
+export interface PolicyEnd {
+  readonly direction: Direction;
+  readonly subject: PodObject;
+  readonly peer: Address;
+  /** null: a protocol without ports. */
+  readonly protocol: Protocol | null;
+  readonly port: number;
+}
+
+/** Judges one end by the rows of the subject's node. */
+export function answerPolicy(tables: PolicyTables, objects: PolicyObjects, end: PolicyEnd): PolicyAnswer {
+  const { rows } = tables;
+  const subject = rows.subjects.get(objectName(end.subject.namespace, end.subject.name));
+  if (subject === undefined) return UNTOUCHED_BY_POLICY;
+  const row = decidePolicy(tables, { ...end, policyClass: subject.policyClass });
+  const rule = rows.rules.get(row.rule);
+  const auditRule = row.auditRule === null ? undefined : rows.rules.get(row.auditRule);
+  const isolating = rule?.kind === 'default-deny' ? rule.policies : [];
+  return {
+    verdict: row.verdict === 'allow' ? 'allowed' : 'denied',
+    rule: rule?.kind === 'rule' ? placeOf(rule) : null,
+    isolatedBy: isolating.map(policyText),
+    nearest: nearestRule(objects, isolating, end),
+    auditDeniedBy: auditRule === undefined ? [] : namesOf(auditRule),
+  };
+}
+
+/** `NetworkPolicy ns/name`. */
+export function policyText({ kind, namespace, name }: PolicyReference): string {
+  return `${kind} ${objectName(namespace, name)}`;
+}
+
+/** One readable line about one end; empty where no policy has a say. */
+export function policyAnswerText(direction: Direction, answer: PolicyAnswer): string {
+  const audited =
+    answer.auditDeniedBy.length > 0 ? `, would be denied by ${answer.auditDeniedBy.join(', ')}` : '';
+  if (answer.rule !== null)
+    return `${direction} ${answer.verdict} by ${answer.rule.policy} ${answer.rule.path}${audited}`;
+  if (answer.verdict === 'allowed') return audited === '' ? '' : `${direction} allowed${audited}`;
+  const isolated = `${direction} denied: isolated by ${answer.isolatedBy.join(', ')}`;
+  if (answer.nearest === null) return `${isolated}, which let nobody through`;
+  const { policy, path, missed } = answer.nearest;
+  const misses = missed.map(({ field, wanted, found }) => `${field} (wants ${wanted}, is ${found})`);
+  return `${isolated}; nearest ${policy} ${path} misses by ${misses.join(' and ')}`;
+}
+
+function placeOf(rule: Extract<RuleRow, { kind: 'rule' }>): RulePlace {
+  const { direction, policy, peerIndex, portIndex, ruleIndex } = rule;
+  const peer = peerIndex === null ? '' : `.${direction === 'ingress' ? 'from' : 'to'}[${peerIndex}]`;
+  const ports = policy.kind === 'NetworkPolicy' ? 'ports' : 'protocols';
+  const port = portIndex === null ? '' : `.${ports}[${portIndex}]`;
+  return {
+    policy: policyText(policy),
+    tier: rule.tier,
+    path: `spec.${direction}[${ruleIndex}]${peer}${port}`,
+    name: rule.ruleName,
+    action: rule.action,
+  };
+}
+
+function namesOf(rule: RuleRow): readonly string[] {
+  if (rule.kind === 'default-deny') return rule.policies.map(policyText);
+  if (rule.kind === 'not-selected') return [];
+  const { policy, path } = placeOf(rule);
+  return [`${policy} ${path}`];
+}
