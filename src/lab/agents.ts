@@ -113,10 +113,18 @@ async function syncAgent(
       // Not listening yet.
       if (!isRunning(pid)) throw new LabError('failed', `the agent has ended: ${lastLine(lab, agent)}`);
       if (performance.now() > until)
-        throw new LabError('failed', `the agent does not answer: ${messageOf(error)}`);
+        throw new LabError('failed', `the agent does not answer: ${await whyNot(agent, error)}`);
     }
     await sleep(POLL_MS);
   }
+}
+
+/** What its source says, where it waits for that. */
+async function whyNot(agent: AgentPlan, error: unknown): Promise<string> {
+  const status = (await agentStatus(agent)) as {
+    readonly source?: { readonly reason: string | null };
+  } | null;
+  return status?.source?.reason ?? messageOf(error);
 }
 
 function ask(

@@ -93,6 +93,18 @@ describe('a lab on an API server', () => {
     expect(await answer('svc:default/shop')).toBe('default/web');
   });
 
+  it('brings the server to the agent of a node that comes, and forgets the node that goes', async () => {
+    const come = [node('three'), pod('far', { node: 'three' })];
+    await lab.apply(...come);
+    const [line] = await lab.probe({ from: 'default/far', to: 'svc:default/web', port: 80, family: 4 });
+    expect(line?.answeredBy).toBe('default/web');
+    await lab.remove(...come);
+    expect(await namesAt('/api/v1/nodes')).toEqual(['one', 'two']);
+    await lab.apply(...come);
+    expect((await lab.status('three')).source).toMatchObject({ synced: true });
+    await lab.remove(...come);
+  });
+
   it('[A71] takes its objects away when it goes, and nobody else’s', async () => {
     await labDown({ name: lab.name });
     expect(processesWithArgument(relaySocket(lab.name))).toEqual([]);

@@ -39,7 +39,8 @@ const ANSWER_MS = 30_000;
  * @throws ApiFailure where the kubeconfig can't be used
  */
 export async function openApiClient({ kubeconfig, context }: LabServer): Promise<ApiClient> {
-  const { origin, requestOptions } = await loadAccess({ kubeconfig, context, environment: {} });
+  const { origin, requestOptions } = await loadAccess({ kubeconfig, context, environment: process.env });
+  // No proxy's: the relay does not take one either.
   const { agent: _, ...options } = await requestOptions();
   const isPlain = origin.startsWith('http:');
   const agent = new (isPlain ? PlainAgent : SecureAgent)({ keepAlive: true, maxSockets: 1 });

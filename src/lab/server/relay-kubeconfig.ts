@@ -1,18 +1,14 @@
 /** Kubeconfigs for the agents of a lab: the user's, with the relay in the place of the server. */
-import { existsSync, readFileSync } from 'node:fs';
-import { delimiter, dirname, resolve } from 'node:path';
+import { readFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import { parse } from 'yaml';
+import { presentFiles } from '../../source/kubernetes/kubeconfig-files.ts';
 import { LabError } from '../lab-error.ts';
 import type { JsonObject } from './api-client.ts';
-import { RELAY_HOST, RELAY_PORT } from './relay-address.ts';
+import { hostOf, RELAY_HOST, RELAY_PORT } from './relay-address.ts';
 
 /** Fields of clusters and users that name files, which kubeconfigs may do from where they are. */
 const FILES = ['certificate-authority', 'client-certificate', 'client-key', 'tokenFile'];
-
-/** Files of the kubeconfig that exist, as KUBECONFIG names them. */
-export function kubeconfigFiles(kubeconfig: string): readonly string[] {
-  return kubeconfig.split(delimiter).filter((file) => file !== '' && existsSync(file));
-}
 
 /**
  * The text of a copy of each file, with the relay in the place of the server at `origin`. TLS stays between agent and
@@ -21,7 +17,7 @@ export function kubeconfigFiles(kubeconfig: string): readonly string[] {
  * @throws LabError (usage) where nodes can't reach the server by a relay
  */
 export function relayKubeconfigs(kubeconfig: string, origin: string): readonly string[] {
-  return kubeconfigFiles(kubeconfig).map((file) => {
+  return presentFiles(kubeconfig).map((file) => {
     const content = parse(readFileSync(file, 'utf8')) as JsonObject;
     const entries = (field: 'clusters' | 'users', part: 'cluster' | 'user') =>
       ((content[field] ?? []) as readonly JsonObject[]).map((entry) => {
@@ -37,12 +33,18 @@ export function relayKubeconfigs(kubeconfig: string, origin: string): readonly s
 }
 
 function withAbsoluteFiles(settings: JsonObject, folder: string): JsonObject {
-  return Object.fromEntries(
-    Object.entries(settings).map(([field, value]) => [
-      field,
-      FILES.includes(field) && typeof value === 'string' ? resolve(folder, value) : value,
-    ]),
-  );
+  const absolute = Object.entries(settings).map(([field, value]) => {
+    if (FILES.includes(field) && typeof value === 'string') return [field, resolve(folder, value)];
+    return [field, field === 'exec' ? withAbsoluteCommand(value as JsonObject | null, folder) : value];
+  });
+  return Object.fromEntries(absolute);
+}
+
+/** A credential plugin; without a slash it is looked for in PATH. */
+function withAbsoluteCommand(exec: JsonObject | null, folder: string): JsonObject | null {
+  const command = exec?.command;
+  if (typeof command !== 'string' || !command.includes('/')) return exec;
+  return { ...exec, command: resolve(folder, command) };
 }
 
 function throughRelay(cluster: JsonObject, origin: string): JsonObject {
@@ -52,7 +54,7 @@ function throughRelay(cluster: JsonObject, origin: string): JsonObject {
     throw new LabError('usage', `${origin}: the nodes of a lab can't use a proxy; ${remedy}`);
   }
   const server = new URL(origin);
-  const host = server.hostname.replace(/^\[|\]$/g, '');
+  const host = hostOf(server);
   server.host = `${RELAY_HOST}:${RELAY_PORT}`;
   const isNamed = cluster['tls-server-name'] !== undefined || host === RELAY_HOST;
   return { ...cluster, server: server.href, ...(isNamed ? {} : { 'tls-server-name': host }) };

@@ -69,9 +69,9 @@ function pass(near: Socket): void {
     [far, near],
   ] as const) {
     from.setNoDelay();
-    // Whoever breaks a connection breaks it for the other end too.
+    // Whoever breaks a connection breaks it for the other end too; who ends it is heard out.
     from.on('error', () => to.resetAndDestroy());
-    from.on('close', () => to.destroy());
+    from.on('close', () => to.destroySoon());
     from.pipe(to);
   }
 }

@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { LabError, messageOf } from '../lab-error.ts';
 import { labDirectory } from '../lab-names.ts';
+import { hostOf } from './relay-address.ts';
 
 const PROCESS = fileURLToPath(new URL('./relay-process.ts', import.meta.url));
 const START_MS = 20_000;
@@ -43,13 +44,12 @@ export async function relayInto(lab: string, origin: string, namespaces: readonl
 }
 
 /** Detached, in our own network namespace; its output goes to a file in the lab's directory. */
-function startRelay(lab: string, { protocol, hostname, port }: URL): void {
+function startRelay(lab: string, server: URL): void {
   const socket = relaySocket(lab);
   rmSync(socket, { force: true });
   const log = openSync(`${labDirectory(lab)}/logs/relay.log`, 'a');
-  const host = hostname.replace(/^\[|\]$/g, '');
-  const number = port || (protocol === 'http:' ? '80' : '443');
-  const child = spawn(process.execPath, [PROCESS, socket, host, number], {
+  const port = server.port || (server.protocol === 'http:' ? '80' : '443');
+  const child = spawn(process.execPath, [PROCESS, socket, hostOf(server), port], {
     detached: true,
     stdio: ['ignore', log, log],
   });

@@ -1,19 +1,20 @@
 /** A lab whose objects are at an API server: written there, read from there by the agents, and removed in the end. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { delimiter } from 'node:path';
+import { presentFiles } from '../../source/kubernetes/kubeconfig-files.ts';
 import { LabError, messageOf } from '../lab-error.ts';
 import { labDirectory } from '../lab-names.ts';
 import type { ObjectStore } from '../object-store.ts';
 import { type ApiClient, type LabServer, openApiClient } from './api-client.ts';
 import { relayInto } from './relay.ts';
-import { kubeconfigFiles, relayKubeconfigs } from './relay-kubeconfig.ts';
+import { relayKubeconfigs } from './relay-kubeconfig.ts';
 import { LAB_LABEL, wantedObjects } from './wanted-objects.ts';
 import { listObjects, writeObjects } from './write-objects.ts';
 
 /** The objects of this lab at that server. Its functions throw LabError where the server can't be used. */
 export function serverStore(server: LabServer, lab: string): ObjectStore {
   const folder = `${labDirectory(lab)}/kubeconfig`;
-  const copies = kubeconfigFiles(server.kubeconfig).map((_, index) => `${folder}/${index}`);
+  const copies = presentFiles(server.kubeconfig).map((_, index) => `${folder}/${index}`);
   const context = server.context === null ? [] : ['--context', server.context];
   return {
     agentFlags: ['--source', 'kubernetes', '--kubeconfig', copies.join(delimiter), ...context],

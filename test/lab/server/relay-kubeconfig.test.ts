@@ -7,7 +7,7 @@ import { relayKubeconfigs } from '../../../src/lab/server/relay-kubeconfig.ts';
 const folder = mkdtempSync(join(tmpdir(), 'weir-relay-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-const user = { 'client-certificate': 'me.crt', exec: { command: 'login' } };
+const user = { 'client-certificate': 'me.crt', exec: { command: './login' } };
 
 /** The clusters and users of the copy of a kubeconfig with this cluster. */
 function copyOf(cluster: object, origin: string) {
@@ -35,7 +35,10 @@ it('keeps a name that is given, other clusters, and credentials; files are found
   const { clusters, users } = copyOf(given, server);
   expect(clusters[0]?.cluster).toEqual({ ...given, server: 'https://127.0.0.1:16443/' });
   expect(clusters[1]?.cluster).toMatchObject({ server: 'https://elsewhere' });
-  expect(users[0]?.user).toEqual({ ...user, 'client-certificate': join(folder, 'me.crt') });
+  expect(users[0]?.user).toEqual({
+    'client-certificate': join(folder, 'me.crt'),
+    exec: { command: join(folder, 'login') },
+  });
 });
 
 it('refuses a server behind a proxy, which nodes of a lab can not reach', () => {
