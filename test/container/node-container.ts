@@ -65,7 +65,7 @@ export function createNodeContainers(options: NodeOptions): NodeContainers {
       await podman('run', ...own, ...flagsOf(pod, container), ...commandOf(container));
     },
     async runToEnd(pod, container) {
-      const own = ['--rm', ...securityFlags(container.securityContext)];
+      const own = ['--rm', '--timeout', '60', ...securityFlags(container.securityContext)];
       return (await podman('run', ...own, ...flagsOf(pod, container), ...commandOf(container))).stdout;
     },
     exec: async (...argv) => (await podman('exec', NAME, ...argv)).stdout,
