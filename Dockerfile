@@ -1,4 +1,4 @@
-# The agent's image: `docker build -t weir .`, then deploy/. Any Debian with glibc 2.28 or newer will do as its base.
+# The agent's image: `docker build -t weir .`, then deploy/. Its base is Debian 12 or newer.
 ARG BASE_IMAGE=docker.io/library/debian:bookworm-slim
 
 FROM ${BASE_IMAGE} AS build

@@ -18,7 +18,7 @@ const OWN = [
   'package.json',
   'weir',
   'src',
-  'bpf/build/policy.bpf.o',
+  'bpf/build',
   'native/build/Release/weir.node',
   'node_modules/node/bin/node',
   'node_modules/nft-js/package.json',
@@ -68,7 +68,7 @@ function copy(path, target, wanted) {
 
 function main([target]) {
   if (target === undefined) throw new Error('name the folder to lay the image out in');
-  for (const path of OWN) copy(path, target, (file) => !/\.(md|d\.ts)$/.test(file));
+  for (const path of OWN) copy(path, target, (file) => !/\.(md|d\.ts|weir-built)$/.test(file));
   for (const folder of runtimePackages()) {
     copy(folder, target, (file) => RUNS.has(extname(file)) || LICENCE.test(basename(file)));
   }
