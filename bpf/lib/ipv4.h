@@ -22,17 +22,18 @@ struct ipv4_header {
 static __noinline enum drop_reason check_ipv4_options(struct __sk_buff *skb, __u32 begin, __u32 end) {
   __u32 at = begin;
   for (int count = 0; count < IPV4_OPTIONS; count++) {
-    __u8 option[2];
+    __u8 kind;
+    __u8 length;
     if (at >= end) return DROP_NONE;
-    if (bpf_skb_load_bytes(skb, at, option, 1) < 0) return DROP_MALFORMED;
-    if (option[0] == 0) return DROP_NONE;
-    if (option[0] == 1) {
+    if (bpf_skb_load_bytes(skb, at, &kind, 1) < 0) return DROP_MALFORMED;
+    if (kind == 0) return DROP_NONE;
+    if (kind == 1) {
       at += 1;
       continue;
     }
-    if (bpf_skb_load_bytes(skb, at, option, 2) < 0 || option[1] < 2 || at + option[1] > end) return DROP_MALFORMED;
-    if (option[0] == 131 || option[0] == 137) return DROP_SOURCE_ROUTE;
-    at += option[1];
+    if (bpf_skb_load_bytes(skb, at + 1, &length, 1) < 0 || length < 2 || at + length > end) return DROP_MALFORMED;
+    if (kind == 131 || kind == 137) return DROP_SOURCE_ROUTE;
+    at += length;
   }
   return at >= end ? DROP_NONE : DROP_HEADER_CHAIN;
 }
@@ -51,7 +52,7 @@ static __always_inline __u32 ipv4_end(struct __sk_buff *skb, const struct ipv4_h
 
 static __noinline enum drop_reason parse_ipv4(struct __sk_buff *skb, struct packet *packet, __u32 offset) {
   struct ipv4_header header;
-  if (bpf_skb_load_bytes(skb, offset, &header, sizeof(header)) < 0) return DROP_MALFORMED;
+  if (!READ(skb, offset, &header)) return DROP_MALFORMED;
   const __u32 length = (header.version_length & 0xf) * 4;
   packet->end = ipv4_end(skb, &header, offset);
   packet->transport = offset + length;

@@ -96,7 +96,7 @@ static __always_inline void set_ipv6_addresses(struct packet *packet, const stru
 
 static __noinline enum drop_reason parse_ipv6(struct __sk_buff *skb, struct packet *packet, __u32 offset) {
   struct ipv6_header header;
-  if (bpf_skb_load_bytes(skb, offset, &header, sizeof(header)) < 0) return DROP_MALFORMED;
+  if (!READ(skb, offset, &header)) return DROP_MALFORMED;
   if (bpf_ntohl(header.version_flow) >> 28 != 6) return DROP_MALFORMED;
   const __u32 length = bpf_ntohs(header.payload_length);
   packet->ipv6 = true;

@@ -48,6 +48,32 @@ struct packet {
   bool ipv6;
 };
 
+// Headers that begin further in are not read: the verifier wants a bound on what is added to a packet pointer.
+#define HEADERS_END 4096
+
+// Where `size` bytes at `offset` of the frame are, if all of them are in its linear part.
+static __always_inline const void *linear(const struct __sk_buff *skb, __u32 offset, __u32 size) {
+  if (offset >= HEADERS_END) return 0;
+  offset &= HEADERS_END - 1;
+  const void *at = (const void *)(long)skb->data + offset;
+  // Without this the compiler compares and adds in ways that the verifier can't follow.
+  asm volatile("" : "+r"(at));
+  return at + size <= (const void *)(long)skb->data_end ? at : 0;
+}
+
+// Copies what is at `offset_` to `*to`; false when the frame ends before. Reading the packet itself costs a fifth of what
+// bpf_skb_load_bytes does, so this is for what every packet has; loops would be too much for the verifier.
+#define READ(skb, offset_, to)                                                             \
+  ({                                                                                       \
+    const __u32 from_ = (offset_);                                                         \
+    const __typeof__(*(to)) *there_ = linear((skb), from_, sizeof(*(to)));                 \
+    if (!there_ && bpf_skb_pull_data((skb), from_ + sizeof(*(to))) == 0) {                 \
+      there_ = linear((skb), from_, sizeof(*(to)));                                        \
+    }                                                                                      \
+    if (there_) *(to) = *there_;                                                           \
+    there_ != 0;                                                                           \
+  })
+
 static __always_inline bool same_address(const struct address *a, const struct address *b) {
   const __u32 *left = (const __u32 *)a->bytes;
   const __u32 *right = (const __u32 *)b->bytes;

@@ -45,7 +45,7 @@ static __noinline enum drop_reason parse_transport(struct __sk_buff *skb, struct
   if (!icmp && !has_ports(packet->key.protocol)) return DROP_NONE;
   struct transport_bytes header;
   if (packet->transport + transport_minimum(packet) > packet->end ||
-      bpf_skb_load_bytes(skb, packet->transport, &header, sizeof(header)) < 0) {
+      !READ(skb, packet->transport, &header)) {
     return packet->piece == PIECE_FIRST ? DROP_TINY_FRAGMENT : DROP_MALFORMED;
   }
   if (icmp) {
@@ -54,6 +54,6 @@ static __noinline enum drop_reason parse_transport(struct __sk_buff *skb, struct
   }
   set_ports(packet, header.words[0], header.words[1]);
   if (packet->key.protocol != IPPROTO_TCP || packet->quoted) return DROP_NONE;
-  if (bpf_skb_load_bytes(skb, packet->transport + 13, &packet->tcp_flags, 1) < 0) return DROP_MALFORMED;
+  if (!READ(skb, packet->transport + 13, &packet->tcp_flags)) return DROP_MALFORMED;
   return DROP_NONE;
 }
