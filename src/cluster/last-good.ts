@@ -85,9 +85,8 @@ function applyEdits(ledger: Ledger, changes: readonly ObjectChange[]): Step {
   const wanted = new Map([...refused].map(([key, { newest }]) => [key, setTo(newest)]));
   for (const change of changes) wanted.set(keyOf(change), change);
   refused.clear();
-  const good = new Map(
-    [...wanted.keys()].map((key) => [key, inEffect.has(key) ? given.get(key) : undefined]),
-  );
+  const good = new Map<ObjectKey, WeirObject | undefined>();
+  for (const key of wanted.keys()) if (inEffect.has(key)) good.set(key, given.get(key));
   const refuse = (key: ObjectKey, change: ObjectChange, problems: readonly Problem[]): void => {
     const last = good.get(key);
     if (change.type === 'delete' || last === undefined || problems.length === 0) return;

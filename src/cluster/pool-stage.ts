@@ -75,10 +75,9 @@ export function settleBalancers(state: State): void {
   book.changed.clear();
 }
 
-function heldIn({ balancers, outcomes }: BalancerBook): ReadonlyMap<string, Address> {
+function heldIn({ outcomes }: BalancerBook): ReadonlyMap<string, Address> {
   const held = new Map<string, Address>();
   for (const [owner, { addresses }] of outcomes) {
-    if (balancers.get(owner)?.request.given.length !== 0) continue;
     for (const address of addresses) held.set(`${owner}|${familyOf(address)}`, address);
   }
   return held;

@@ -46,7 +46,12 @@ export function claimedClusterIps(service: ServiceObject): readonly Address[] {
 
 /** The same, by the slot that holds one that is chosen. */
 export function explicitClusterIps(service: ServiceObject): readonly (readonly [string, Address])[] {
-  return claimedClusterIps(service).map((ip) => [familyOf(ip), ip]);
+  return claimedClusterIps(service).map((ip, index) => [clusterIpSlot(familyOf(ip), index), ip]);
+}
+
+/** Which family came first is remembered as well: it stays the first. */
+function clusterIpSlot(family: Family, index: number): string {
+  return index === 0 ? family : `${family} second`;
 }
 
 /** Completes a Service whose explicit cluster IPs and node ports are already claimed in the books. */
@@ -86,7 +91,12 @@ function withClusterIps(
     return service;
   }
   const ipFamilyPolicy = service.ipFamilyPolicy ?? inferredPolicy(service);
-  const ipFamilies = familiesOf(service, ipFamilyPolicy, networks.all.map(familyOf), problems);
+  // A headless Service has none to remember it by, not even in the step in which it becomes one.
+  const former =
+    service.clusterIps === 'headless'
+      ? undefined
+      : FAMILIES.find((family) => book.assigned(owner, clusterIpSlot(family, 0)) !== undefined);
+  const ipFamilies = familiesOf(service, ipFamilyPolicy, former, networks.all.map(familyOf), problems);
   if (ipFamilies === null) return null;
   if (service.clusterIps === 'headless') {
     book.retain(owner, new Set());
@@ -94,7 +104,8 @@ function withClusterIps(
   }
   const explicit = service.clusterIps;
   if (!explicitIpsCount(owner, explicit, book, networks, problems)) return null;
-  book.retain(owner, new Set(ipFamilies.filter((family) => !explicit.some((ip) => familyOf(ip) === family))));
+  const slots = ipFamilies.map(clusterIpSlot);
+  book.retain(owner, new Set(slots.filter((_, index) => !explicit.some(isOf(ipFamilies[index])))));
   const clusterIps: Address[] = [];
   // A family whose networks are all being deleted counts as missing to those who do without.
   const isOptional = (family: Family): boolean =>
@@ -102,14 +113,18 @@ function withClusterIps(
     family !== ipFamilies[0] &&
     !service.ipFamilies.includes(family) &&
     ofFamily(networks.open, family).length === 0;
-  for (const family of ipFamilies) {
-    const clusterIp =
-      explicit.find((ip) => familyOf(ip) === family) ?? allocate(owner, family, book, networks);
+  for (const [index, family] of ipFamilies.entries()) {
+    const slot = clusterIpSlot(family, index);
+    const clusterIp = explicit.find(isOf(family)) ?? allocate(owner, slot, family, book, networks);
     if (clusterIp !== undefined) clusterIps.push(clusterIp as Address);
     else if (!isOptional(family)) problems.push(noClusterIp(family, networks));
   }
   if (problems.some(({ severity }) => severity === 'error')) return null;
   return { ...service, ipFamilyPolicy, ipFamilies: clusterIps.map(familyOf), clusterIps };
+}
+
+function isOf(family: Family | undefined): (ip: Address) => boolean {
+  return (ip) => familyOf(ip) === family;
 }
 
 type Policy = NonNullable<ServiceObject['ipFamilyPolicy']>;
@@ -122,14 +137,18 @@ function inferredPolicy({ clusterIps, ipFamilies, selector }: ServiceObject): Po
   return 'SingleStack';
 }
 
-/** The Service's families in order; null, with a problem, where the cluster lacks one that it needs. */
+/**
+ * The Service's families in order; null, with a problem, where the cluster lacks one that it needs.
+ * @param former the first one until now: it comes first where the Service does not say
+ */
 function familiesOf(
   { ipFamilies: given, clusterIps }: ServiceObject,
   policy: Policy,
+  former: Family | undefined,
   available: readonly Family[],
   problems: ProblemText[],
 ): readonly Family[] | null {
-  const first = given[0] ?? available[0] ?? 'IPv4';
+  const first = given[0] ?? former ?? available[0] ?? 'IPv4';
   const second = given[1] ?? FAMILIES.find((family) => family !== first) ?? 'IPv6';
   const explicit = clusterIps === 'headless' ? [] : clusterIps.map(familyOf);
   const exists = (family: Family): boolean => available.includes(family) || explicit.includes(family);
@@ -181,13 +200,14 @@ function explicitIpsCount(
 
 function allocate(
   owner: ObjectName,
+  slot: string,
   family: Family,
   book: ClaimBook,
   { open, all }: ServiceNetworks,
 ): string | undefined {
   const chosen = clusterIpCandidates(owner, ofFamily(open, family));
   const kept = clusterIpCandidates(owner, ofFamily(all, family));
-  return book.assign(owner, family, { has: kept.has, values: chosen.values });
+  return book.assign(owner, slot, { has: kept.has, values: chosen.values });
 }
 
 /** The addresses of the CIDRs, those of the first one before those of the next. */

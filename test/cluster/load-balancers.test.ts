@@ -156,6 +156,9 @@ describe('load-balancer addresses of a pool', () => {
       'error LoadBalancerAddressesExhausted Service c status.loadBalancer.ingress',
     ]);
     expect(addresses(done(POOL, status('a', '198.51.100.7')), 'a')).toEqual(['198.51.100.7']);
+    const { set: put } = cluster(POOL);
+    put(status('a', '203.0.113.7'));
+    expect(addresses(put(balancer('a')), 'a')).toEqual(['203.0.113.7']);
   });
 
   it('[E24] run out by name of the pool, and go to who waits when the type changes or the Service goes', () => {

@@ -66,6 +66,18 @@ describe('ServiceCIDRs', () => {
     expect(dual.service('a')?.ipFamilies).toEqual(['IPv4', 'IPv6']);
   });
 
+  it('[A63] [A64] leave the families of those who have cluster IPs as they are', () => {
+    const { set: put } = cluster();
+    const before = put(service('a', PORT)).service('a');
+    put(more('fd97::/120', 'kubernetes'));
+    expect(put(service('a', `${PORT}, sessionAffinity: ClientIP`)).service('a')?.clusterIps).toEqual(
+      before?.clusterIps,
+    );
+    const dual = put(service('a', `${PORT}, ipFamilyPolicy: PreferDualStack`)).service('a');
+    expect(dual?.ipFamilies).toEqual(['IPv4', 'IPv6']);
+    expect(dual?.clusterIps[0]).toBe(before?.clusterIps[0]);
+  });
+
   it('[A65] make explicit addresses in them ordinary', () => {
     const explicit = service('a', `${PORT}, clusterIP: 10.112.0.7`);
     expect(cluster().set(explicit).findings()).toEqual([
