@@ -127,12 +127,14 @@ export function readRecord(field: Field): Readonly<Record<string, unknown>> | un
   return refuse(field, 'InvalidType', `${shown(value)} is not an object`, 'write it as a mapping of fields');
 }
 
+const NO_ITEMS: readonly Field[] = [];
+
 /** The items of a list; empty when the field is absent or refused. */
 export function readItems(field: Field): readonly Field[] {
-  if (field.value === undefined) return [];
+  if (field.value === undefined) return NO_ITEMS;
   if (!Array.isArray(field.value)) {
     refuse(field, 'InvalidType', `${shown(field.value)} is not a list`, 'write it as a list of items');
-    return [];
+    return NO_ITEMS;
   }
   return field.value.map((value: unknown, index) => ({
     parent: field,

@@ -12,7 +12,7 @@ import {
   shown,
 } from './field.ts';
 import { isLabelValue, isQualifiedName, readDnsLabel, readDnsSubdomain } from './name-syntax.ts';
-import { sharedLabels, sharedText } from './shared-text.ts';
+import { sharedData, sharedText } from './shared-values.ts';
 
 export type Scope = 'cluster' | 'namespaced';
 /** Names and values together. */
@@ -56,14 +56,14 @@ function rejectName(field: Field, name: string): void {
 
 /** Labels, each name and value checked as the API server does. */
 export function readLabels(field: Field): Labels {
-  const labels = Object.entries(readTextMap(field));
-  for (const [name, value] of labels) {
+  const labels = readTextMap(field);
+  for (const [name, value] of Object.entries(labels)) {
     if (!isQualifiedName(name)) rejectName(childField(field, name), name);
     if (isLabelValue(value)) continue;
     const remedy = 'use at most 63 letters, digits, "-", "_" and ".", with a letter or digit at both ends';
     refuse(childField(field, name), 'InvalidLabel', `${shown(value)} is not a label value`, remedy);
   }
-  return sharedLabels(labels);
+  return sharedData(labels);
 }
 
 /** metadata.name and metadata.namespace of anything, without judging them; undefined where they are not text. */

@@ -5,7 +5,6 @@ import type { ContainerPort, PodObject } from '../model/objects.ts';
 import {
   childField,
   type Field,
-  fieldAt,
   isPresent,
   readAddress,
   readBoolean,
@@ -20,7 +19,7 @@ import {
 } from './field.ts';
 import { readMeta, readTime } from './meta.ts';
 import { readContainerPortName, readDnsLabel, readDnsSubdomain } from './name-syntax.ts';
-import { sharedText } from './shared-text.ts';
+import { sharedText } from './shared-values.ts';
 
 const PHASES = ['Pending', 'Running', 'Succeeded', 'Failed', 'Unknown'] as const;
 
@@ -166,5 +165,5 @@ export function readPodReference(field: Field): { readonly namespace: string; re
   if (childField(field, 'kind').value !== 'Pod') return null;
   const name = readText(childField(field, 'name'));
   if (name === undefined || name === '') return null;
-  return { namespace: readText(fieldAt(field, 'namespace')) ?? '', name };
+  return { namespace: readText(childField(field, 'namespace')) ?? '', name };
 }

@@ -1,12 +1,12 @@
 /** What is kept of an object: agents of large clusters hold every pod, and need little of those on other nodes. */
 import type { NodeName } from '../../model/names.ts';
 import type { ContainerPort, Labels, PodObject, WeirObject } from '../../model/objects.ts';
+import { sharedData } from '../shared-values.ts';
 
 /** `kubectl apply` keeps the whole manifest in it, which nobody here reads. */
 const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
 
 const NO_ANNOTATIONS: Labels = {};
-const NO_PORTS: readonly ContainerPort[] = [];
 
 /** The object as the agent of `node` needs it. What it does not need equals what an object without it has. */
 export function trimmed(object: WeirObject, node: NodeName): WeirObject {
@@ -26,7 +26,7 @@ export function trimmed(object: WeirObject, node: NodeName): WeirObject {
  * it was made and what it serves is its own node's business.
  */
 function remotePod(pod: PodObject): PodObject {
-  const named = pod.ports.filter(({ name }) => name !== '');
+  const named = pod.ports.filter(({ name }) => name !== '').map(withoutHostPort);
   return {
     ...pod,
     uid: '',
@@ -34,7 +34,7 @@ function remotePod(pod: PodObject): PodObject {
     createdAtMs: null,
     hostname: '',
     subdomain: '',
-    ports: named.length === 0 ? NO_PORTS : named.map(withoutHostPort),
+    ports: sharedData(named),
   };
 }
 
