@@ -20,6 +20,7 @@ import { API_SYNC } from './scenarios/api-sync.ts';
 import { CHANGE } from './scenarios/change.ts';
 import { COLD } from './scenarios/cold.ts';
 import { CONNECTIONS } from './scenarios/connections.ts';
+import { POLICY_COMPILE } from './scenarios/policy-compile.ts';
 import { seededRandom } from './statistics.ts';
 
 const SCENARIOS: readonly Scenario[] = [
@@ -30,10 +31,11 @@ const SCENARIOS: readonly Scenario[] = [
   API_CHANGE,
   API_RESTART,
   API_RATE,
+  POLICY_COMPILE,
 ];
 
 const USAGE = `usage: npm run bench -- [--quick] [--only NAME] [--rounds N] [--json]
-${SCENARIOS.map(({ name, about }) => `  ${name.padEnd(12)} ${about}`).join('\n')}
+${SCENARIOS.map(({ name, about }) => `  ${name.padEnd(15)} ${about}`).join('\n')}
 `;
 
 async function main(): Promise<number> {
