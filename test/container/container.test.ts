@@ -95,7 +95,7 @@ afterAll(async () => {
 
 /** What of the host's own network an engine might change. */
 async function hostNetwork(): Promise<string> {
-  const rules = (await run('nft', ['list', 'ruleset'])).stdout;
+  const rules = (await run('nft', ['--stateless', 'list', 'ruleset'])).stdout;
   const links = (await run('ip', ['-oneline', 'link', 'show', 'type', 'bridge'])).stdout;
   return [rules, links, readFileSync('/proc/sys/net/ipv4/ip_forward', 'utf8')].join('\n');
 }
