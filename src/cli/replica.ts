@@ -1,5 +1,6 @@
 /** The objects as a lab's agents have them: read from the same folder by the same rooms, last good states included. */
 import { createControlPlane } from '../cluster/control-plane.ts';
+import { keepLastGood } from '../cluster/last-good.ts';
 import { DEFAULT_CLUSTER_OPTIONS } from '../cluster/options.ts';
 import type { ObjectChange, WeirObject } from '../model/objects.ts';
 import { directorySource } from '../source/directory.ts';
@@ -14,7 +15,7 @@ export interface Replica {
 /** Reads the folder for the first time. */
 export async function openReplica(directory: string): Promise<Replica> {
   const objects = new Map<string, WeirObject>();
-  const controlPlane = createControlPlane(DEFAULT_CLUSTER_OPTIONS);
+  const controlPlane = keepLastGood(createControlPlane(DEFAULT_CLUSTER_OPTIONS));
   const source = directorySource({ directory });
   const follow = (change: ObjectChange): void => {
     if (change.type === 'set') objects.set(keyOf(change.object), change.object);

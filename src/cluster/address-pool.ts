@@ -68,7 +68,6 @@ function collect(parsed: readonly Parsed<AddressPool>[]): Parsed<readonly Addres
 
 function poolOf(item: unknown, index: number): Parsed<AddressPool> {
   const where = `pool ${index + 1}`;
-  if (typeof item === 'string') return poolOf({ name: item, addresses: [item] }, index);
   if (typeof item !== 'object' || item === null || Array.isArray(item))
     return { error: `${where}: write {name, class, addresses, autoAssign}` };
   const unknown = Object.keys(item).find((field) => !FIELDS.includes(field));

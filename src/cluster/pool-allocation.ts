@@ -4,7 +4,13 @@
  */
 import { type Address, type Family, familyOf } from '../model/address.ts';
 import { compareText, type ObjectName } from '../model/names.ts';
-import { type AddressPool, addressInRange, rangeContains, rangeSize } from './address-pool.ts';
+import {
+  type AddressPool,
+  type AddressRange,
+  addressInRange,
+  rangeContains,
+  rangeSize,
+} from './address-pool.ts';
 import { hashName } from './hash.ts';
 import type { ProblemText } from './problems.ts';
 
@@ -14,6 +20,8 @@ export interface PoolRequest {
   readonly createdAtMs: number | null;
   readonly class: string | null;
   readonly families: readonly Family[];
+  /** Those of which no pool need have addresses. */
+  readonly optionalFamilies: readonly Family[];
   /** The addresses its status names; nothing is chosen for it then. */
   readonly given: readonly Address[];
   /** Addresses it asks for, at most one of each family, and where it says so. */
@@ -122,14 +130,15 @@ function giveWanted(desk: Desk, request: PoolRequest): ProblemText[] {
 
 /** The addresses of the request, a free one for each family that has none yet and asks for none. */
 function giveRest(desk: Desk, request: PoolRequest, problems: ProblemText[]): readonly Address[] {
-  const pools = poolsFor(desk, request, false);
   return request.families.flatMap((family) => {
     const given = desk.outcomes.get(request.owner)?.get(family);
     if (given !== undefined) return [given];
     if (wantedOf(request, family) !== undefined) return [];
+    const pools = poolsFor(desk, request, false).filter(({ ranges }) => ranges.some(isOf(family)));
     const free = freeAddress(desk, request, pools, family);
-    if (free === undefined) problems.push(exhausted(request, pools, family));
-    else occupy(desk, request, free);
+    if (free !== undefined) occupy(desk, request, free);
+    else if (pools.length > 0 || !request.optionalFamilies.includes(family))
+      problems.push(exhausted(pools, family));
     return free === undefined ? [] : [free];
   });
 }
@@ -142,7 +151,7 @@ function freeAddress(
   family: Family,
 ): Address | undefined {
   const seed = hashName(request.sharingKey === null ? request.owner : `shared ${request.sharingKey}`);
-  const ranges = pools.flatMap((pool) => pool.ranges).filter(({ first }) => familyOf(first) === family);
+  const ranges = pools.flatMap((pool) => pool.ranges).filter(isOf(family));
   for (const range of ranges) {
     const size = rangeSize(range);
     const start = BigInt(seed) % size;
@@ -153,6 +162,10 @@ function freeAddress(
     }
   }
   return undefined;
+}
+
+function isOf(family: Family): (range: AddressRange) => boolean {
+  return ({ first }) => familyOf(first) === family;
 }
 
 function poolsFor({ pools }: Desk, request: PoolRequest, isAskedFor: boolean): readonly AddressPool[] {
@@ -195,22 +208,18 @@ function taken({ wantedField: field }: PoolRequest, address: Address, rival: Poo
   };
 }
 
-function exhausted(request: PoolRequest, pools: readonly AddressPool[], family: Family): ProblemText {
-  const names = pools
-    .filter(({ ranges }) => ranges.some(({ first }) => familyOf(first) === family))
-    .map(({ name }) => name);
+function exhausted(pools: readonly AddressPool[], family: Family): ProblemText {
+  const names = pools.map(({ name }) => name);
   const none = `no pool gives ${family} addresses to Services that ask for none`;
   return {
     severity: 'error',
     field: 'status.loadBalancer.ingress',
     reason: 'LoadBalancerAddressesExhausted',
-    message: names.length === 0 ? none : `no ${family} address is free in ${poolText(names)}`,
-    remedy: `remove unused load balancers, share addresses by weir.dev/allow-shared-ip, or widen --load-balancer-pools${
-      request.families.length > 1 ? `; without ${family} the Service is served by its other family` : ''
-    }`,
+    message:
+      names.length === 0
+        ? none
+        : `no ${family} address is free in ${names.length === 1 ? 'pool' : 'pools'} ${names.join(', ')}`,
+    remedy:
+      'remove unused load balancers, share addresses by weir.dev/allow-shared-ip, or widen --load-balancer-pools',
   };
-}
-
-function poolText(names: readonly string[]): string {
-  return `${names.length === 1 ? 'pool' : 'pools'} ${names.join(', ')}`;
 }

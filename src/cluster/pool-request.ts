@@ -22,6 +22,7 @@ export function poolRequestOf(service: ServiceObject): {
     createdAtMs: service.createdAtMs,
     class: service.loadBalancerClass,
     families: service.ipFamilies,
+    optionalFamilies: service.ipFamilyPolicy === 'PreferDualStack' ? service.ipFamilies.slice(1) : [],
     given: service.loadBalancerIngress.map(({ address }) => address),
     wanted: isAnnotated ? annotated : spoken,
     wantedField: isAnnotated ? annotationField(ADDRESSES_ANNOTATION) : 'spec.loadBalancerIP',

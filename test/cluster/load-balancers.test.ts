@@ -81,6 +81,19 @@ describe('load-balancer addresses of a pool', () => {
     expect(completed.findings()).toEqual([]);
   });
 
+  it('[A63] [E24] of a family that no pool has are missed only by who requires it', () => {
+    const dual = (policy: string) => `${PORT}, ipFamilyPolicy: ${policy}`;
+    const completed = done(
+      '203.0.113.0/24',
+      balancer('a', {}, dual('PreferDualStack')),
+      balancer('b', {}, dual('RequireDualStack')),
+    );
+    expect([addresses(completed, 'a')?.length, addresses(completed, 'b')?.length]).toEqual([1, 1]);
+    expect(completed.problems.map(({ object, message }) => [object.name, message])).toEqual([
+      ['b', 'no pool gives IPv6 addresses to Services that ask for none'],
+    ]);
+  });
+
   it('[E24] of a pool without autoAssign are only for those who ask', () => {
     const pools = JSON.stringify([{ addresses: '203.0.113.0/24', autoAssign: false }]);
     const completed = done(pools, balancer('asks', { [IPS]: '203.0.113.7' }), balancer('waits'));
