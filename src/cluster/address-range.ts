@@ -14,7 +14,12 @@ import { hashName } from './hash.ts';
 
 /** Address number `number` (below 2³²) of the prefix; 0 is the network's own. */
 export function numberedAddress(prefix: Prefix, number: number): Address {
-  const bytes = addressBytes(splitPrefix(prefix).address);
+  return addressAfter(addressBytes(splitPrefix(prefix).address), number);
+}
+
+/** The address `number` (below 2³²) places after the one with these bytes. */
+function addressAfter(base: Uint8Array, number: number): Address {
+  const bytes = base.slice();
   let rest = number;
   for (let index = bytes.length - 1; rest > 0 && index >= 0; index--) {
     const sum = (bytes[index] ?? 0) + (rest % 256);
@@ -59,8 +64,9 @@ export function addressCandidates(
     },
     *values() {
       const start = count > 0 ? hashName(seed) % count : 0;
+      const base = addressBytes(address);
       for (const number of bandedTurn(count, start, bandOf(2 ** bits)))
-        yield numberedAddress(prefix, first + number);
+        yield addressAfter(base, first + number);
     },
   };
 }

@@ -18,11 +18,9 @@ export function staticNodePorts(size: number): number {
 
 /** The numbers 0 to `size`−1 in turn, beginning at `start`; those below `band` only after all others. */
 export function* bandedTurn(size: number, start: number, band: number): Iterable<number> {
-  for (const inStaticBand of [false, true]) {
-    for (let step = 0; step < size; step++) {
-      const number = (start + step) % size;
-      if (number < band === inStaticBand) yield number;
-    }
+  for (let step = 0; step < 2 * size; step++) {
+    const number = (start + step) % size;
+    if (number < band === step >= size) yield number;
   }
 }
 

@@ -84,10 +84,11 @@ function deletionOf({ kind, namespace, name }: WeirObject): ObjectChange {
 }
 
 function compareChanges(a: ObjectChange, b: ObjectChange): number {
-  const [left, right] = [a, b].map((change) => (change.type === 'set' ? change.object : change));
-  if (left === undefined || right === undefined) return 0;
+  const left = a.type === 'set' ? a.object : a;
+  const right = b.type === 'set' ? b.object : b;
   return (
     KIND_ORDER.indexOf(left.kind) - KIND_ORDER.indexOf(right.kind) ||
-    compareText(`${left.namespace}/${left.name}`, `${right.namespace}/${right.name}`)
+    compareText(left.namespace, right.namespace) ||
+    compareText(left.name, right.name)
   );
 }

@@ -26,15 +26,11 @@ function resolvePod(state: State, owner: ObjectName, input: PodObject, dirty: Di
     object === null ? state.output.remove('Pod', input.namespace, input.name) : state.output.put(object);
   if (!changed) return;
   markServices(state, before, dirty);
-  state.selectors.setPod(owner, object ?? undefined);
-  if (object === null) return;
-  markServices(state, object, dirty);
-  const triggeredAtMs = podTriggerTime(before, object);
-  if (triggeredAtMs !== null) noteTrigger(state, object, triggeredAtMs, dirty);
-}
-
-function noteTrigger(state: State, pod: PodObject, triggeredAtMs: number, dirty: Dirty): void {
-  for (const service of state.selectors.servicesMatching(pod.namespace, pod.labels)) {
+  const services = state.selectors.setPod(owner, object ?? undefined);
+  for (const service of services) dirty.sliceOwners.add(service);
+  const triggeredAtMs = object === null ? null : podTriggerTime(before, object);
+  if (triggeredAtMs === null) return;
+  for (const service of services) {
     const earliest = Math.min(triggeredAtMs, dirty.triggeredAtMs.get(service) ?? triggeredAtMs);
     dirty.triggeredAtMs.set(service, earliest);
   }

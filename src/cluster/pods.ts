@@ -1,5 +1,5 @@
 /** Pods: the node they run on and their addresses. */
-import { FAMILIES, familyOf, type Prefix } from '../model/address.ts';
+import { FAMILIES, type Family, familyOf, type Prefix } from '../model/address.ts';
 import type { NodeName, ObjectName } from '../model/names.ts';
 import type { NodeObject, PodObject } from '../model/objects.ts';
 import { addressCandidates } from './address-range.ts';
@@ -12,6 +12,14 @@ import type { ProblemText } from './problems.ts';
 const FIRST_HOST = 2;
 /** Of an IPv6 /64 only as many addresses are used as keep their text short. */
 const WIDEST_HOST_BITS = 16;
+
+/** The claim book's slots of a pod: a family each, shared by all pods that have the same. */
+const NO_SLOTS: ReadonlySet<string> = new Set();
+const BOTH_SLOTS: ReadonlySet<string> = new Set(FAMILIES);
+const ONE_SLOT: Readonly<Record<Family, ReadonlySet<string>>> = {
+  IPv4: new Set(['IPv4']),
+  IPv6: new Set(['IPv6']),
+};
 
 export interface Placement {
   readonly nodes: ReadonlyMap<NodeName, NodeObject>;
@@ -47,12 +55,12 @@ export function completePod(
   const nodeName = pod.nodeName ?? placeOf(owner, placement);
   const node = nodeName === null ? undefined : placement.nodes.get(nodeName);
   const taken = pod.addresses.find((address) => isContested(pod) && book.winner(address) !== owner);
-  if (nodeName === null || node === undefined || taken !== undefined) book.retain(owner, new Set());
+  if (nodeName === null || node === undefined || taken !== undefined) book.retain(owner, NO_SLOTS);
   if (nodeName !== null && node === undefined) return { object: null, problems: [nodeNotFound(nodeName)] };
   // Also while it waits for a node: whether it ever had one must not decide.
   if (taken !== undefined) return { object: null, problems: [duplicateAddress(taken, book.winner(taken))] };
   if (nodeName === null || node === undefined) return { object: pod, problems: [] };
-  return addressPod(owner, { ...pod, nodeName }, node, book);
+  return addressPod(owner, pod, node, book);
 }
 
 /** Whether the pod's addresses must be its alone. */
@@ -68,15 +76,14 @@ function placeOf(owner: ObjectName, { nodes, schedulable, earlier }: Placement):
 }
 
 function addressPod(owner: ObjectName, pod: PodObject, node: NodeObject, book: ClaimBook): CompletedPod {
+  const nodeName = node.name as NodeName;
   if (pod.addresses.length > 0 || pod.hostNetwork) {
-    book.retain(owner, new Set());
-    if (pod.addresses.length > 0) return { object: pod, problems: [] };
-    return {
-      object: { ...pod, addresses: FAMILIES.flatMap((family) => mainAddress(node, family) ?? []) },
-      problems: [],
-    };
+    book.retain(owner, NO_SLOTS);
+    const own = FAMILIES.flatMap((family) => mainAddress(node, family) ?? []);
+    const addresses = pod.addresses.length > 0 ? pod.addresses : own;
+    return { object: { ...pod, nodeName, addresses }, problems: [] };
   }
-  book.retain(owner, new Set(node.podCidrs.map(familyOf)));
+  book.retain(owner, slotsIn(node.podCidrs));
   const problems: ProblemText[] = [];
   const addresses = node.podCidrs.flatMap((prefix) => {
     const candidates = addressCandidates(prefix, owner, FIRST_HOST, WIDEST_HOST_BITS);
@@ -84,7 +91,13 @@ function addressPod(owner: ObjectName, pod: PodObject, node: NodeObject, book: C
     if (address === undefined) problems.push(exhausted(node, prefix));
     return address === undefined ? [] : [address as PodObject['addresses'][number]];
   });
-  return { object: { ...pod, addresses }, problems };
+  return { object: { ...pod, nodeName, addresses }, problems };
+}
+
+/** A node has at most one network of each family. */
+function slotsIn([first, second]: readonly Prefix[]): ReadonlySet<string> {
+  if (first === undefined) return NO_SLOTS;
+  return second === undefined ? ONE_SLOT[familyOf(first)] : BOTH_SLOTS;
 }
 
 function nodeNotFound(nodeName: NodeName): ProblemText {

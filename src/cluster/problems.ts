@@ -19,6 +19,7 @@ export function createProblemLedger(): ProblemLedger {
   const known = new Map<string, readonly Problem[]>();
   return {
     record(step, key, { kind, namespace, name }, texts) {
+      if (texts.length === 0 && known.size === 0) return;
       const place = `${key} ${step}`;
       if (texts.length === 0) known.delete(place);
       else

@@ -3,7 +3,8 @@ import type { ObjectName } from '../model/names.ts';
 import type { Labels, PodObject, ServiceObject } from '../model/objects.ts';
 
 export interface SelectorIndex {
-  setPod(owner: ObjectName, pod: PodObject | undefined): void;
+  /** Sets the pod, or drops it; the Services that select it now. */
+  setPod(owner: ObjectName, pod: PodObject | undefined): readonly ObjectName[];
   setService(owner: ObjectName, service: ServiceObject | undefined): void;
   /** Services of the namespace whose selector matches the labels. */
   servicesMatching(namespace: string, labels: Labels): readonly ObjectName[];
@@ -19,6 +20,17 @@ export function createSelectorIndex(): SelectorIndex {
   /** By namespace and the first label of the selector: a matching pod must have that one at least. */
   const servicesByLabel = new Map<string, Set<ObjectName>>();
 
+  const servicesOf = (keys: readonly string[], labels: Labels): readonly ObjectName[] => {
+    const found: ObjectName[] = [];
+    for (const key of keys) {
+      for (const owner of servicesByLabel.get(key) ?? []) {
+        const selector = services.get(owner)?.selector ?? null;
+        if (selector !== null && matches(selector, labels)) found.push(owner);
+      }
+    }
+    return found;
+  };
+
   return {
     setPod(owner, pod) {
       const before = pods.get(owner);
@@ -26,10 +38,12 @@ export function createSelectorIndex(): SelectorIndex {
         for (const key of labelKeys(before.namespace, before.labels)) drop(podsByLabel, key, owner);
       if (pod === undefined) {
         pods.delete(owner);
-        return;
+        return [];
       }
       pods.set(owner, pod);
-      for (const key of labelKeys(pod.namespace, pod.labels)) add(podsByLabel, key, owner);
+      const keys = labelKeys(pod.namespace, pod.labels);
+      for (const key of keys) add(podsByLabel, key, owner);
+      return servicesOf(keys, pod.labels);
     },
     setService(owner, service) {
       const before = services.get(owner);
@@ -41,16 +55,7 @@ export function createSelectorIndex(): SelectorIndex {
       services.set(owner, service);
       if (service.selector !== null) add(servicesByLabel, selectorKey(service), owner);
     },
-    servicesMatching(namespace, labels) {
-      const found: ObjectName[] = [];
-      for (const key of labelKeys(namespace, labels)) {
-        for (const owner of servicesByLabel.get(key) ?? []) {
-          const selector = services.get(owner)?.selector ?? null;
-          if (selector !== null && matches(selector, labels)) found.push(owner);
-        }
-      }
-      return found;
-    },
+    servicesMatching: (namespace, labels) => servicesOf(labelKeys(namespace, labels), labels),
     podsMatching({ namespace, selector }) {
       if (selector === null) return [];
       const rarest = smallest(labelKeys(namespace, selector).map((key) => podsByLabel.get(key)));

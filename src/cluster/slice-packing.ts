@@ -58,13 +58,15 @@ export function packSlices(
   const kept = groups.map((group) => keptSlices(group, surroundings));
   const used = new Set(kept.flatMap(({ drafts }) => drafts.map(({ name }) => name)));
   const freeName = createNaming(service, surroundings, used);
-  const drafts = groups.flatMap((group, index) => {
+  return groups.flatMap((group, index) => {
     const { drafts: before, rest } = kept[index] ?? { drafts: [], rest: group.endpoints };
     const create = (): Draft => ({ name: freeName(group.family), group, endpoints: [], former: null });
-    if (group.endpoints.length === 0) return before.length > 0 ? before.slice(0, 1) : [create()];
-    return filled(before, rest, labelled, create);
+    const drafts =
+      group.endpoints.length > 0 ? filled(before, rest, labelled, create) : [before[0] ?? create()];
+    // In the order of the group, as new slices are: which endpoint came when leaves no trace.
+    const place = placesIn(group);
+    return drafts.map((draft) => sliceOf(service, labelled, draft, place));
   });
-  return drafts.map((draft) => sliceOf(service, labelled, draft));
 }
 
 /** The Service whose slices are named like this one; undefined for any other name. */
@@ -105,6 +107,7 @@ function keptSlices(
   group: EndpointGroup,
   { isTaken, former }: SliceSurroundings,
 ): { readonly drafts: readonly Draft[]; readonly rest: readonly SliceEndpoint[] } {
+  if (former.length === 0) return { drafts: [], rest: group.endpoints };
   const wanted = new Map(group.endpoints.map((endpoint) => [identityOf(endpoint), endpoint]));
   const ports = JSON.stringify(group.ports);
   const drafts = former.flatMap((slice): readonly Draft[] => {
@@ -158,10 +161,9 @@ function identityOf({ addresses, targetPod }: SliceEndpoint): string {
 function sliceOf(
   { namespace, name: service }: ServiceObject,
   { labels, annotations }: SliceTemplate,
-  { name, group, endpoints }: Draft,
+  { name, group, endpoints, former }: Draft,
+  place: (endpoint: SliceEndpoint) => number,
 ): EndpointSliceObject {
-  // In the order of the group: which one came when leaves no trace.
-  const place = new Map(group.endpoints.map((endpoint, index) => [endpoint, index]));
   return {
     kind: 'EndpointSlice',
     namespace,
@@ -174,10 +176,15 @@ function sliceOf(
     service: objectName(namespace, service),
     addressType: group.family,
     ports: group.ports,
-    endpoints: endpoints.length < 2 ? endpoints : endpoints.sort(byPlace(place)),
+    endpoints: former === null ? endpoints : endpoints.sort((a, b) => place(a) - place(b)),
   };
 }
 
-function byPlace(place: ReadonlyMap<SliceEndpoint, number>): (a: SliceEndpoint, b: SliceEndpoint) => number {
-  return (a, b) => (place.get(a) ?? 0) - (place.get(b) ?? 0);
+/** Where an endpoint stands in its group. Nothing is counted before it is asked for. */
+function placesIn({ endpoints }: EndpointGroup): (endpoint: SliceEndpoint) => number {
+  let places: ReadonlyMap<SliceEndpoint, number> | undefined;
+  return (endpoint) => {
+    places ??= new Map(endpoints.map((each, index) => [each, index]));
+    return places.get(endpoint) ?? 0;
+  };
 }

@@ -21,6 +21,8 @@ import { CHANGE } from './scenarios/change.ts';
 import { COLD } from './scenarios/cold.ts';
 import { CONNECTIONS } from './scenarios/connections.ts';
 import { POLICY_COMPILE } from './scenarios/policy-compile.ts';
+import { STANDALONE_COMPLETE } from './scenarios/standalone-complete.ts';
+import { STANDALONE_READINESS } from './scenarios/standalone-readiness.ts';
 import { seededRandom } from './statistics.ts';
 
 const SCENARIOS: readonly Scenario[] = [
@@ -32,10 +34,12 @@ const SCENARIOS: readonly Scenario[] = [
   API_RESTART,
   API_RATE,
   POLICY_COMPILE,
+  STANDALONE_COMPLETE,
+  STANDALONE_READINESS,
 ];
 
 const USAGE = `usage: npm run bench -- [--quick] [--only NAME] [--rounds N] [--json]
-${SCENARIOS.map(({ name, about }) => `  ${name.padEnd(15)} ${about}`).join('\n')}
+${SCENARIOS.map(({ name, about }) => `  ${name.padEnd(20)} ${about}`).join('\n')}
 `;
 
 async function main(): Promise<number> {

@@ -1,0 +1,45 @@
+/** A folder's cluster of which nothing is assigned yet: until every object is complete, then until there are rows. */
+import { createNamespace, removeNamespaces } from '../namespaces.ts';
+import type { Series } from '../report.ts';
+import type { Scenario } from '../scenario.ts';
+import type { Completed } from '../standalone-messages.ts';
+import { standaloneSize, startStandalone } from '../standalone-process.ts';
+
+export const STANDALONE_COMPLETE: Scenario = {
+  name: 'standalone-complete',
+  about: 'the control plane completes many Services × 10 pods: addresses, slices; then their rows',
+  async run(context) {
+    const size = standaloneSize(context.quick);
+    const namespace = createNamespace('standalone');
+    const rounds: Completed[] = [];
+    try {
+      for (let round = 1; round <= (context.rounds ?? 3); round++) {
+        const process = startStandalone(namespace);
+        const completed = await process.complete(size);
+        await process.exit();
+        rounds.push(completed);
+        const [wall, memory] = [completed.completeMs, completed.peakRssMb].map(Math.round);
+        context.progress(`round ${round}: ${wall} ms, ${memory} MB`);
+      }
+    } finally {
+      removeNamespaces([namespace]);
+    }
+    const variant = `${size.services} Services × ${size.podsPerService} pods`;
+    const common = { scenario: 'standalone-complete', variant, baseline: variant };
+    return [
+      {
+        ...common,
+        metric: 'objects to complete objects',
+        unit: 'ms',
+        values: rounds.map((each) => each.completeMs),
+      },
+      {
+        ...common,
+        metric: 'complete objects to rows',
+        unit: 'ms',
+        values: rounds.map((each) => each.compileMs),
+      },
+      { ...common, metric: 'peak memory', unit: 'MB', values: rounds.map((each) => each.peakRssMb) },
+    ] satisfies Series[];
+  },
+};
