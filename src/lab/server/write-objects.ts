@@ -103,6 +103,15 @@ async function create(client: ApiClient, object: WantedObject, pace: BirthPace):
     const message = 'the API server has an object of this name that is not of this lab: it stays as it is';
     throw refused(object, 'NotOfThisLab', message, 'give it another name, or take an API server without it');
   }
+  if (answer.status === 404 && object.kind.optional) {
+    const { apiVersion } = object.kind;
+    throw refused(
+      object,
+      'NotServed',
+      `the API server knows no such kind of ${apiVersion}`,
+      'install it there',
+    );
+  }
   return expectSuccess(client, object, answer);
 }
 
