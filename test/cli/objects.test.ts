@@ -52,6 +52,26 @@ describe('weir objects', () => {
     });
   });
 
+  it('[E24] gives load balancers addresses of --load-balancer-pools, and trace goes there', async () => {
+    const folder = mkdtempSync(join(directory, '..', 'weir-objects-'));
+    try {
+      const balanced = MANIFESTS.replace('spec: {selector', 'spec: {type: LoadBalancer, selector');
+      writeFileSync(join(folder, 'shop.yaml'), balanced);
+      const common = ['--manifests', folder, '--load-balancer-pools', '203.0.113.7/32', '--json'];
+      const { code, stdout } = await weir(['objects', ...common]);
+      expect(code).toBe(0);
+      const service = (JSON.parse(stdout) as List).items.find(({ kind }) => kind === 'Service');
+      expect(service).toMatchObject({
+        status: { loadBalancer: { ingress: [{ ip: '203.0.113.7', ipMode: 'VIP' }] } },
+      });
+      const probe = ['--from', 'external', '--to', '203.0.113.7', '--port', '80'];
+      const traced = await weir(['trace', ...common, ...probe]);
+      expect(JSON.parse(traced.stdout)).toMatchObject({ verdict: 'allowed', service: 'shop/web' });
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
   it('shows in a table what was filled in', async () => {
     const { code, stdout } = await weir(['objects', '--manifests', directory]);
     expect(code).toBe(0);

@@ -20,6 +20,14 @@ describe('command line', () => {
       ['trace', '--manifests', 'x', '--from', 'a/b', '--batch', 'f'],
       /^weir: --batch and --from\/--to exclude each other/,
     ],
+    [
+      ['objects', '--manifests', 'x', '--load-balancer-pools', '10.0.0.1/24'],
+      /^weir: --load-balancer-pools 10\.0\.0\.1\/24: "10\.0\.0\.1\/24" is neither a CIDR/,
+    ],
+    [
+      ['lab', 'up', '--manifests', 'x', '--load-balancer-pools', '[7]'],
+      /^weir: --load-balancer-pools \[7\]: pool 1: write \{name/,
+    ],
     [['lab', 'probe', '--nonsense'], /^weir: unknown option '--nonsense'/],
   ] as const)('refuses %j with one clear line and exit code 2', async (argv, expected) => {
     const { code, stdout, stderr } = await weir(argv);
