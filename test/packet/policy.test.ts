@@ -205,7 +205,7 @@ describe.each(FAMILIES)('%s', (family) => {
     await expect(node.toPod(ip(friend, pod, TCP, tcp(4300, 80, ACK)))).resolves.toBe('drop');
     await expect(node.fromPod(ip(pod, friend, TCP, tcp(81, 4300, ACK)))).resolves.toBe('pass');
     const events = await node.events();
-    expect(events.map(({ kind, rule }) => [kind, node.dataplane.ruleOf(rule)])).toEqual([
+    expect(events.map(({ kind, rule }) => [kind, node.dataplane.contentOf('rule', rule)])).toEqual([
       ['cut', 'ingress * * * deny'],
       ['drop', 'ingress * * * deny'],
     ]);
@@ -218,7 +218,7 @@ describe.each(FAMILIES)('%s', (family) => {
     expect((await node.tallies()).audited).toBe(before + 1);
     const [event] = await node.events();
     expect(event?.kind).toBe('audit');
-    expect(node.dataplane.ruleOf(event?.auditRule ?? 0)).toBe('staged deny');
+    expect(node.dataplane.contentOf('rule', event?.auditRule ?? 0)).toBe('staged deny');
   });
 
   it('[C31] hits are counted for each rule, with the time of the last', async () => {
@@ -226,7 +226,7 @@ describe.each(FAMILIES)('%s', (family) => {
     await judgedBy(...deniedBut({ ...FROM_FRIEND, rule }));
     const hits = async () =>
       (await node.tables.ruleHits.entries())
-        .filter(([number]) => node.dataplane.ruleOf(number) === rule)
+        .filter(([number]) => node.dataplane.contentOf('rule', number) === rule)
         .flatMap(([, processors]) => processors.filter((processor) => processor.hits > 0));
     for (let port = 5000; port < 5010; port++) await node.toPod(ip(friend, pod, TCP, tcp(port, 80, SYN)));
     const counted = await hits();
@@ -250,7 +250,7 @@ describe.each(FAMILIES)('%s', (family) => {
       tcpFlags: SYN,
       interface: POD_INTERFACE,
     });
-    expect(node.dataplane.ruleOf(events[0]?.rule ?? 0)).toBe('ingress * * * deny');
+    expect(node.dataplane.contentOf('rule', events[0]?.rule ?? 0)).toBe('ingress * * * deny');
     await expect(node.drops()).resolves.toEqual({ policy: 3 });
   });
 

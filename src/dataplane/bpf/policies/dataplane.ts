@@ -1,11 +1,13 @@
 /**
  * Policy rows in the maps of the policy programs. A change becomes visible by one write, the revision: names first, then
  * verdicts under numbers that nobody is judged by yet, then peers and subjects in the slots of the revision to come. What
- * only the revision before needed goes with the next change, or with `collect`.
+ * only the revision before needed goes with `collect`.
  */
+import type { NameKind } from '../../../generated/policy.ts';
 import type { ObjectName } from '../../../model/names.ts';
-import type { PolicyRows, PolicyRowsChange, RuleName } from '../../../model/policy-rows.ts';
+import type { PolicyRows, PolicyRowsChange } from '../../../model/policy-rows.ts';
 import { collectGone, type Installed, readInstalled } from './installed.ts';
+import type { Numbers } from './numbers.ts';
 import type { PodInterface } from './subjects.ts';
 import type { PolicyTables } from './tables.ts';
 import { emptyWanted, type PolicyApplyReport, type Touched, writeRows } from './transaction.ts';
@@ -26,16 +28,20 @@ export interface PolicyDataplane {
   apply(change: PolicyChange): Promise<PolicyApplyReport>;
   /** Reads everything back and restores what differs. */
   repair(): Promise<PolicyApplyReport>;
-  /** Removes what no packet can meet any more; to be called a moment after a change. Returns how many entries. */
+  /**
+   * Removes what no packet can meet any more and prepares the next change; to be called a moment after a change. Returns
+   * how many entries it wrote and deleted.
+   */
   collect(): Promise<number>;
-  /** The rule that a number in an event, flow or counter stands for; undefined for one that is gone. */
-  ruleOf(number: number): RuleName | undefined;
+  /** The name of the rule or class that a number in an event, flow or counter stands for; undefined for one that is gone. */
+  contentOf(kind: NameKind, number: number): string | undefined;
 }
 
 export function createPolicyDataplane(tables: PolicyTables): PolicyDataplane {
   const wanted = emptyWanted();
   // Not known before the first reading, nor after a failure.
   let installed: Installed | undefined;
+  let numbers: Numbers | undefined;
   // One transaction after the other.
   let last: Promise<unknown> = Promise.resolve();
 
@@ -49,7 +55,11 @@ export function createPolicyDataplane(tables: PolicyTables): PolicyDataplane {
       const known = change === undefined ? undefined : installed;
       installed = undefined;
       const state = known ?? (await readInstalled(tables));
-      const report = await writeRows(tables, state, wanted, known && touchedBy(change?.rows));
+      numbers = state.numbers;
+      let report = await writeRows(tables, state, wanted, known && touchedBy(change?.rows));
+      // Perhaps what only the revision before needed took the room.
+      if (report.unprogrammed.length > 0 && (await collectGone(tables, state)) > 0)
+        report = await writeRows(tables, state, wanted, touchedBy(undefined));
       installed = state;
       return report;
     });
@@ -76,7 +86,7 @@ export function createPolicyDataplane(tables: PolicyTables): PolicyDataplane {
     },
     repair: () => transact(undefined),
     collect: () => exclusively(async () => (installed === undefined ? 0 : collectGone(tables, installed))),
-    ruleOf: (number) => installed?.numbers.contentOf('rule', number) as RuleName | undefined,
+    contentOf: (kind, number) => numbers?.contentOf(kind, number),
   };
 }
 

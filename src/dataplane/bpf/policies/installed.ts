@@ -43,20 +43,26 @@ export async function readInstalled(tables: PolicyTables): Promise<Installed> {
   };
 }
 
-/** Removes what the current revision does not need. Returns how many entries were there. */
+/**
+ * Removes what the current revision does not need, and gives both slots of what changed the same content, so that the next
+ * change writes its own entries only. Returns how many entries it wrote and deleted.
+ */
 export async function collectGone(tables: PolicyTables, installed: Installed): Promise<number> {
-  const interfaces = installed.subjects.takeGone();
+  const peers = installed.peers.settle();
+  const subjects = installed.subjects.settle(installed.revision);
   const verdicts = installed.verdicts.takeGone();
   // Last, since the keys of verdicts ask for numbers.
   const names = installed.numbers.takeUnused();
   const rules = names.filter(({ kind }) => kind === 'rule').map(({ number }) => number);
-  const counts = await Promise.all([
+  const [, , ...deleted] = await Promise.all([
+    tables.peers.set(peers.entries),
+    tables.subjects.set(subjects.entries),
     tables.verdicts.delete(verdicts),
-    tables.peers.delete(installed.peers.takeGone()),
-    tables.subjects.delete(interfaces),
-    tables.usages.delete(interfaces),
+    tables.peers.delete(peers.gone),
+    tables.subjects.delete(subjects.gone),
+    tables.usages.delete(subjects.gone),
     tables.names.delete(names),
     tables.ruleHits.delete(rules),
   ]);
-  return counts.reduce((total, count) => total + count, 0);
+  return deleted.reduce((total, count) => total + count, peers.entries.length + subjects.entries.length);
 }

@@ -1,6 +1,6 @@
 /**
- * The table of peers: which class an address has, now and in the revision to come. A removed prefix stays in the table for
- * a while with the class of the shorter prefix around it, as if it were gone already.
+ * The table of peers: which class an address has, now and in the revision to come. A removed prefix stays in the table
+ * until `settle`, with the class of the shorter prefix around it, as if it were gone already.
  */
 import type { Peer, PeerKey } from '../../../generated/policy.ts';
 import { familyOf, type Prefix, prefixOf, splitPrefix } from '../../../model/address.ts';
@@ -18,8 +18,8 @@ export interface PeerClasses {
   stage(changes: ReadonlyMap<Prefix, number | null>, revision: number): readonly PeerEntry[];
   /** The revision that was staged last is the current one now. */
   commit(): void;
-  /** Prefixes that no revision needs any more. */
-  takeGone(): readonly PeerKey[];
+  /** What only the revision before needed: entries to write with the current class twice, and prefixes to delete. */
+  settle(): { readonly entries: readonly PeerEntry[]; readonly gone: readonly PeerKey[] };
 }
 
 /** `installed`: the table as it is; `revision`: the current one. */
@@ -71,10 +71,14 @@ export function createPeerClasses(installed: readonly PeerEntry[], revision: num
       for (const [prefix, peerClass] of before)
         if (current.get(prefix) === peerClass) unsettled.delete(prefix);
     },
-    takeGone() {
-      const gone = [...unsettled].filter((prefix) => !current.has(prefix));
-      for (const prefix of gone) unsettled.delete(prefix);
-      return gone.map(peerKey);
+    settle() {
+      const gone = [...unsettled].filter((prefix) => !current.has(prefix)).map(peerKey);
+      const entries = [...unsettled].flatMap((prefix): PeerEntry[] => {
+        const peerClass = current.get(prefix);
+        return peerClass === undefined ? [] : [[peerKey(prefix), { peerClass: [peerClass, peerClass] }]];
+      });
+      unsettled.clear();
+      return { entries, gone };
     },
   };
 }

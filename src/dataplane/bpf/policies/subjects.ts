@@ -38,8 +38,8 @@ export interface Subjects {
   stage(wanted: ReadonlyMap<number, Judgement>, revision: number): readonly SubjectEntry[];
   /** The revision that was staged last is the current one now. */
   commit(): void;
-  /** Interfaces that no revision needs any more. */
-  takeGone(): readonly number[];
+  /** What only the revision before needed: entries to write with the current judgement twice, and interfaces to delete. */
+  settle(revision: number): { readonly entries: readonly SubjectEntry[]; readonly gone: readonly number[] };
 }
 
 /** `installed`: the table as it is; `revision`: the current one. */
@@ -69,23 +69,29 @@ export function createSubjects(installed: readonly SubjectEntry[], revision: num
     },
     commit() {
       for (const index of [...unsettled]) {
-        if (sameJudgement(staged.get(index), current.get(index))) unsettled.delete(index);
+        if (staged.has(index) && sameJudgement(staged.get(index), current.get(index)))
+          unsettled.delete(index);
       }
       current.clear();
       for (const [index, judgement] of staged) current.set(index, judgement);
     },
-    takeGone() {
+    settle(from) {
       const gone = [...unsettled].filter((index) => !current.has(index));
-      for (const index of gone) unsettled.delete(index);
-      return gone;
+      const entries = [...unsettled].flatMap((index): SubjectEntry[] => {
+        const judgement = current.get(index);
+        return judgement === undefined ? [] : [[index, subjectOf(judgement, judgement, from)]];
+      });
+      unsettled.clear();
+      return { entries, gone };
     },
   };
 }
 
-/** Addresses are of no revision: those of a pod do not change. */
+/** Addresses are of no revision: those of a pod do not change, and stay while its interface does. */
 function subjectOf(now: Judgement, next: Judgement, revision: number): Subject {
+  const addresses = next === UNKNOWN ? now.addresses : next.addresses;
   const own = (family: 'IPv4' | 'IPv6') => {
-    const address = next.addresses.find((candidate) => familyOf(candidate) === family);
+    const address = addresses.find((candidate) => familyOf(candidate) === family);
     return address === undefined ? NO_ADDRESS : mappedBytes(address);
   };
   return {

@@ -9,16 +9,15 @@ import type {
 } from '../../../model/policy-rows.ts';
 import { DataplaneError } from '../../dataplane.ts';
 import type { VerdictEntry } from './entries.ts';
-import { collectGone, type Installed, REVISION_KEY } from './installed.ts';
+import { type Installed, REVISION_KEY } from './installed.ts';
 import type { Judgement, PodInterface } from './subjects.ts';
 import type { PolicyTables } from './tables.ts';
 import type { Classes, NumberedClass } from './verdicts.ts';
 
 /** What one transaction did. */
 export interface PolicyApplyReport {
-  /** Entries written and deleted. */
+  /** Entries written. */
   readonly written: number;
-  readonly removed: number;
   /** Of the rows that packets are judged by from now on. */
   readonly revision: number;
   /** Classes that found no room in the table: their pods are closed. */
@@ -56,7 +55,6 @@ export async function writeRows(
   touched: Touched | undefined,
 ): Promise<PolicyApplyReport> {
   try {
-    const removed = await collectGone(tables, installed);
     const staged = stageClasses(installed, wanted, touched);
     const peers = changedPeers(installed, wanted, touched);
     await tables.names.set(installed.numbers.takeNew());
@@ -68,7 +66,6 @@ export async function writeRows(
     commit(installed, wanted, staged.classes, peers);
     return {
       written: staged.entries.length + written,
-      removed,
       revision: installed.revision,
       unprogrammed: [...unprogrammed],
     };
