@@ -40,6 +40,23 @@ export function cut(
   return { inside, outside };
 }
 
+/** Tells the parts that two lists of spans have in common; each list is in order and without overlaps of its own. */
+export function forEachOverlap<One extends Span, Other extends Span>(
+  ones: readonly One[],
+  others: readonly Other[],
+  tell: (one: One, other: Other, overlap: Span) => void,
+): void {
+  let at = 0;
+  for (const one of ones) {
+    for (let other = others[at]; other !== undefined && other.first <= one.last; other = others[at]) {
+      const [first, last] = [Math.max(one.first, other.first), Math.min(one.last, other.last)];
+      if (first <= last) tell(one, other, { first, last });
+      if (other.last > one.last) break;
+      at += 1;
+    }
+  }
+}
+
 /** The first `bits` of a port; the others are 0 here. */
 export interface PortPrefix {
   readonly protocol: Protocol;

@@ -8,7 +8,7 @@ import type { Direction, RuleName, RuleRow } from '../../model/policy-rows.ts';
 import { type Clause, isNamed, type NamedPort, referenceOf, tierOf } from './clauses.ts';
 import { contentKey } from './content-key.ts';
 import type { PeerClass } from './peer-class-table.ts';
-import { cut, type Span, spanOf, WHOLE_LINE } from './port-line.ts';
+import { cut, forEachOverlap, type Span, spanOf, WHOLE_LINE } from './port-line.ts';
 import type { Term } from './terms.ts';
 
 /** A policy with its clauses in both directions. */
@@ -192,20 +192,10 @@ function decide(clauses: readonly Clause[], isolated: RuleRow | null, open: Rule
 /** Marks what would be denied if the audited policies counted too. */
 function withAudit(effective: readonly Piece[], staged: readonly Piece[]): readonly Piece[] {
   const pieces: Piece[] = [];
-  let at = 0;
-  for (const piece of effective) {
-    for (; at < staged.length; at += 1) {
-      const other = staged[at] as Piece;
-      const [first, last] = [Math.max(piece.first, other.first), Math.min(piece.last, other.last)];
-      const denies = piece.verdict === 'allow' && other.verdict === 'deny';
-      pieces.push({ ...piece, first, last, auditRule: denies ? other.rule : null });
-      if (other.last > piece.last) break;
-      if (other.last === piece.last) {
-        at += 1;
-        break;
-      }
-    }
-  }
+  forEachOverlap(effective, staged, (piece, other, span) => {
+    const denies = piece.verdict === 'allow' && other.verdict === 'deny';
+    pieces.push({ ...piece, ...span, auditRule: denies ? other.rule : null });
+  });
   return joined(pieces);
 }
 

@@ -2,7 +2,7 @@
 import { PROTOCOLS, type Protocol } from '../../model/names.ts';
 import type { Direction, VerdictRow } from '../../model/policy-rows.ts';
 import type { PeerClass } from './peer-class-table.ts';
-import { cut, PORTLESS, portPrefixes, spanOf, WHOLE_LINE } from './port-line.ts';
+import { forEachOverlap, PORTLESS, portPrefixes, spanOf, WHOLE_LINE } from './port-line.ts';
 import { type Piece, sameVerdict } from './verdict-plan.ts';
 
 /** The rows for any peer: one for everything, and those that differ from it. */
@@ -32,11 +32,13 @@ function differences(
   pieces: readonly Piece[],
   base: readonly Piece[],
 ): readonly VerdictRow[] {
+  const unlike = piecesUnlike(pieces, base);
+  if (unlike.length === 0) return [];
   return PROTOCOLS.flatMap((protocol) => {
-    const ofProtocol = within(pieces, protocol);
-    const direct = prefixRows(direction, peer, protocol, unlike(ofProtocol, within(base, protocol)));
+    const direct = prefixRows(direction, peer, protocol, within(unlike, protocol));
     if (direct.length < 3) return direct;
     // Many ports differ: perhaps a row for the whole protocol with exceptions takes fewer.
+    const ofProtocol = within(pieces, protocol);
     const whole = longest(ofProtocol);
     const all = row(direction, peer, { protocol, port: 0, bits: 0 }, whole);
     const exceptions = ofProtocol.filter((piece) => !sameVerdict(piece, whole));
@@ -45,13 +47,13 @@ function differences(
   });
 }
 
-/** Parts of `pieces` whose verdict is not that of `base`. Both cover the same span. */
-function unlike(pieces: readonly Piece[], base: readonly Piece[]): readonly Piece[] {
-  return pieces.flatMap((piece) =>
-    base
-      .filter((other) => !sameVerdict(piece, other))
-      .flatMap((other) => cut([piece], other).inside.map((span) => ({ ...piece, ...span }))),
-  );
+/** Parts of `pieces` whose verdict is not that of `base`. Both cover the whole line, in order. */
+function piecesUnlike(pieces: readonly Piece[], base: readonly Piece[]): readonly Piece[] {
+  const unlike: Piece[] = [];
+  forEachOverlap(pieces, base, (piece, other, span) => {
+    if (!sameVerdict(piece, other)) unlike.push({ ...piece, ...span });
+  });
+  return unlike;
 }
 
 function prefixRows(
@@ -70,7 +72,13 @@ function prefixRows(
 
 function within(pieces: readonly Piece[], protocol: Protocol): readonly Piece[] {
   const span = spanOf(protocol, 0, 65535);
-  return pieces.flatMap((piece) => cut([piece], span).inside.map((part) => ({ ...piece, ...part })));
+  const found: Piece[] = [];
+  for (const piece of pieces) {
+    if (piece.first > span.last || piece.last < span.first) continue;
+    const [first, last] = [Math.max(piece.first, span.first), Math.min(piece.last, span.last)];
+    found.push({ ...piece, first, last });
+  }
+  return found;
 }
 
 function longest(pieces: readonly Piece[]): Piece {
