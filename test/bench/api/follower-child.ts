@@ -1,5 +1,4 @@
 /** Follows an API server as an agent does, and notes when what arrived. */
-import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { pino } from 'pino';
 import { systemClock } from '../../../src/agent/clock.ts';
 import { type Core, createCore } from '../../../src/agent/core.ts';
@@ -132,22 +131,40 @@ async function until(what: string, condition: () => boolean): Promise<void> {
 
 /** From now until the result is called. */
 function startMeter(): () => Cost {
-  const [startMs, cpu, stalls] = [
-    performance.now(),
-    process.cpuUsage(),
-    monitorEventLoopDelay({ resolution: 1 }),
-  ];
-  stalls.enable();
+  const [startMs, cpu] = [performance.now(), process.cpuUsage()];
+  const [wallMs, cpuMs] = [longestStall(() => performance.now()), longestStall(threadCpuMs)];
   return () => {
-    stalls.disable();
     const { user, system } = process.cpuUsage(cpu);
     return {
       wallMs: performance.now() - startMs,
       cpuMs: (user + system) / 1000,
       peakRssMb: peakRssMb('self'),
-      stallMs: stalls.max / 1e6,
+      stallMs: wallMs(),
+      stallCpuMs: cpuMs(),
     };
   };
+}
+
+/** How much a clock moved at most while nothing else of the event loop could run, until the result is called. */
+function longestStall(clockMs: () => number): () => number {
+  let last = clockMs();
+  let longest = 0;
+  const look = (): void => {
+    const now = clockMs();
+    longest = Math.max(longest, now - last);
+    last = now;
+  };
+  const timer = setInterval(look, 1);
+  return () => {
+    clearInterval(timer);
+    look();
+    return longest;
+  };
+}
+
+function threadCpuMs(): number {
+  const { user, system } = process.threadCpuUsage();
+  return (user + system) / 1000;
 }
 
 answerParent(

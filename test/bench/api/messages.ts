@@ -48,12 +48,13 @@ export const FollowerRequest = z.discriminatedUnion('type', [
 ]);
 export type FollowerRequest = z.infer<typeof FollowerRequest>;
 
-/** `stallMs`: the longest time in which the process could answer nothing else. */
+/** Stalls: the longest time in which the process could answer nothing else; by the CPU, as if it had one to itself. */
 export const Cost = z.object({
   wallMs: z.number(),
   cpuMs: z.number(),
   peakRssMb: z.number(),
   stallMs: z.number(),
+  stallCpuMs: z.number(),
 });
 export type Cost = z.infer<typeof Cost>;
 

@@ -43,9 +43,9 @@ export const API_SYNC: Scenario = {
   },
 };
 
-function described({ wallMs, cpuMs, peakRssMb, stallMs, objects }: Started): string {
-  const [wall, cpu, rss, stall] = [wallMs, cpuMs, peakRssMb, stallMs].map(Math.round);
-  return `${objects} objects in ${wall} ms, CPU ${cpu} ms, ${rss} MB, stall ${stall} ms`;
+function described({ wallMs, cpuMs, peakRssMb, stallMs, stallCpuMs, objects }: Started): string {
+  const [wall, cpu, rss, stall, work] = [wallMs, cpuMs, peakRssMb, stallMs, stallCpuMs].map(Math.round);
+  return `${objects} objects in ${wall} ms, CPU ${cpu} ms, ${rss} MB, stall ${stall} ms (CPU ${work} ms)`;
 }
 
 function seriesOf(scenario: string, variant: string, costs: readonly Started[]): Series[] {
@@ -55,5 +55,11 @@ function seriesOf(scenario: string, variant: string, costs: readonly Started[]):
     { ...common, metric: 'CPU', unit: 'ms', values: costs.map(({ cpuMs }) => cpuMs) },
     { ...common, metric: 'peak memory', unit: 'MB', values: costs.map(({ peakRssMb }) => peakRssMb) },
     { ...common, metric: 'longest stall', unit: 'ms', values: costs.map(({ stallMs }) => stallMs) },
+    {
+      ...common,
+      metric: 'longest stall, CPU',
+      unit: 'ms',
+      values: costs.map(({ stallCpuMs }) => stallCpuMs),
+    },
   ];
 }
