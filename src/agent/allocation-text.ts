@@ -25,7 +25,7 @@ interface MemoryJson {
   readonly balancerAddresses: Readonly<Record<string, Address>>;
   readonly leavingCidrs: readonly ServiceCidrObject[];
   readonly placements: Readonly<Record<string, NodeName>>;
-  readonly lastGood: readonly WeirObject[];
+  readonly given: readonly WeirObject[];
 }
 
 interface Header {
@@ -46,7 +46,7 @@ export class AllocationTextError extends Error {
 }
 
 /** @param by version of this Weir */
-export function allocationText({ allocations, lastGood }: ControlPlaneMemory, by: string): string {
+export function allocationText({ allocations, given }: ControlPlaneMemory, by: string): string {
   const memory: MemoryJson = {
     nodeNumbers: claimJson(allocations.nodeNumbers),
     podAddresses: claimJson(allocations.podAddresses),
@@ -55,7 +55,7 @@ export function allocationText({ allocations, lastGood }: ControlPlaneMemory, by
     balancerAddresses: Object.fromEntries(allocations.balancerAddresses),
     leavingCidrs: allocations.leavingCidrs,
     placements: Object.fromEntries(allocations.placements),
-    lastGood,
+    given,
   };
   const body = JSON.stringify(memory);
   const header: Header = { weir: 'allocations', version: VERSION, by, sha256: checksum(body) };
@@ -63,7 +63,7 @@ export function allocationText({ allocations, lastGood }: ControlPlaneMemory, by
 }
 
 /**
- * @param by version of this Weir: refused edits of another one's memory are judged anew
+ * @param by version of this Weir: what another one was given is judged anew
  * @throws AllocationTextError for a text that is damaged, or of another version
  */
 export function readAllocationText(text: string, by: string): ControlPlaneMemory {
@@ -84,7 +84,7 @@ export function readAllocationText(text: string, by: string): ControlPlaneMemory
       placements: new Map(Object.entries(memory.placements) as [ObjectName, NodeName][]),
       slices: new Map(),
     },
-    lastGood: header.by === by ? memory.lastGood : [],
+    given: header.by === by ? memory.given : [],
   };
 }
 

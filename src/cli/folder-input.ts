@@ -24,7 +24,7 @@ export async function openFolderInput(
   const memory = await readAllocations(path, log);
   const { serviceCidrs, nodePortRange } = compile;
   const options = { ...DEFAULT_CLUSTER_OPTIONS, serviceCidrs, nodePortRange, loadBalancerPools };
-  const plane = keepLastGood(createControlPlane(options, memory?.allocations), memory?.lastGood);
+  const plane = keepLastGood(createControlPlane(options, memory?.allocations), memory?.given);
   const file = openAllocationFile({ path, memory: () => plane.memory(), log });
   return {
     source: directorySource({ directory: source, log }),

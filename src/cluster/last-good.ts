@@ -4,6 +4,7 @@
  * has, a node that is not there) goes on in its last good state, until the new one becomes possible, is changed again, or
  * the object is deleted.
  */
+import { isDeepStrictEqual } from 'node:util';
 import { compareText, type ObjectKey, objectKey } from '../model/names.ts';
 import type { ObjectChange, Problem, WeirObject } from '../model/objects.ts';
 import type { ControlPlane } from './control-plane.ts';
@@ -13,12 +14,14 @@ import type { AllocationHistory } from './state.ts';
 /** All that has to outlive the process for its successor to go on as if nothing had been. */
 export interface ControlPlaneMemory {
   readonly allocations: AllocationHistory;
-  /** The objects in effect in place of refused edits. */
-  readonly lastGood: readonly WeirObject[];
+  /** Services and ServiceCIDRs as the control plane has them, perhaps older than in the input; and what else is so. */
+  readonly given: readonly WeirObject[];
 }
 
 export interface LastingControlPlane extends Pick<ControlPlane, 'apply' | 'revision'> {
   memory(): ControlPlaneMemory;
+  /** The objects in effect in place of refused edits. */
+  standIns(): readonly WeirObject[];
 }
 
 type Step = ReturnType<ControlPlane['apply']>;
@@ -36,18 +39,20 @@ interface Ledger {
   readonly refused: Map<ObjectKey, Refusal>;
   /** Completed objects. */
   readonly inEffect: Map<ObjectKey, WeirObject>;
+  /** Counts batches with changes of remembered kinds. */
+  edits: number;
 }
 
 /**
- * The same control plane, with a memory of what it accepted.
- * @param lastGood of the memory that `plane` was made with
+ * The same control plane, with a memory.
+ * @param given of the memory that `plane` was made with
  */
 export function keepLastGood(
   plane: ControlPlane,
-  lastGood: ControlPlaneMemory['lastGood'] = [],
+  given: ControlPlaneMemory['given'] = [],
 ): LastingControlPlane {
-  const ledger: Ledger = { plane, given: new Map(), refused: new Map(), inEffect: new Map() };
-  let remembered = new Map(lastGood.map((object) => [keyOf(setTo(object)), object]));
+  const ledger: Ledger = { plane, given: new Map(), refused: new Map(), inEffect: new Map(), edits: 0 };
+  let remembered = given;
   const apply = (changes: readonly ObjectChange[]): Step => {
     const step = applyEdits(ledger, changes);
     plane.keep();
@@ -55,23 +60,58 @@ export function keepLastGood(
   };
   return {
     apply(changes) {
-      if (remembered.size === 0) return apply(changes);
-      // As before the restart: first what was in effect, then the edits of it.
-      const before = changes.map((change) => {
-        const good = remembered.get(keyOf(change));
-        return good === undefined ? change : setTo(good);
-      });
-      const edits = changes.filter((change) => remembered.has(keyOf(change)));
-      remembered = new Map();
-      const first = apply(before);
-      return joined(first, apply(edits));
+      if (remembered.length === 0) return apply(changes);
+      const { before, since } = resumption(remembered, changes);
+      remembered = [];
+      return joined(apply(before), apply(since));
     },
-    revision: () => [plane.revision(), ...ledger.refused.keys()].join(' '),
-    memory: () => ({
-      allocations: plane.history(),
-      lastGood: inOrder(ledger.refused).map(({ good }) => good),
-    }),
+    revision: () => [plane.revision(), ledger.edits, ...ledger.refused.keys()].join(' '),
+    memory: () => ({ allocations: plane.history(), given: givenIn(ledger) }),
+    standIns: () => inOrder(ledger.refused).map(({ good }) => good),
   };
+}
+
+/** The first batch after a restart, which holds every object there is: what the control plane had, and what happened since. */
+function resumption(
+  remembered: readonly WeirObject[],
+  changes: readonly ObjectChange[],
+): Readonly<Record<'before' | 'since', readonly ObjectChange[]>> {
+  const known = new Map(remembered.map((object) => [keyOf(setTo(object)), object]));
+  const present = new Set(changes.map(keyOf));
+  const had = [...known].filter(([key, object]) => present.has(key) || isRemembered(setTo(object)));
+  const gone = had.filter(([key]) => !present.has(key));
+  return {
+    before: [
+      ...changes.filter((change) => !known.has(keyOf(change)) && !isRemembered(change)),
+      ...had.map(([, object]) => setTo(object)),
+    ],
+    since: [
+      ...gone.map(
+        ([, { kind, namespace, name }]): ObjectChange => ({ type: 'delete', kind, namespace, name }),
+      ),
+      ...changes.filter((change) => {
+        const object = known.get(keyOf(change));
+        return object === undefined ? isRemembered(change) : isEdit(object, change);
+      }),
+    ],
+  };
+}
+
+function isEdit(known: WeirObject, change: ObjectChange): boolean {
+  return change.type === 'set' && !isDeepStrictEqual(known, change.object);
+}
+
+/** Kinds of which every object is remembered. */
+function isRemembered(change: ObjectChange): boolean {
+  const { kind } = change.type === 'set' ? change.object : change;
+  return kind === 'Service' || kind === 'ServiceCIDR';
+}
+
+function givenIn({ given, refused }: Ledger): readonly WeirObject[] {
+  return [...given]
+    .filter(([key, object]) => isRemembered(setTo(object)) || refused.has(key))
+    .sort(([a], [b]) => compareText(a, b))
+    .map(([, object]) => object);
 }
 
 /** The problem of a change that was not taken. */
@@ -84,6 +124,7 @@ function applyEdits(ledger: Ledger, changes: readonly ObjectChange[]): Step {
   const { given, refused, inEffect } = ledger;
   const wanted = new Map([...refused].map(([key, { newest }]) => [key, setTo(newest)]));
   for (const change of changes) wanted.set(keyOf(change), change);
+  if (changes.some(isRemembered)) ledger.edits += 1;
   refused.clear();
   const good = new Map<ObjectKey, WeirObject | undefined>();
   for (const key of wanted.keys()) if (inEffect.has(key)) good.set(key, given.get(key));

@@ -46,9 +46,9 @@ export function completeKeepingGood(
       else completed.delete(keyOf(change));
     }
   }
-  const { allocations, lastGood } = plane.memory();
+  const { allocations } = plane.memory();
   const earlier = new Map(previous.map((document) => [document.key, document]));
-  const refused = new Set(lastGood.map(keyOf));
+  const refused = new Set(plane.standIns().map(keyOf));
   return {
     documents: documents.map((document) => {
       const good = refused.has(document.key) ? earlier.get(document.key) : undefined;

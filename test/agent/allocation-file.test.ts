@@ -29,7 +29,7 @@ function recorder() {
 
 function planeOf(memory?: ControlPlaneMemory) {
   const options = { ...DEFAULT_CLUSTER_OPTIONS, loadBalancerPools: SCARCE_POOLS };
-  return keepLastGood(createControlPlane(options, memory?.allocations), memory?.lastGood);
+  return keepLastGood(createControlPlane(options, memory?.allocations), memory?.given);
 }
 
 function memoryOf(...names: readonly string[]): ControlPlaneMemory {
@@ -39,8 +39,8 @@ function memoryOf(...names: readonly string[]): ControlPlaneMemory {
 }
 
 /** Slices are not written down. */
-function written({ allocations, lastGood }: ControlPlaneMemory): ControlPlaneMemory {
-  return { allocations: { ...allocations, slices: new Map() }, lastGood };
+function written({ allocations, given }: ControlPlaneMemory): ControlPlaneMemory {
+  return { allocations: { ...allocations, slices: new Map() }, given };
 }
 
 describe('allocationText', () => {
@@ -55,10 +55,10 @@ describe('allocationText', () => {
   });
 
   it('leaves objects of another Weir out, and keeps its addresses', () => {
-    const memory = { ...memoryOf('a'), lastGood: [serviceObject({ name: 'b' })] };
+    const memory = { ...memoryOf('a'), given: [serviceObject({ name: 'b' })] };
     expect(readAllocationText(allocationText(memory, '1.0.0'), '1.1.0')).toEqual({
       ...written(memory),
-      lastGood: [],
+      given: [],
     });
   });
 });

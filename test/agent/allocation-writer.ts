@@ -8,10 +8,7 @@ import { serviceObject } from '../objects.ts';
 const path = process.argv[2] ?? '';
 const log = { warn: (line: string) => process.stderr.write(`${line}\n`) } as never;
 const memory = await readAllocations(path, log);
-const plane = keepLastGood(
-  createControlPlane(DEFAULT_CLUSTER_OPTIONS, memory?.allocations),
-  memory?.lastGood,
-);
+const plane = keepLastGood(createControlPlane(DEFAULT_CLUSTER_OPTIONS, memory?.allocations), memory?.given);
 const file = openAllocationFile({ path, memory: () => plane.memory(), log, pauseMs: 0 });
 
 function note(count: number): void {

@@ -151,7 +151,7 @@ describe('agent process on nft', () => {
     };
     expect(await isRefused()).toBe(true);
     const file = allocationPath(name);
-    await until(async () => existsSync(file) && readFileSync(file, 'utf8').includes('"lastGood":[{'));
+    await until(async () => existsSync(file) && readFileSync(file, 'utf8').includes('"given":[{'));
     await end(first, 'SIGKILL');
     const second = await startAgent();
     expect(await isRefused()).toBe(true);

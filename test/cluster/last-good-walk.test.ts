@@ -10,7 +10,7 @@ const OPTIONS = { ...DEFAULT_CLUSTER_OPTIONS, loadBalancerPools: SCARCE_POOLS };
 const set = (object: WeirObject): ObjectChange => ({ type: 'set', object });
 
 function started(memory?: ControlPlaneMemory) {
-  return keepLastGood(createControlPlane(OPTIONS, memory?.allocations), memory?.lastGood);
+  return keepLastGood(createControlPlane(OPTIONS, memory?.allocations), memory?.given);
 }
 
 describe('a control plane that lasts', () => {
@@ -30,6 +30,28 @@ describe('a control plane that lasts', () => {
         expect(ordered(follow(new Map(), again.changes).values())).toEqual(ordered(completed.values()));
         expect(again.problems).toEqual(settled.problems);
         expect(successor.memory()).toEqual(plane.memory());
+      }
+    });
+    fc.assert(property, { numRuns: 300 });
+  });
+
+  it('[A65] takes edits that were made while it was down as if it had seen them', () => {
+    const property = fc.property(anyWalk, (walk) => {
+      const plane = started();
+      const input = new Map<string, WeirObject>();
+      const completed = new Map<string, WeirObject>();
+      for (const whole of walk) {
+        const isRemembered = (change: ObjectChange): boolean =>
+          ['Service', 'ServiceCIDR'].includes((change.type === 'set' ? change.object : change).kind);
+        const others = whole.filter((change) => !isRemembered(change));
+        const batch = whole.filter(isRemembered);
+        follow(completed, plane.apply(others).changes);
+        follow(input, others);
+        const memory = plane.memory();
+        follow(completed, plane.apply(batch).changes);
+        follow(input, batch);
+        const again = started(memory).apply([...input.values()].map(set));
+        expect(ordered(follow(new Map(), again.changes).values())).toEqual(ordered(completed.values()));
       }
     });
     fc.assert(property, { numRuns: 300 });
@@ -74,7 +96,7 @@ describe('a control plane that lasts', () => {
         const { slices: _, ...now } = plane.memory().allocations;
         const { slices: __, ...before } = memory.allocations;
         if (plane.revision() === revision)
-          expect([now, plane.memory().lastGood]).toEqual([before, memory.lastGood]);
+          expect([now, plane.memory().given]).toEqual([before, memory.given]);
       }
     });
     fc.assert(property, { numRuns: 200 });

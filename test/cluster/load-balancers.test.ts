@@ -32,7 +32,7 @@ const addresses = (completed: Completed, name: string) =>
   completed.service(name)?.loadBalancerIngress.map(({ address }) => address);
 
 function cluster(pools: string, memory?: ControlPlaneMemory) {
-  const plane = keepLastGood(createControlPlane(optionsOf(pools), memory?.allocations), memory?.lastGood);
+  const plane = keepLastGood(createControlPlane(optionsOf(pools), memory?.allocations), memory?.given);
   const objects = new Map<string, WeirObject>();
   const apply = (changes: readonly ObjectChange[]) => {
     const step = plane.apply(changes);

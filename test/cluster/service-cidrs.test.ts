@@ -16,7 +16,7 @@ const more = (cidr: string, name = 'more', deleting = false) =>
   serviceCidrObject({ name, cidrs: [cidr as Prefix], deleting });
 
 function cluster(memory?: ReturnType<ReturnType<typeof keepLastGood>['memory']>) {
-  const plane = keepLastGood(createControlPlane(TINY, memory?.allocations), memory?.lastGood);
+  const plane = keepLastGood(createControlPlane(TINY, memory?.allocations), memory?.given);
   const objects = new Map<string, WeirObject>();
   const apply = (changes: readonly ObjectChange[]) => {
     const { changes: done, problems } = plane.apply(changes);
