@@ -23,6 +23,7 @@ constexpr Export kExports[] = {
     {"openPinned", weir::open_pinned_async},
     {"closeDescriptor", weir::close_descriptor},
     {"runProgramOnPacket", weir::run_program_on_packet_async},
+    {"runProgramOnPackets", weir::run_program_on_packets_async},
     {"runProgramOnContext", weir::run_program_on_context_async},
     {"describeProgram", weir::describe_program_async},
     {"countProgramRuns", weir::count_program_runs_async},

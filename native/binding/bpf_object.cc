@@ -1,5 +1,6 @@
 #include "binding/bpf_object.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "binding/descriptor.h"
@@ -119,6 +120,29 @@ Napi::Value run_program_on_packet_async(const Napi::CallbackInfo& info) {
         value.Set("value", result.value);
         value.Set("nanoseconds", result.duration);
         return Napi::Value(value);
+      });
+}
+
+Napi::Value run_program_on_packets_async(const Napi::CallbackInfo& info) {
+  const SharedFd program = descriptor_argument(info, 0);
+  const std::vector<uint8_t> frames = bytes_argument(info, 1, "frames");
+  const std::vector<uint32_t> ends = numbers_argument(info, 2, "ends");
+  TestPacket place;
+  place.interface = number_argument(info, 3, "interface");
+  place.ingress_interface = number_argument(info, 4, "ingressInterface");
+  const std::string network_namespace = optional_text_argument(info, 5, "networkNamespace");
+  using Values = std::vector<uint32_t>;
+  return PromiseWorker<Values>::start(
+      info.Env(),
+      [program, frames, ends, place, network_namespace] {
+        Values values;
+        in_network_namespace(network_namespace, [&] { values = run_on_packets(*program, frames, ends, place); });
+        return values;
+      },
+      [](Napi::Env env, const Values& values) {
+        Napi::Uint32Array array = Napi::Uint32Array::New(env, values.size());
+        std::copy(values.begin(), values.end(), array.Data());
+        return Napi::Value(array);
       });
 }
 

@@ -17,6 +17,9 @@ Napi::Value open_pinned_async(const Napi::CallbackInfo& info);
 // runProgramOnPacket(program, data, interface, ingressInterface, repeat, networkNamespace?): Promise<{value, nanoseconds}>
 Napi::Value run_program_on_packet_async(const Napi::CallbackInfo& info);
 
+// runProgramOnPackets(program, frames, ends, interface, ingressInterface, networkNamespace?): Promise<Uint32Array>
+Napi::Value run_program_on_packets_async(const Napi::CallbackInfo& info);
+
 // runProgramOnContext(program, context): Promise<{value, context}>
 Napi::Value run_program_on_context_async(const Napi::CallbackInfo& info);
 

@@ -1,5 +1,6 @@
 #include "binding/descriptor.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace weir {
@@ -42,6 +43,14 @@ std::vector<uint8_t> bytes_argument(const Napi::CallbackInfo& info, size_t index
   }
   const auto array = info[index].As<Napi::Uint8Array>();
   return {array.Data(), array.Data() + array.ByteLength()};
+}
+
+std::vector<uint32_t> numbers_argument(const Napi::CallbackInfo& info, size_t index, const char* name) {
+  if (!info[index].IsTypedArray() || info[index].As<Napi::TypedArray>().TypedArrayType() != napi_uint32_array) {
+    throw Napi::TypeError::New(info.Env(), std::string(name) + " must be a Uint32Array");
+  }
+  const auto array = info[index].As<Napi::Uint32Array>();
+  return {array.Data(), array.Data() + array.ElementLength()};
 }
 
 std::string text_argument(const Napi::CallbackInfo& info, size_t index, const char* name) {

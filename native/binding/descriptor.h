@@ -27,6 +27,7 @@ Napi::Value close_descriptor(const Napi::CallbackInfo& info);
 
 // Copies of arguments. They throw Napi::TypeError that names the argument.
 std::vector<uint8_t> bytes_argument(const Napi::CallbackInfo& info, size_t index, const char* name);
+std::vector<uint32_t> numbers_argument(const Napi::CallbackInfo& info, size_t index, const char* name);
 std::string text_argument(const Napi::CallbackInfo& info, size_t index, const char* name);
 // "" where it is undefined.
 std::string optional_text_argument(const Napi::CallbackInfo& info, size_t index, const char* name);

@@ -12,22 +12,46 @@ UniqueFd checked(int fd, const std::string& call, const std::string& object) {
   return UniqueFd(fd);
 }
 
+// False, and errno, when the kernel does not run the program on these bytes.
+bool run(const UniqueFd& program, const uint8_t* frame, size_t size, const TestPacket& place, TestResult& result) {
+  __sk_buff context = {};
+  context.ifindex = place.interface;
+  context.ingress_ifindex = place.ingress_interface;
+  LIBBPF_OPTS(bpf_test_run_opts, options);
+  options.data_in = frame;
+  options.data_size_in = static_cast<uint32_t>(size);
+  options.ctx_in = &context;
+  options.ctx_size_in = sizeof(context);
+  options.repeat = static_cast<int>(place.repeat);
+  if (bpf_prog_test_run_opts(program.get(), &options) != 0) return false;
+  result = {options.retval, options.duration};
+  return true;
+}
+
 }  // namespace
 
 TestResult run_on_packet(const UniqueFd& program, const TestPacket& packet) {
-  __sk_buff context = {};
-  context.ifindex = packet.interface;
-  context.ingress_ifindex = packet.ingress_interface;
-  LIBBPF_OPTS(bpf_test_run_opts, options);
-  options.data_in = packet.data.data();
-  options.data_size_in = static_cast<uint32_t>(packet.data.size());
-  options.ctx_in = &context;
-  options.ctx_size_in = sizeof(context);
-  options.repeat = static_cast<int>(packet.repeat);
-  if (bpf_prog_test_run_opts(program.get(), &options) != 0) {
+  TestResult result;
+  if (!run(program, packet.data.data(), packet.data.size(), packet, result)) {
     throw ErrnoError("bpf_prog_test_run_opts", std::to_string(packet.data.size()) + " bytes", errno);
   }
-  return {options.retval, options.duration};
+  return result;
+}
+
+std::vector<uint32_t> run_on_packets(const UniqueFd& program, const std::vector<uint8_t>& frames,
+                                     const std::vector<uint32_t>& ends, const TestPacket& place) {
+  std::vector<uint32_t> values;
+  values.reserve(ends.size());
+  size_t begin = 0;
+  for (const uint32_t end : ends) {
+    if (end < begin || end > frames.size()) throw ErrnoError("check ends", "of frames: not ascending", EINVAL);
+    TestResult result;
+    const bool taken = run(program, frames.data() + begin, end - begin, place, result);
+    if (!taken && errno != EINVAL) throw ErrnoError("bpf_prog_test_run_opts", "one of many frames", errno);
+    values.push_back(taken ? result.value : kRefused);
+    begin = end;
+  }
+  return values;
 }
 
 uint32_t run_on_context(const UniqueFd& program, std::vector<uint8_t>& context) {

@@ -34,6 +34,13 @@ struct ProgramDescription {
 // Runs a tc program on a packet, inside the caller's network namespace.
 TestResult run_on_packet(const UniqueFd& program, const TestPacket& packet);
 
+// Runs a tc program once on each frame; a frame ends where `ends` says (ascending offsets in `frames`). Returns what the
+// program returned for each. A frame that the kernel does not take as one (shorter than its headers) gets `kRefused`.
+std::vector<uint32_t> run_on_packets(const UniqueFd& program, const std::vector<uint8_t>& frames,
+                                     const std::vector<uint32_t>& ends, const TestPacket& place);
+
+constexpr uint32_t kRefused = 0x7fffffff;
+
 // Runs a program of the kind `syscall` on `context`, which it may write to; returns what it returned.
 uint32_t run_on_context(const UniqueFd& program, std::vector<uint8_t>& context);
 

@@ -20,6 +20,7 @@ export type TcVerdict = 'pass' | 'drop';
 
 const TC_ACT_UNSPEC = 0xffffffff;
 const TC_ACT_SHOT = 2;
+const REFUSED = 0x7fffffff;
 
 /** Runs a tc program on a packet of ours. Rejects with an Error when the kernel can't, or the program answers neither. */
 export async function runOnPacket(
@@ -35,8 +36,36 @@ export async function runOnPacket(
     repeat,
     networkNamespace,
   );
-  if (value === TC_ACT_UNSPEC) return { verdict: 'pass', nanoseconds };
-  if (value === TC_ACT_SHOT) return { verdict: 'drop', nanoseconds };
+  return { verdict: verdictOf(value), nanoseconds };
+}
+
+/** Many frames, once each, in one call. `refused`: the kernel does not take it for a frame, so no program ever sees it. */
+export async function runOnPackets(
+  program: Descriptor,
+  frames: readonly Uint8Array[],
+  place: Omit<CraftedPacket, 'frame' | 'repeat'>,
+): Promise<readonly (TcVerdict | 'refused')[]> {
+  const { interfaceIndex = 1, ingressInterface = 0, networkNamespace } = place;
+  const ends = new Uint32Array(frames.length);
+  let end = 0;
+  for (const [index, frame] of frames.entries()) {
+    end += frame.length;
+    ends[index] = end;
+  }
+  const values = await nativeAddon().runProgramOnPackets(
+    program,
+    Buffer.concat(frames),
+    ends,
+    interfaceIndex,
+    ingressInterface,
+    networkNamespace,
+  );
+  return Array.from(values, (value) => (value === REFUSED ? 'refused' : verdictOf(value)));
+}
+
+function verdictOf(value: number): TcVerdict {
+  if (value === TC_ACT_UNSPEC) return 'pass';
+  if (value === TC_ACT_SHOT) return 'drop';
   throw new Error(`the program answered ${value}, which is neither pass nor drop`);
 }
 

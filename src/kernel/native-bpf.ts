@@ -52,6 +52,15 @@ export interface NativeBpf {
     repeat: number,
     networkNamespace?: string,
   ): Promise<{ readonly value: number; readonly nanoseconds: number }>;
+  /** `ends`: where each frame ends in `frames`. 0x7fffffff for what the kernel does not take as a frame. */
+  runProgramOnPackets(
+    program: Descriptor,
+    frames: Uint8Array,
+    ends: Uint32Array,
+    interfaceIndex: number,
+    ingressInterface: number,
+    networkNamespace?: string,
+  ): Promise<Uint32Array>;
   runProgramOnContext(
     program: Descriptor,
     context: Uint8Array,
