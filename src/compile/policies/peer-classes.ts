@@ -7,7 +7,7 @@ import type { IpBlock } from '../../model/policy.ts';
 import type { PeerRow } from '../../model/policy-rows.ts';
 import { type ClassChange, type ClassTable, createClassTable, type PeerClass } from './peer-class-table.ts';
 import { createPrefixTree, type PrefixTree } from './prefix-tree.ts';
-import { sameTerms, type Term, type TermSet, termSet } from './terms.ts';
+import { sameTerms, type Term, type TermSet, termSet, union } from './terms.ts';
 
 export interface PeerChange extends ClassChange {
   readonly rows: ReadonlyMap<Prefix, PeerRow | null>;
@@ -31,11 +31,17 @@ interface Entry {
   readonly ends: Set<Term>;
   /** Terms other than blocks; empty unless a host. */
   host: TermSet;
-  /** Blocks that hold here and inside; undefined: not known any more. */
-  blocks: TermSet | undefined;
+  /** undefined: not known any more. */
+  nesting: Nesting | undefined;
 }
 
 const NO_TERMS: TermSet = [];
+
+interface Nesting {
+  /** Blocks that hold around the prefix, and those that hold from it on. */
+  readonly around: TermSet;
+  readonly inside: TermSet;
+}
 
 interface State {
   readonly hostTerms: (address: Address) => TermSet;
@@ -82,7 +88,7 @@ export function createPeerClasses(hostTerms: (address: Address) => TermSet): Pee
 function entryAt({ tree }: State, prefix: Prefix): Entry {
   const known = tree.get(prefix);
   if (known !== undefined) return known;
-  const entry: Entry = { prefix, begins: new Set(), ends: new Set(), host: NO_TERMS, blocks: undefined };
+  const entry: Entry = { prefix, begins: new Set(), ends: new Set(), host: NO_TERMS, nesting: undefined };
   tree.set(prefix, entry);
   return entry;
 }
@@ -96,7 +102,7 @@ function changeBlocks(state: State, prefix: Prefix, change: (entry: Entry) => vo
   const entry = entryAt(state, prefix);
   change(entry);
   for (const stale of [entry, ...state.tree.inside(prefix)]) {
-    stale.blocks = undefined;
+    stale.nesting = undefined;
     state.touched.add(stale.prefix);
   }
   dropIfEmpty(state, entry);
@@ -113,25 +119,23 @@ function settleHost(state: State, address: Address): void {
   dropIfEmpty(state, entry);
 }
 
-function blocksOf(state: State, entry: Entry | undefined): TermSet {
-  if (entry === undefined) return NO_TERMS;
-  if (entry.blocks !== undefined) return entry.blocks;
-  const around = blocksOf(state, state.tree.around(entry.prefix));
+function nestingOf(state: State, entry: Entry): Nesting {
+  if (entry.nesting !== undefined) return entry.nesting;
+  const outer = state.tree.around(entry.prefix);
+  const around = outer === undefined ? NO_TERMS : nestingOf(state, outer).inside;
   const { begins, ends } = entry;
-  entry.blocks =
-    begins.size === 0 && ends.size === 0
-      ? around
-      : termSet([...around.filter((term) => !ends.has(term)), ...begins]);
-  return entry.blocks;
+  const kept = ends.size === 0 ? around : around.filter((term) => !ends.has(term));
+  entry.nesting = { around, inside: union(kept, termSet(begins)) };
+  return entry.nesting;
 }
 
 /** The terms of the row that the prefix should have: undefined where the prefix around it says the same. */
 function wantedTerms(state: State, prefix: Prefix): TermSet | undefined {
   const entry = state.tree.get(prefix);
   if (entry === undefined) return undefined;
-  const blocks = blocksOf(state, entry);
-  const terms = entry.host.length === 0 ? blocks : termSet([...blocks, ...entry.host]);
-  return sameTerms(terms, blocksOf(state, state.tree.around(prefix))) ? undefined : terms;
+  const { around, inside } = nestingOf(state, entry);
+  const terms = union(inside, entry.host);
+  return sameTerms(terms, around) ? undefined : terms;
 }
 
 function settleRow(state: State, prefix: Prefix, changed: Map<Prefix, PeerRow | null>): void {

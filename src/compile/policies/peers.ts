@@ -8,7 +8,7 @@ import { createPeerNodes } from './peer-nodes.ts';
 import { createPeerPods, type PeerPods } from './peer-pods.ts';
 import { createPortTerms } from './port-terms.ts';
 import { createSelectionMatcher, type Watched } from './selection-matcher.ts';
-import { createTermTable, type Term, type TermContent, type TermSet, termSet } from './terms.ts';
+import { createTermTable, type Term, type TermContent, type TermSet, termSet, union } from './terms.ts';
 
 export interface Peers {
   readonly pods: Pick<PeerPods, 'anyHas' | 'portNamesVersion'>;
@@ -34,13 +34,19 @@ export function createPeers(): Peers {
   const nodes = createPeerNodes(classes.touchHost);
   const terms = createTermTable(begin, end);
   const ports = createPortTerms(pods, terms, touchPod);
+  /** Of this settle: a pod's addresses have the same terms but for blocks. */
+  const ofPods = new Map<ObjectName, TermSet>();
 
   function termsAt(address: Address): TermSet {
     const owner = pods.ownerOf(address);
-    const ofNode = nodes.termsAt(address);
-    return owner === undefined
-      ? termSet(ofNode)
-      : termSet([...selections.termsOf(owner), ...ports.termsOf(owner), ...ofNode]);
+    const ofNode = termSet(nodes.termsAt(address));
+    return owner === undefined ? ofNode : union(termsOfPod(owner), ofNode);
+  }
+
+  function termsOfPod(name: ObjectName): TermSet {
+    const made = ofPods.get(name) ?? termSet([...selections.termsOf(name), ...ports.termsOf(name)]);
+    ofPods.set(name, made);
+    return made;
   }
 
   function touchPod(name: ObjectName): void {
@@ -79,6 +85,7 @@ export function createPeers(): Peers {
     portTerms: ports.known,
     settle() {
       for (const name of selections.matcher.takeChanged()) touchPod(name);
+      ofPods.clear();
       return classes.settle();
     },
   };

@@ -11,6 +11,7 @@ import type {
   RuleName,
   RuleRow,
   SubjectRow,
+  VerdictRow,
 } from '../../model/policy-rows.ts';
 import type { ClassVerdicts } from './class-verdicts.ts';
 
@@ -35,7 +36,7 @@ export function createRowStore(): RowStore {
 
   function takeClasses(news: NewRows['classes'], whole: boolean): PolicyRowsChange['classes'] {
     const rows = new Map([...news].map(([name, verdicts]) => [name, verdicts?.rows ?? null]));
-    const changed = takeTable(classes, rows, whole);
+    const changed = takeTable(classes, rows, whole, sameVerdicts);
     // Also where the rows are the same: a rule may have another name or action now.
     for (const name of new Set([...news.keys(), ...changed.keys()]))
       rules.replace(name, news.get(name)?.rules ?? []);
@@ -46,8 +47,8 @@ export function createRowStore(): RowStore {
     rows: () => ({ peers, subjects, classes, rules: rules.table }),
     take(news, whole) {
       return {
-        peers: takeTable(peers, news.peers, whole),
-        subjects: takeTable(subjects, news.subjects, whole),
+        peers: takeTable(peers, news.peers, whole, (a, b) => a.peerClass === b.peerClass),
+        subjects: takeTable(subjects, news.subjects, whole, isDeepStrictEqual),
         classes: takeClasses(news.classes, whole),
         rules: rules.takeChanged(),
       };
@@ -59,12 +60,12 @@ function takeTable<Name, Row>(
   table: Map<Name, Row>,
   news: ReadonlyMap<Name, Row | null>,
   whole: boolean,
+  same: (a: Row, b: Row) => boolean,
 ): ReadonlyMap<Name, Row | null> {
   const changed = new Map<Name, Row | null>();
   for (const [name, row] of news) {
     const before = table.get(name);
-    if (row === null ? before === undefined : before !== undefined && isDeepStrictEqual(before, row))
-      continue;
+    if (row === null ? before === undefined : before !== undefined && same(before, row)) continue;
     changed.set(name, row);
     if (row === null) table.delete(name);
     else table.set(name, row);
@@ -76,6 +77,27 @@ function takeTable<Name, Row>(
       changed.set(name, null);
     }
   return changed;
+}
+
+/** By hand, since a policy class may have thousands. */
+function sameVerdicts(a: PolicyClassRows, b: PolicyClassRows): boolean {
+  return (
+    a.verdicts.length === b.verdicts.length && a.verdicts.every((row, at) => sameRow(row, b.verdicts[at]))
+  );
+}
+
+function sameRow(a: VerdictRow, b: VerdictRow | undefined): boolean {
+  return (
+    a === b ||
+    (a.direction === b?.direction &&
+      a.peerClass === b.peerClass &&
+      a.protocol === b.protocol &&
+      a.port === b.port &&
+      a.bits === b.bits &&
+      a.verdict === b.verdict &&
+      a.rule === b.rule &&
+      a.auditRule === b.auditRule)
+  );
 }
 
 /** Rules that some class names. */

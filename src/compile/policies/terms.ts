@@ -61,6 +61,21 @@ export function termSet(terms: Iterable<Term>): TermSet {
   return [...new Set(terms)].sort((a, b) => a.id - b.id);
 }
 
+export function union(a: TermSet, b: TermSet): TermSet {
+  if (a.length === 0) return b;
+  if (b.length === 0) return a;
+  const merged: Term[] = [];
+  let [left, right] = [0, 0];
+  while (left < a.length || right < b.length) {
+    const [one, other] = [a[left], b[right]];
+    const next = other === undefined || (one !== undefined && one.id <= other.id) ? one : other;
+    if (next === one) left += 1;
+    if (next === other) right += 1;
+    merged.push(next as Term);
+  }
+  return merged;
+}
+
 export function sameTerms(a: TermSet, b: TermSet): boolean {
   return a === b || (a.length === b.length && a.every((term, index) => term === b[index]));
 }
