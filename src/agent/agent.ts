@@ -163,6 +163,7 @@ function describe(options: AgentOptions, { core, verdict, startedAtMs, heard }: 
     startedAt: new Date(startedAtMs).toISOString(),
     options: configuration.compile,
     loadBalancerPools: configuration.loadBalancerPools,
+    allocationFile: configuration.allocationFile,
     healthy: verdict.ready,
     unhealthyBecause: verdict.why,
     backends: {

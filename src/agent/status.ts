@@ -57,6 +57,8 @@ export interface AgentStatus {
   readonly options: CompileOptions;
   /** Of a folder's agent: where load balancers get their addresses. */
   readonly loadBalancerPools: readonly AddressPool[];
+  /** The same: where its choices are kept; see allocation-text.ts. */
+  readonly allocationFile: string;
   /** What /healthz says. */
   readonly healthy: boolean;
   readonly unhealthyBecause: string | null;

@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { problemLine } from '../agent/problem-log.ts';
 import { completeObjects } from '../cluster/complete.ts';
+import type { ControlPlaneMemory } from '../cluster/last-good.ts';
 import { type ClusterOptions, DEFAULT_CLUSTER_OPTIONS } from '../cluster/options.ts';
 import type { Problem, WeirObject } from '../model/objects.ts';
 import { type Manifests, readManifests } from '../source/manifests.ts';
@@ -15,12 +16,14 @@ export interface OfflineCluster {
 }
 
 /**
- * Reads and completes manifests as the standalone control plane does; `options` are those an agent was given.
+ * Reads and completes manifests as the standalone control plane does; `options` are those an agent was given, `memory`
+ * is what it remembers.
  * @throws CommandFailure when a path does not exist
  */
 export async function readCluster(
   paths: readonly string[],
   options: Partial<ClusterOptions> = {},
+  memory: ControlPlaneMemory | null = null,
 ): Promise<OfflineCluster> {
   const missing = paths.filter((path) => !existsSync(path));
   if (missing.length > 0) {
@@ -28,7 +31,7 @@ export async function readCluster(
     throw new CommandFailure(message, { exitCode: 1 });
   }
   const read = await readManifests(paths);
-  const completed = completeObjects(read.objects, { ...DEFAULT_CLUSTER_OPTIONS, ...options });
+  const completed = completeObjects(read.objects, { ...DEFAULT_CLUSTER_OPTIONS, ...options }, memory);
   const problems = [...read.problems, ...completed.problems];
   return { objects: completed.objects, problems, documents: read.documents };
 }

@@ -1,10 +1,14 @@
 /** `weir plan`: what would change in the kernel if these manifests were all there is. */
+import { readFile } from 'node:fs/promises';
+import { readAllocationText } from '../agent/allocation-text.ts';
 import { defaultCompileOptions } from '../agent/configuration.ts';
 import { askAgent, ControlError } from '../agent/control-client.ts';
 import { controlSocketPath } from '../agent/instance-paths.ts';
 import { type RowsJson, rowsFromJson } from '../agent/rows-json.ts';
 import type { AgentStatus } from '../agent/status.ts';
+import { weirVersion } from '../agent/version.ts';
 import type { AddressPool } from '../cluster/address-pool.ts';
+import type { ControlPlaneMemory } from '../cluster/last-good.ts';
 import type { ClusterOptions } from '../cluster/options.ts';
 import { createServiceCompiler } from '../compile/services/compiler.ts';
 import type { CompileOptions } from '../model/compile-options.ts';
@@ -30,6 +34,8 @@ export interface PlanFlags extends PoolFlags {
 interface Installed {
   readonly options: CompileOptions;
   readonly loadBalancerPools: readonly AddressPool[];
+  /** What its control plane chose and was given; null: it has none. */
+  readonly memory: ControlPlaneMemory | null;
   readonly rows: Rows;
 }
 
@@ -37,8 +43,9 @@ interface Installed {
 export async function plan(flags: PlanFlags): Promise<void> {
   const socket = controlSocketPath(checkInstance(flags.instance));
   const installed = await askInstalled(socket, flags.node);
-  // What is allowed, and given where manifests leave it out, follows from the agent's own ranges.
-  const { objects, problems } = await readCluster(flags.manifests, clusterOptions(installed, flags));
+  // What is allowed, and given where manifests leave it out, follows from the agent's own ranges and choices.
+  const clusterOptions = clusterOptionsOf(installed, flags);
+  const { objects, problems } = await readCluster(flags.manifests, clusterOptions, installed?.memory ?? null);
   const options = installed?.options ?? defaultCompileOptions(chooseNode(flags.node, objects));
   const compiler = createServiceCompiler(options);
   const observed = installed?.rows ?? compiler.rows();
@@ -69,14 +76,24 @@ async function askInstalled(socket: string, node: string | undefined): Promise<I
     const status = (await askAgent(socket, 'GET', '/status')) as AgentStatus;
     if (node !== undefined && status.node !== node) return null;
     const rows = rowsFromJson((await askAgent(socket, 'GET', '/rows')) as RowsJson);
-    return { options: status.options, loadBalancerPools: status.loadBalancerPools, rows };
+    const { options, loadBalancerPools } = status;
+    return { options, loadBalancerPools, memory: await readMemory(status.allocationFile), rows };
   } catch (error) {
     if (error instanceof ControlError && error.code === 'not-running') return null;
     throw error;
   }
 }
 
-function clusterOptions(installed: Installed | null, flags: PlanFlags): Partial<ClusterOptions> {
+async function readMemory(path: string): Promise<ControlPlaneMemory | null> {
+  try {
+    return readAllocationText(await readFile(path, 'utf8'), weirVersion());
+  } catch {
+    // An agent of an API server has none, and one that has just started not yet.
+    return null;
+  }
+}
+
+function clusterOptionsOf(installed: Installed | null, flags: PlanFlags): Partial<ClusterOptions> {
   const given = flags.loadBalancerPools === undefined ? {} : poolOptions(flags);
   if (installed === null) return given;
   const { loadBalancerPools, options } = installed;

@@ -1,5 +1,5 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -151,7 +151,11 @@ describe('agent process on nft', () => {
     };
     expect(await isRefused()).toBe(true);
     const file = allocationPath(name);
-    await until(async () => existsSync(file) && readFileSync(file, 'utf8').includes('"given":[{'));
+    await until(async () => existsSync(file));
+    // What the agent refuses, plan refuses as well.
+    const { said } = await run(['plan', '--manifests', directory]);
+    expect(said).toMatch(/Service shop\/cart .*30007 .*stays as it was before/);
+    expect(said).toContain('Nothing to change');
     await end(first, 'SIGKILL');
     const second = await startAgent();
     expect(await isRefused()).toBe(true);
@@ -161,6 +165,20 @@ describe('agent process on nft', () => {
     rmSync(join(directory, 'web.yaml'));
     await ask('POST', '/sync');
     expect((await status()).problems).toEqual([]);
+  });
+
+  it('[A29] [E24] gives load balancers addresses of its pools, and plan knows them', async () => {
+    write('node.yaml', NODE);
+    for (const balanced of ['web', 'cart']) {
+      const text = service(balanced, balanced === 'web' ? '10.96.0.80' : '10.96.0.81', '30008');
+      write(`${balanced}.yaml`, text.replace('NodePort', 'LoadBalancer').replace(', nodePort: 30008', ''));
+    }
+    await startAgent('--load-balancer-pools', '203.0.113.7/32');
+    const { counts, problems } = await status();
+    expect(counts).toMatchObject({ services: 2, addresses: 3 });
+    expect(problems).toMatchObject([{ reason: 'LoadBalancerAddressesExhausted', object: { name: 'web' } }]);
+    const { said } = await run(['plan', '--manifests', directory]);
+    expect(said).toContain('Nothing to change');
   });
 
   it('[H1] leaves the kernel as it is when it is stopped or killed, and writes only the difference afterwards', async () => {

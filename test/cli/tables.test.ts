@@ -29,6 +29,7 @@ const STATUS: AgentStatus = {
   startedAt: '2026-11-21T14:00:00.000Z',
   options: readConfiguration({ flags: { source: '.' }, environment: {}, file: null }).compile,
   loadBalancerPools: [],
+  allocationFile: '/run/weir/weir/allocations.json',
   healthy: false,
   unhealthyBecause: 'changes wait for 61 s',
   backends: { services: { backend: 'nft', why: 'auto' }, policy: { backend: 'none', why: 'not yet' } },
