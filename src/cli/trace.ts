@@ -1,8 +1,10 @@
 /** `weir trace`: where a connection goes and why, from manifests alone. */
 import { defaultCompileOptions } from '../agent/configuration.ts';
+import { problemLine } from '../agent/problem-log.ts';
 import { traceManifests } from '../explain/trace.ts';
 import type { TraceLine } from '../explain/trace-line.ts';
 import type { NodeName } from '../model/names.ts';
+import type { Problem } from '../model/objects.ts';
 import { readCluster, tellProblems } from './offline-cluster.ts';
 import { print, table } from './output.ts';
 import { type PoolFlags, poolOptions } from './pool-flags.ts';
@@ -21,7 +23,17 @@ export async function trace(flags: TraceFlags): Promise<void> {
   tellProblems(problems);
   const compile = { ...defaultCompileOptions('' as NodeName), masqueradePods: flags.masqueradePods };
   const node = (flags.node ?? null) as NodeName | null;
-  const lines = traceManifests({ objects, requests, options: { compile, node } });
+  // A policy that selects pods of several nodes has the same problem at each.
+  const found = new Map<string, Problem>();
+  const lines = traceManifests({
+    objects,
+    requests,
+    options: { compile, node },
+    onProblems(ofNode) {
+      for (const problem of ofNode) found.set(problemLine(problem), problem);
+    },
+  });
+  tellProblems([...found.values()]);
   if (flags.json) for (const line of lines) print(JSON.stringify(line));
   else print(traceText(lines));
   if (lines.some((line) => 'error' in line)) process.exitCode = 1;

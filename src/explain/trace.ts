@@ -4,7 +4,7 @@ import { compilePolicies } from '../compile/policies/compiler.ts';
 import { compileAll } from '../compile/services/compiler.ts';
 import type { CompileOptions } from '../model/compile-options.ts';
 import type { NodeName } from '../model/names.ts';
-import type { WeirObject } from '../model/objects.ts';
+import type { Problem, WeirObject } from '../model/objects.ts';
 import { expandProbes, type Probe } from '../model/probe-expansion.ts';
 import type { ParsedRequest, ProbeFailure } from '../model/probe-request.ts';
 import { createWorld } from '../world/world.ts';
@@ -20,17 +20,25 @@ export interface TraceOptions {
   readonly node: NodeName | null;
 }
 
-/** Traces requests over completed objects. Pure; a node's rows are compiled when the first packet gets there. */
+/**
+ * Traces requests over completed objects. Pure; a node's rows are compiled when the first packet gets there. `onProblems`
+ * hears what is wrong with the policies of each node that is asked about one.
+ */
 export function traceManifests(input: {
   readonly objects: readonly WeirObject[];
   readonly requests: readonly ParsedRequest[];
   readonly options: TraceOptions;
+  readonly onProblems?: (problems: readonly Problem[]) => void;
 }): readonly TraceLine[] {
-  const { objects, requests, options } = input;
+  const { objects, requests, options, onProblems } = input;
   const world = createWorld();
   world.apply(objects.map((object) => ({ type: 'set', object })));
   const rowsOf = (node: NodeName) => compileAll(world.view, { ...options.compile, node }).rows;
-  const policyRowsOf = (node: NodeName) => compilePolicies(world.view, node).rows;
+  const policyRowsOf = (node: NodeName) => {
+    const { rows, problems } = compilePolicies(world.view, node);
+    onProblems?.(problems);
+    return rows;
+  };
   return traceRows({ objects, requests, node: options.node, rowsOf, policyRowsOf });
 }
 

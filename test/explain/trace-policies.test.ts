@@ -284,6 +284,21 @@ describe('policies in a trace', () => {
     expect(line).toMatchObject({ verdict: 'allowed', denied: ['10.1.0.99:8080'] });
   });
 
+  it('[C8] tells of port names that nobody has, for the nodes that are asked', () => {
+    const named = policy({
+      ingress: [rule('everybody', [{ type: 'named', name: 'admin', protocol: 'TCP' }])],
+    });
+    const reasons: string[] = [];
+    traceManifests({
+      objects: [...CLUSTER, named],
+      requests: [parseProbeRequest({ from: 'shop/a', ...toPod })],
+      options: { compile: COMPILE_DEFAULTS, node: null },
+      onProblems: (problems) => reasons.push(...problems.map(({ reason }) => reason)),
+    });
+    // Both nodes have a pod that the policy selects.
+    expect(reasons).toEqual(['UnknownPortName', 'UnknownPortName']);
+  });
+
   it('reads the rows: without its verdict row the answer is another', () => {
     const objects = [...CLUSTER, policy({ ingress: [rule([inShop('client')])] })];
     const world = createWorld();

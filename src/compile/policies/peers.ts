@@ -34,19 +34,12 @@ export function createPeers(): Peers {
   const nodes = createPeerNodes(classes.touchHost);
   const terms = createTermTable(begin, end);
   const ports = createPortTerms(pods, terms, touchPod);
-  /** Of this settle: a pod's addresses have the same terms but for blocks. */
-  const ofPods = new Map<ObjectName, TermSet>();
+  const podTerms = createPodTerms(selections, ports);
 
   function termsAt(address: Address): TermSet {
     const owner = pods.ownerOf(address);
     const ofNode = termSet(nodes.termsAt(address));
-    return owner === undefined ? ofNode : union(termsOfPod(owner), ofNode);
-  }
-
-  function termsOfPod(name: ObjectName): TermSet {
-    const made = ofPods.get(name) ?? termSet([...selections.termsOf(name), ...ports.termsOf(name)]);
-    ofPods.set(name, made);
-    return made;
+    return owner === undefined ? ofNode : union(podTerms.of(owner), ofNode);
   }
 
   function touchPod(name: ObjectName): void {
@@ -85,7 +78,7 @@ export function createPeers(): Peers {
     portTerms: ports.known,
     settle() {
       for (const name of selections.matcher.takeChanged()) touchPod(name);
-      ofPods.clear();
+      podTerms.forget();
       return classes.settle();
     },
   };
@@ -112,5 +105,21 @@ function createSelectionTerms() {
     },
     termsOf: (pod: ObjectName): readonly Term[] =>
       [...matcher.matchesOf(pod)].flatMap((watched) => terms.get(watched) ?? []),
+  };
+}
+
+/** The terms of a pod's addresses but for blocks: made once until they are forgotten, since most pods have two. */
+function createPodTerms(
+  selections: { termsOf(pod: ObjectName): readonly Term[] },
+  ports: { termsOf(pod: ObjectName): readonly Term[] },
+) {
+  const made = new Map<ObjectName, TermSet>();
+  return {
+    of(pod: ObjectName): TermSet {
+      const terms = made.get(pod) ?? termSet([...selections.termsOf(pod), ...ports.termsOf(pod)]);
+      made.set(pod, terms);
+      return terms;
+    },
+    forget: () => made.clear(),
   };
 }
