@@ -1,7 +1,8 @@
 /** The annotation `weir.dev/expose`: which kinds of frontend a Service has, and on which nodes (E11). */
 import type { Labels, ServiceObject } from '../../model/objects.ts';
+import { type LabelSelector, selectorMatches } from '../../model/policy.ts';
 import type { FrontendKind } from '../../model/rows.ts';
-import { parseLabelSelector, type Requirement, selectorMatches } from './label-selector.ts';
+import { parseLabelSelector } from './label-selector.ts';
 import type { Finding } from './problems.ts';
 
 const ANNOTATION = 'weir.dev/expose';
@@ -33,7 +34,7 @@ export function exposureOf(service: ServiceObject, nodeLabels: Labels): Exposure
   return { kinds: here ? parsed.kinds : NOWHERE, findings: [] };
 }
 
-function parseExpose(text: string): { kinds: Exposure['kinds']; nodes: readonly Requirement[] } | undefined {
+function parseExpose(text: string): { kinds: Exposure['kinds']; nodes: LabelSelector } | undefined {
   const [, types = '', selector] = /^\s*(\S(?:.*?\S)?)(?:\s+on\s+(\S.*?))?\s*$/s.exec(text) ?? [];
   const kinds = types === 'all' ? ALL : parseTypes(types);
   const nodes = selector === undefined ? [] : parseLabelSelector(selector);

@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { parseLabelSelector, selectorMatches } from '../../../src/compile/services/label-selector.ts';
+import { parseLabelSelector } from '../../../src/compile/services/label-selector.ts';
 import type { Port } from '../../../src/model/names.ts';
 import type { ServiceObject } from '../../../src/model/objects.ts';
+import { selectorMatches } from '../../../src/model/policy.ts';
 import { compile, reasons, rowsOf } from './sample-cluster.ts';
 import { cidr, endpoint, HERE, ip, node, service, servicePort, slice, vip } from './sample-objects.ts';
 
