@@ -5,6 +5,9 @@
 #include "binding/bpf_object.h"
 #include "binding/conntrack.h"
 #include "binding/descriptor.h"
+#include "binding/event_reader.h"
+#include "binding/network.h"
+#include "binding/network_reader.h"
 #include "binding/ring_reader.h"
 #include "binding/tc.h"
 
@@ -40,7 +43,11 @@ constexpr Export kExports[] = {
     {"attachFilter", weir::attach_filter_async},
     {"detachFilter", weir::detach_filter_async},
     {"readRing", weir::read_ring},
-    {"closeRing", weir::close_ring},
+    {"closeReader", weir::close_reader},
+    {"listInterfaces", weir::list_interfaces_async},
+    {"listHostRoutes", weir::list_host_routes_async},
+    {"listAddresses", weir::list_addresses_async},
+    {"watchNetwork", weir::watch_network},
 };
 
 Napi::Object export_functions(Napi::Env env, Napi::Object exports) {

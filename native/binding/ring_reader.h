@@ -6,10 +6,7 @@
 namespace weir {
 
 // readRing(map, limit, take): reader. Calls take(bytes) with at most `limit` records, one after the other, whenever some
-// wait. Does not keep the process alive.
+// wait. Does not keep the process alive. closeReader ends it.
 Napi::Value read_ring(const Napi::CallbackInfo& info);
-
-// closeRing(reader): void. Closing twice is fine.
-Napi::Value close_ring(const Napi::CallbackInfo& info);
 
 }  // namespace weir

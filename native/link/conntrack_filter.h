@@ -1,17 +1,15 @@
 // Connection-tracking entries and what selects them, as plain values.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
-namespace weir {
+#include "link/address_bytes.h"
 
-// Network byte order; IPv4 uses the first 4 bytes, the rest is zero.
-using AddressBytes = std::array<uint8_t, 16>;
+namespace weir {
 
 // Ports in host byte order; 0 where the protocol has none.
 struct ConntrackTuple {

@@ -6,8 +6,9 @@
 #include <linux/netfilter/nfnetlink_conntrack.h>
 #include <sys/socket.h>
 
-#include <algorithm>
 #include <cstring>
+
+#include "link/attributes.h"
 
 namespace weir {
 namespace {
@@ -73,35 +74,6 @@ uint32_t put_tuple_filter(nlmsghdr* header, uint16_t type, const ConntrackFilter
   }
   mnl_attr_nest_end(header, nest);
   return flags;
-}
-
-// Attributes by type; later ones of a type replace earlier ones. Types beyond the table are skipped.
-template <size_t Size>
-std::array<const nlattr*, Size> index_attributes(const void* start, size_t length) {
-  std::array<const nlattr*, Size> table = {};
-  const auto* attribute = static_cast<const nlattr*>(start);
-  auto left = static_cast<int>(length);
-  while (mnl_attr_ok(attribute, left)) {
-    const uint16_t type = mnl_attr_get_type(attribute);
-    if (type < Size) table[type] = attribute;
-    left -= MNL_ALIGN(attribute->nla_len);
-    attribute = mnl_attr_next(attribute);
-  }
-  return table;
-}
-
-template <size_t Size>
-std::array<const nlattr*, Size> index_nested(const nlattr* parent) {
-  return index_attributes<Size>(mnl_attr_get_payload(parent), mnl_attr_get_payload_len(parent));
-}
-
-AddressBytes read_address(const nlattr* attribute) {
-  AddressBytes address = {};
-  if (attribute != nullptr) {
-    const size_t length = std::min<size_t>(mnl_attr_get_payload_len(attribute), address.size());
-    std::memcpy(address.data(), mnl_attr_get_payload(attribute), length);
-  }
-  return address;
 }
 
 // Numbers are in network byte order; 0 when the attribute is missing or too short.

@@ -35,6 +35,8 @@ NetlinkSocket::NetlinkSocket(int protocol)
   // Acknowledgements need not carry the request again. Kernels without it answer longer, which fits as well.
   const int on = 1;
   ::setsockopt(fd_.get(), SOL_NETLINK, NETLINK_CAP_ACK, &on, sizeof(on));
+  // Without it a dump of addresses leaves out whose addresses were asked for, and gives the socket's own namespace's.
+  ::setsockopt(fd_.get(), SOL_NETLINK, NETLINK_GET_STRICT_CHK, &on, sizeof(on));
 }
 
 size_t NetlinkSocket::receive(const std::string& what) {
@@ -47,19 +49,21 @@ size_t NetlinkSocket::receive(const std::string& what) {
   }
 }
 
-void NetlinkSocket::dump(nlmsghdr& request, const std::string& what,
+bool NetlinkSocket::dump(nlmsghdr& request, const std::string& what,
                          const std::function<void(const nlmsghdr&)>& visit) {
   request.nlmsg_flags |= NLM_F_REQUEST | NLM_F_DUMP;
   request.nlmsg_seq = ++sequence_;
   send_all(fd_.get(), &request, request.nlmsg_len, what);
+  bool complete = true;
   for (;;) {
     int left = static_cast<int>(receive(what));
     const auto* message = reinterpret_cast<const nlmsghdr*>(buffer_.data());
     for (; mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left)) {
       if (message->nlmsg_seq != sequence_) continue;
+      complete = complete && (message->nlmsg_flags & NLM_F_DUMP_INTR) == 0;
       const int status = status_of(*message);
       if (status > 0) throw ErrnoError("netlink", what, status);
-      if (status == 0) return;
+      if (status == 0) return complete;
       visit(*message);
     }
   }

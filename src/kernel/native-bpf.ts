@@ -1,10 +1,10 @@
 /** What Weir's addon exports for BPF. Bytes in, bytes out; promises reject with an Error that has `code`, `errno`, `syscall`. */
 
+import type { EventReader } from './native-network.ts';
+
 declare const brand: unique symbol;
 /** A map, program or link that this process holds; it is let go of by `closeDescriptor`, or with the last reference. */
 export type Descriptor = { readonly [brand]: 'Descriptor' };
-/** A ring buffer that is being read. */
-export type RingReader = { readonly [brand]: 'RingReader' };
 
 /** The two tc hooks of an interface, as seen from the interface: `ingress` is what it receives. */
 export type TcHook = 'ingress' | 'egress';
@@ -117,7 +117,5 @@ export interface NativeBpf {
     networkNamespace?: string,
   ): Promise<undefined>;
 
-  readRing(map: Descriptor, limit: number, take: (records: Uint8Array) => void): RingReader;
-  /** Closing twice is fine. */
-  closeRing(reader: RingReader): undefined;
+  readRing(map: Descriptor, limit: number, take: (records: Uint8Array) => void): EventReader;
 }

@@ -1,10 +1,11 @@
 /**
- * The only importer of the addons: Weir's own (`weir.node`, connection tracking and BPF) and that of nft-js, whose exports pass
+ * The only importer of the addons: Weir's own (`weir.node`: connection tracking, interfaces and BPF) and that of nft-js, whose exports pass
  * through here. Everything else in Weir talks to the kernel by the ports beside this file.
  */
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import type { NativeBpf } from './native-bpf.ts';
+import type { NativeNetwork } from './native-network.ts';
 
 export * from 'nft-js';
 
@@ -49,7 +50,7 @@ export interface NativeConntrackEntry {
 }
 
 /** What `weir.node` exports. Promises reject with an Error that has `code`, `errno` and `syscall`. */
-export interface NativeAddon extends NativeBpf {
+export interface NativeAddon extends NativeBpf, NativeNetwork {
   /** `networkNamespace` is the path of a namespace to work in; left out, the caller's. */
   listConntrack(
     filter: NativeConntrackFilter,

@@ -119,7 +119,7 @@ export async function createPolicyNode(
       await drops();
     },
     close() {
-      nativeAddon().closeRing(ring);
+      nativeAddon().closeReader(ring);
       object.close();
     },
   };

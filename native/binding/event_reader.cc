@@ -1,0 +1,69 @@
+#include "binding/event_reader.h"
+
+#include <string>
+
+#include "core/errno_error.h"
+
+namespace weir {
+namespace {
+
+constexpr napi_type_tag kTag = {0x77656972'65766e74ULL, 0x72656164'65720001ULL};
+
+}  // namespace
+
+void EventReader::deliver(uv_poll_t* poll, int status, int) {
+  auto* reader = static_cast<EventReader*>(poll->data);
+  if (status < 0) return;
+  const Napi::Env env = reader->env();
+  const Napi::HandleScope scope(env);
+  try {
+    const Napi::Value value = reader->read();
+    if (value.IsEmpty()) return;
+    reader->take_.MakeCallback(env.Global(), {value}, reader->context_);
+  } catch (const Napi::Error& error) {
+    napi_fatal_exception(env, error.Value());
+  } catch (const ErrnoError& error) {
+    napi_fatal_exception(env, Napi::Error::New(env, error.what()).Value());
+  }
+}
+
+// It lives until libuv has let go of its handle.
+void EventReader::close(EventReader* reader) {
+  uv_close(reinterpret_cast<uv_handle_t*>(&reader->poll_),
+           [](uv_handle_t* handle) { delete static_cast<EventReader*>(handle->data); });
+}
+
+Napi::Value EventReader::start(std::unique_ptr<EventReader> owned) {
+  const Napi::Env env = owned->env();
+  EventReader* reader = owned.release();
+  uv_loop_t* loop = nullptr;
+  napi_get_uv_event_loop(env, &loop);
+  reader->poll_.data = reader;
+  uv_poll_init(loop, &reader->poll_, reader->poll_fd());
+  uv_poll_start(&reader->poll_, UV_READABLE, deliver);
+  uv_unref(reinterpret_cast<uv_handle_t*>(&reader->poll_));
+  // The reader's place in JavaScript: empty once it is closed.
+  auto external = Napi::External<EventReader*>::New(env, new EventReader*(reader), [](Napi::Env, EventReader** place) {
+    if (*place != nullptr) close(*place);
+    delete place;
+  });
+  external.TypeTag(&kTag);
+  return external;
+}
+
+Napi::Function function_argument(const Napi::CallbackInfo& info, size_t index, const char* name) {
+  if (!info[index].IsFunction()) throw Napi::TypeError::New(info.Env(), std::string(name) + " must be a function");
+  return info[index].As<Napi::Function>();
+}
+
+Napi::Value close_reader(const Napi::CallbackInfo& info) {
+  if (!info[0].IsExternal() || !info[0].As<Napi::External<EventReader*>>().CheckTypeTag(&kTag)) {
+    throw Napi::TypeError::New(info.Env(), "not a reader");
+  }
+  EventReader** place = info[0].As<Napi::External<EventReader*>>().Data();
+  if (*place != nullptr) EventReader::close(*place);
+  *place = nullptr;
+  return info.Env().Undefined();
+}
+
+}  // namespace weir
