@@ -14,6 +14,7 @@ import { serviceTag } from './lower-service.ts';
 import { type Observed, readBack } from './read-back.ts';
 import { observedFlows, servedFlows } from './served-flows.ts';
 import { createServiceNumbers, type ServiceNumbers } from './service-numbers.ts';
+import { SERVICE_TABLE } from './service-table.ts';
 import { buildSkeleton, compareSkeleton, SKELETON_VERSION, skeletonCommands } from './skeleton.ts';
 import { staleFlows } from './stale-flows.ts';
 import { deltaCommands, isEmptyDelta } from './transaction.ts';
@@ -94,13 +95,20 @@ async function sync(state: State, rows: Rows): Promise<ApplyReport> {
   const startedAt = performance.now();
   state.uncertain = true;
   const generation = await reading(() => state.nft.generation());
-  const observed = await reading(() => readBack(state.nft, { learnt: state.numbers === null }));
+  const observed = await reading(() =>
+    readBack(state.nft, SERVICE_TABLE, { learnt: state.numbers === null }),
+  );
   state.numbers ??= createServiceNumbers(observed.sets);
   state.installed = installedRows(rows, state.numbers);
   const { store } = state.installed;
-  const skeleton = compareSkeleton(state.skeleton, observed);
-  const delta = compareWithKernel(store, skeleton.rebuild ? new Map() : observed.sets, skeleton.rows);
-  const commands = skeletonCommands(skeleton, observed, deltaCommands(delta));
+  const skeleton = compareSkeleton(SERVICE_TABLE, state.skeleton, observed);
+  const delta = compareWithKernel(
+    SERVICE_TABLE,
+    store,
+    skeleton.rebuild ? new Map() : observed.sets,
+    skeleton.rows,
+  );
+  const commands = skeletonCommands(SERVICE_TABLE, skeleton, observed, deltaCommands(SERVICE_TABLE, delta));
   const bytes = await commit(state, commands);
   state.uncertain = false;
   state.generation = generation + (bytes > 0 ? 1 : 0);
@@ -119,7 +127,7 @@ async function apply(state: State, change: RowsChange): Promise<ApplyReport> {
   try {
     if (state.uncertain) return await sync(state, installed.rows());
     state.uncertain = true;
-    const bytes = isEmptyDelta(delta) ? 0 : await commit(state, deltaCommands(delta));
+    const bytes = isEmptyDelta(delta) ? 0 : await commit(state, deltaCommands(SERVICE_TABLE, delta));
     state.uncertain = false;
     if (bytes > 0) state.generation += 1;
     for (const [id, rows] of change.services) if (rows === null) state.numbers?.forget(id);

@@ -2,46 +2,48 @@
  * The elements that should be in the kernel, counted by their users: two services may need the same one (a local
  * backend), and it goes with the last. Chains that are rows are counted in the same way, by the verdicts to them.
  */
-import { chainRow } from './chains/pick.ts';
 import { type Element, elementChain, elementIdentity, elementValue } from './element.ts';
-import { KERNEL_WRITTEN, SETS, type SetName } from './layout.ts';
+import type { SetName } from './layout.ts';
+import type { TableLayout } from './table-layout.ts';
 
 /** What to write so that the kernel follows: deletions come before additions. */
-export interface ElementDelta {
-  readonly deleted: readonly Element[];
-  readonly added: readonly Element[];
+export interface ElementDelta<Name extends string = SetName> {
+  readonly deleted: readonly Element<Name>[];
+  readonly added: readonly Element<Name>[];
   /** Names of chain rows that now have their first user, or lost their last. */
   readonly chainsNeeded: readonly string[];
   readonly chainsUnused: readonly string[];
 }
 
-export interface ElementStore {
+export interface ElementStore<Name extends string = SetName> {
   /** Takes users of elements away and adds others; returns what that changes in sum. */
-  exchange(removed: readonly Element[], added: readonly Element[]): ElementDelta;
+  exchange(removed: readonly Element<Name>[], added: readonly Element<Name>[]): ElementDelta<Name>;
   /** Like `exchange` into an empty store, but tells nothing: the kernel is compared with the whole. */
-  fill(elements: Iterable<Element>): void;
-  elements(set: SetName): Iterable<Element>;
-  count(set: SetName): number;
+  fill(elements: Iterable<Element<Name>>): void;
+  elements(set: Name): Iterable<Element<Name>>;
+  count(set: Name): number;
   chains(): ReadonlySet<string>;
 }
 
-interface Counted {
-  readonly element: Element;
+interface Counted<Name extends string> {
+  readonly element: Element<Name>;
   users: number;
 }
 
-export function createElementStore(): ElementStore {
-  const sets = new Map<SetName, Map<string, Counted>>([...SETS.keys()].map((set) => [set, new Map()]));
+export function createElementStore<Name extends string>(layout: TableLayout<Name>): ElementStore<Name> {
+  const sets = new Map<Name, Map<string, Counted<Name>>>(
+    [...layout.sets.keys()].map((set) => [set, new Map()]),
+  );
   const chainUsers = new Map<string, number>();
 
-  const before = new Map<SetName, Map<string, Element | undefined>>();
-  const remember = (element: Element, identity: string, current: Element | undefined) => {
-    const set = before.get(element.set) ?? new Map<string, Element | undefined>();
+  const before = new Map<Name, Map<string, Element<Name> | undefined>>();
+  const remember = (element: Element<Name>, identity: string, current: Element<Name> | undefined) => {
+    const set = before.get(element.set) ?? new Map<string, Element<Name> | undefined>();
     before.set(element.set, set);
     if (!set.has(identity)) set.set(identity, current);
   };
 
-  const release = (element: Element) => {
+  const release = (element: Element<Name>) => {
     const set = setOf(sets, element.set);
     const identity = elementIdentity(element);
     const entry = set.get(identity);
@@ -52,7 +54,7 @@ export function createElementStore(): ElementStore {
       set.delete(identity);
     }
   };
-  const acquire = (element: Element, remembered = true) => {
+  const acquire = (element: Element<Name>, remembered = true) => {
     const set = setOf(sets, element.set);
     const identity = elementIdentity(element);
     const entry = set.get(identity);
@@ -69,14 +71,14 @@ export function createElementStore(): ElementStore {
       for (const element of removed) release(element);
       for (const element of added) acquire(element);
       const change = netChange(before, sets);
-      return { ...change, ...countChains(chainUsers, change) };
+      return { ...change, ...countChains(layout, chainUsers, change) };
     },
     fill(elements) {
       for (const element of elements) acquire(element, false);
       for (const set of sets.values())
         for (const { element } of set.values()) {
           const chain = elementChain(element);
-          if (chain !== undefined && chainRow(chain) !== undefined)
+          if (chain !== undefined && layout.chainRow(chain) !== undefined)
             chainUsers.set(chain, (chainUsers.get(chain) ?? 0) + 1);
         }
     },
@@ -89,17 +91,18 @@ export function createElementStore(): ElementStore {
 }
 
 /** What turns the observed elements into the wanted ones, and the chains that are missing or to spare. */
-export function compareWithKernel(
-  wanted: ElementStore,
-  observed: ReadonlyMap<SetName, ReadonlyMap<string, Element>>,
+export function compareWithKernel<Name extends string>(
+  layout: TableLayout<Name>,
+  wanted: ElementStore<Name>,
+  observed: ReadonlyMap<Name, ReadonlyMap<string, Element<Name>>>,
   /** Chain rows that were read back: whether they can stay as they are. */
   observedChains: ReadonlyMap<string, boolean>,
-): ElementDelta {
-  const deleted: Element[] = [];
-  const added: Element[] = [];
-  for (const set of SETS.keys()) {
-    if (KERNEL_WRITTEN.has(set)) continue;
-    const present = observed.get(set) ?? new Map<string, Element>();
+): ElementDelta<Name> {
+  const deleted: Element<Name>[] = [];
+  const added: Element<Name>[] = [];
+  for (const set of layout.sets.keys()) {
+    if (layout.kernelWritten.has(set)) continue;
+    const present = observed.get(set) ?? new Map<string, Element<Name>>();
     const kept = new Set<string>();
     for (const element of wanted.elements(set)) {
       const identity = elementIdentity(element);
@@ -120,16 +123,16 @@ export function compareWithKernel(
   };
 }
 
-function isSame(current: Element, wanted: Element): boolean {
+function isSame(current: Element<string>, wanted: Element<string>): boolean {
   return elementValue(current) === elementValue(wanted) && current.comment === wanted.comment;
 }
 
-function netChange(
-  before: ReadonlyMap<SetName, ReadonlyMap<string, Element | undefined>>,
-  sets: ReadonlyMap<SetName, ReadonlyMap<string, Counted>>,
-): Pick<ElementDelta, 'deleted' | 'added'> {
-  const deleted: Element[] = [];
-  const added: Element[] = [];
+function netChange<Name extends string>(
+  before: ReadonlyMap<Name, ReadonlyMap<string, Element<Name> | undefined>>,
+  sets: ReadonlyMap<Name, ReadonlyMap<string, Counted<Name>>>,
+): Pick<ElementDelta<Name>, 'deleted' | 'added'> {
+  const deleted: Element<Name>[] = [];
+  const added: Element<Name>[] = [];
   for (const [name, touched] of before) {
     for (const [identity, old] of touched) {
       const now = setOf(sets, name).get(identity)?.element;
@@ -141,12 +144,13 @@ function netChange(
   return { deleted, added };
 }
 
-function countChains(
+function countChains<Name extends string>(
+  { chainRow }: TableLayout<Name>,
   users: Map<string, number>,
-  { deleted, added }: Pick<ElementDelta, 'deleted' | 'added'>,
+  { deleted, added }: Pick<ElementDelta<Name>, 'deleted' | 'added'>,
 ): Pick<ElementDelta, 'chainsNeeded' | 'chainsUnused'> {
   const touched = new Map<string, number>();
-  const count = (element: Element, difference: 1 | -1) => {
+  const count = (element: Element<Name>, difference: 1 | -1) => {
     const chain = elementChain(element);
     if (chain === undefined || chainRow(chain) === undefined) return;
     if (!touched.has(chain)) touched.set(chain, users.get(chain) ?? 0);
@@ -165,7 +169,7 @@ function countChains(
   return { chainsNeeded, chainsUnused };
 }
 
-function setOf<V>(sets: ReadonlyMap<SetName, V>, name: SetName): V {
+function setOf<Name extends string, V>(sets: ReadonlyMap<Name, V>, name: Name): V {
   const set = sets.get(name);
   if (set === undefined) throw new Error(`no set ${name} in the layout`);
   return set;

@@ -11,7 +11,8 @@ import {
   splitPrefix,
 } from '../../model/address.ts';
 import type { Protocol } from '../../model/names.ts';
-import { SETS, type SetName } from './layout.ts';
+import type { SetName } from './layout.ts';
+import type { TableLayout } from './table-layout.ts';
 
 /** Where a verdict map leads. */
 export interface ChainVerdict {
@@ -20,8 +21,8 @@ export interface ChainVerdict {
 }
 
 /** A SetElement of nft-js with bytes as binary strings, but for `set` and `behind`. */
-export interface Element {
-  readonly set: SetName;
+export interface Element<Name extends string = SetName> {
+  readonly set: Name;
   /** Key, one char code a byte, every field padded to four bytes. */
   readonly key: string;
   /** Last key of a range, in sets of concatenated ranges. */
@@ -34,51 +35,64 @@ export interface Element {
 }
 
 /** Tells elements of a set apart; a changed value keeps the identity. */
-export function elementIdentity(element: Element): string {
+export function elementIdentity(element: Element<string>): string {
   if (element.keyEnd !== undefined) return element.key + element.keyEnd;
   return element.behind === undefined ? element.key : `${element.key}-${element.behind}`;
 }
 
 /** Equal for elements that need no rewriting. */
-export function elementValue({ data }: Element): string {
+export function elementValue({ data }: Element<string>): string {
   return typeof data === 'object' ? `${data.code} ${data.chain}` : (data ?? '');
 }
 
 /** The bytes of the element's value; empty for verdicts and plain members. */
-export function elementBytes({ data }: Element): string {
+export function elementBytes({ data }: Element<string>): string {
   return typeof data === 'string' ? data : '';
 }
 
 /** The chain that the element's verdict leads to. */
-export function elementChain({ data }: Element): string | undefined {
+export function elementChain({ data }: Element<string>): string | undefined {
   return typeof data === 'object' ? data.chain : undefined;
 }
 
 /** As nftables has it: a range of an interval set is two elements, which must come and go together. */
-export function toSetElements(element: Element): readonly SetElement[] {
-  const { key, behind } = element;
-  if (behind === undefined) return [element];
-  return behind === '' ? [{ key }] : [{ key }, { key: behind, intervalEnd: true }];
+export function toSetElements({ behind, ...start }: Element<string>): readonly SetElement[] {
+  return behind === undefined || behind === '' ? [start] : [start, { key: behind, intervalEnd: true }];
 }
 
 /** The set's elements as they were read back; what we never write (a bare verdict, an end without a start) is left out. */
-export function fromSetElements(set: SetName, elements: readonly SetElement[]): readonly Element[] {
-  const spec = SETS.get(set);
+export function fromSetElements<Name extends string>(
+  { sets }: TableLayout<Name>,
+  set: Name,
+  elements: readonly SetElement[],
+): readonly Element<Name>[] {
+  const spec = sets.get(set);
   if (spec?.interval === true && spec.key.length === 1) return pairRanges(set, elements);
   return elements.flatMap((element) => fromSetElement(set, element) ?? []);
 }
 
-function pairRanges(set: SetName, elements: readonly SetElement[]): readonly Element[] {
-  const bounds = elements.map((element) => ({ key: text(element.key), isEnd: element.intervalEnd === true }));
+function pairRanges<Name extends string>(
+  set: Name,
+  elements: readonly SetElement[],
+): readonly Element<Name>[] {
+  const bounds = elements.map((element) => ({
+    element,
+    key: text(element.key),
+    isEnd: element.intervalEnd === true,
+  }));
   // Where one range ends and the next begins, the end comes first.
   bounds.sort((a, b) => (a.key === b.key ? Number(b.isEnd) - Number(a.isEnd) : a.key < b.key ? -1 : 1));
-  return bounds.flatMap(({ key, isEnd }, index) => {
+  return bounds.flatMap(({ element, isEnd }, index) => {
     const next = bounds[index + 1];
-    return isEnd ? [] : [{ set, key, behind: next?.isEnd === true ? next.key : '' }];
+    const start = isEnd ? undefined : fromSetElement(set, element);
+    return start === undefined ? [] : [{ ...start, behind: next?.isEnd === true ? next.key : '' }];
   });
 }
 
-function fromSetElement(set: SetName, { key, keyEnd, data, comment }: SetElement): Element | undefined {
+function fromSetElement<Name extends string>(
+  set: Name,
+  { key, keyEnd, data, comment }: SetElement,
+): Element<Name> | undefined {
   const value = typeof data === 'object' && 'code' in data ? chainVerdict(data) : data && text(data);
   if (data !== undefined && value === undefined) return undefined;
   return {
@@ -180,7 +194,7 @@ function joinRanges(ranges: readonly { first: string; last: string }[]): { first
 }
 
 /** The key after this one; empty where it is the last. */
-function following(key: string): string {
+export function following(key: string): string {
   const bytes = Array.from(key, (char) => char.charCodeAt(0));
   for (let index = bytes.length - 1; index >= 0; index--) {
     const byte = bytes[index] ?? 0;

@@ -13,6 +13,7 @@ import { createElementStore, type ElementDelta, type ElementStore } from './elem
 import { lowerAddress, lowerNode } from './lower-node.ts';
 import { lowerService } from './lower-service.ts';
 import type { ServiceNumbers } from './service-numbers.ts';
+import { SERVICE_TABLE } from './service-table.ts';
 
 export interface InstalledRows {
   readonly services: ReadonlyMap<ServiceId, ServiceRows>;
@@ -27,7 +28,7 @@ export function installedRows(rows: Rows, numbers: ServiceNumbers): InstalledRow
   const services = new Map(rows.services);
   const addresses = new Map(rows.addresses);
   let node = rows.node;
-  const store = createElementStore();
+  const store = createElementStore(SERVICE_TABLE);
 
   const lower = (service: ServiceRows | undefined) =>
     service === undefined ? [] : lowerService(service, numbers.numberOf(service.id));

@@ -7,7 +7,6 @@ import type { DataType, SetSpec } from '../../kernel/native.ts';
 import type { Family } from '../../model/address.ts';
 
 export const TABLE = 'weir';
-export const TABLE_FAMILY = 'inet';
 
 /** Packets from local pods and this node, or from anywhere else. */
 export type Direction = 'inside' | 'outside';

@@ -6,20 +6,20 @@ import { type Command, expressionsEqual, type SetSpec } from '../../kernel/nativ
 import type { Port } from '../../model/names.ts';
 import { addRules, type Chain, declareChain, deleteChain, flushChain } from './chains/chain.ts';
 import { dispatchChains } from './chains/dispatch.ts';
-import { chainRow, fixedPickChains, stickyChains } from './chains/pick.ts';
+import { fixedPickChains, stickyChains } from './chains/pick.ts';
 import { postroutingChains } from './chains/postrouting.ts';
 import { sourceChains } from './chains/sources.ts';
-import { SETS, type SetName, TABLE, TABLE_FAMILY } from './layout.ts';
 import type { Observed, ObservedChain } from './read-back.ts';
+import { TABLE_FAMILY, type TableLayout } from './table-layout.ts';
 
 /** What a person calls this arrangement of chains; raise it when they change meaning. */
 export const SKELETON_VERSION = 1;
 
 /** How what was read back compares with what should be there. */
-export interface SkeletonState {
+export interface SkeletonState<Name extends string> {
   /** There is no table, or its sets are of other types: everything is written anew. */
   readonly rebuild: boolean;
-  readonly missingSets: readonly SetName[];
+  readonly missingSets: readonly Name[];
   /** Fixed chains that are missing or differ. */
   readonly broken: readonly Chain[];
   /** Chain rows by name: whether they can stay as they are. */
@@ -41,11 +41,15 @@ export function buildSkeleton(nodePortRange: readonly [Port, Port]): readonly Ch
   ];
 }
 
-export function compareSkeleton(skeleton: readonly Chain[], observed: Observed): SkeletonState {
+export function compareSkeleton<Name extends string>(
+  { sets, chainRow }: TableLayout<Name>,
+  skeleton: readonly Chain[],
+  observed: Observed<Name>,
+): SkeletonState<Name> {
   const { specs } = observed;
-  const rebuild = !observed.exists || [...SETS].some(([set, spec]) => !isSameShape(specs.get(set), spec));
+  const rebuild = !observed.exists || [...sets].some(([set, spec]) => !isSameShape(specs.get(set), spec));
   if (rebuild) {
-    const missingSets = [...SETS.keys()];
+    const missingSets = [...sets.keys()];
     return { rebuild, missingSets, broken: skeleton, rows: new Map(), foreign: [], foreignSets: [] };
   }
   const fixed = new Set(skeleton.map(({ name }) => name));
@@ -56,51 +60,49 @@ export function compareSkeleton(skeleton: readonly Chain[], observed: Observed):
     if (row !== undefined) rows.set(name, isIntact(row, found));
     else if (!fixed.has(name)) foreign.push(name);
   }
-  const missingSets = [...SETS.keys()].filter((set) => !specs.has(set));
+  const missingSets = [...sets.keys()].filter((set) => !specs.has(set));
   const broken = skeleton.filter((chain) => !isIntact(chain, observed.chains.get(chain.name)));
-  const known: ReadonlySet<string> = new Set(SETS.keys());
+  const known: ReadonlySet<string> = new Set(sets.keys());
   const foreignSets = [...specs.keys()].filter((set) => !known.has(set));
   return { rebuild, missingSets, broken, rows, foreign, foreignSets };
 }
 
 /** The whole batch: what the skeleton lacks, the delta of rows, then what is left over. */
-export function skeletonCommands(
-  state: SkeletonState,
-  observed: Observed,
+export function skeletonCommands<Name extends string>(
+  layout: TableLayout<Name>,
+  state: SkeletonState<Name>,
+  observed: Observed<Name>,
   delta: readonly Command[],
 ): readonly Command[] {
-  const table = { object: 'table', family: TABLE_FAMILY, table: TABLE } as const;
+  const place = { family: TABLE_FAMILY, table: layout.table } as const;
+  const table = { object: 'table', ...place } as const;
   const anew: readonly Command[] = [
     ...(observed.exists ? [{ verb: 'delete', ...table } as const] : []),
     { verb: 'add', ...table },
   ];
   return [
     ...(state.rebuild ? anew : []),
-    ...state.missingSets.map(addSet),
+    ...state.missingSets.map((set): Command => {
+      const spec = layout.sets.get(set);
+      return { verb: 'add', object: 'set', ...place, set, ...(spec === undefined ? {} : { spec }) };
+    }),
     ...state.broken.flatMap((chain) =>
-      declareAgain(chain, state.rebuild ? undefined : observed.chains.get(chain.name)),
+      declareAgain(layout.table, chain, state.rebuild ? undefined : observed.chains.get(chain.name)),
     ),
-    ...state.broken.flatMap(addRules),
-    ...state.foreign.map(flushChain),
+    ...state.broken.flatMap((chain) => addRules(layout.table, chain)),
+    ...state.foreign.map((name) => flushChain(layout.table, name)),
     ...delta,
-    ...state.foreign.map(deleteChain),
-    ...state.foreignSets.map(
-      (set): Command => ({ verb: 'delete', object: 'set', family: TABLE_FAMILY, table: TABLE, set }),
-    ),
+    ...state.foreign.map((name) => deleteChain(layout.table, name)),
+    ...state.foreignSets.map((set): Command => ({ verb: 'delete', object: 'set', ...place, set })),
   ];
 }
 
-function addSet(set: SetName): Command {
-  const spec = SETS.get(set);
-  const command = { verb: 'add', object: 'set', family: TABLE_FAMILY, table: TABLE, set } as const;
-  return spec === undefined ? command : { ...command, spec };
-}
-
 /** Empty and registered at its hook, whatever it was before. */
-function declareAgain(chain: Chain, found: ObservedChain | undefined): readonly Command[] {
-  if (found === undefined) return [declareChain(chain)];
-  if (isSameBase(chain, found)) return [flushChain(chain.name)];
-  return [flushChain(chain.name), deleteChain(chain.name), declareChain(chain)];
+function declareAgain(table: string, chain: Chain, found: ObservedChain | undefined): readonly Command[] {
+  if (found === undefined) return [declareChain(table, chain)];
+  const flush = flushChain(table, chain.name);
+  if (isSameBase(chain, found)) return [flush];
+  return [flush, deleteChain(table, chain.name), declareChain(table, chain)];
 }
 
 function isIntact(chain: Chain, found: ObservedChain | undefined): boolean {

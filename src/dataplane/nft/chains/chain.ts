@@ -1,5 +1,5 @@
 import type { Command } from '../../../kernel/native.ts';
-import { TABLE, TABLE_FAMILY } from '../layout.ts';
+import { TABLE_FAMILY } from '../table-layout.ts';
 import type { Rule } from './matching.ts';
 
 type AddChain = Extract<Command, { object: 'chain' }>;
@@ -14,26 +14,26 @@ export interface Chain {
 }
 
 /** Makes the chain known, so that others can go to it. */
-export function declareChain({ name, about, base }: Chain): Command {
-  const place = { family: TABLE_FAMILY, table: TABLE, chain: name } as const;
+export function declareChain(table: string, { name, about, base }: Chain): Command {
+  const place = { family: TABLE_FAMILY, table, chain: name } as const;
   const command = { verb: 'add', object: 'chain', ...place, comment: about } as const;
   return base === undefined ? command : { ...command, base };
 }
 
-export function flushChain(name: string): Command {
-  return { verb: 'flush', object: 'chain', family: TABLE_FAMILY, table: TABLE, chain: name };
+export function flushChain(table: string, name: string): Command {
+  return { verb: 'flush', object: 'chain', family: TABLE_FAMILY, table, chain: name };
 }
 
-export function deleteChain(name: string): Command {
-  return { verb: 'delete', object: 'chain', family: TABLE_FAMILY, table: TABLE, chain: name };
+export function deleteChain(table: string, name: string): Command {
+  return { verb: 'delete', object: 'chain', family: TABLE_FAMILY, table, chain: name };
 }
 
-export function addRules({ name, rules }: Chain): readonly Command[] {
+export function addRules(table: string, { name, rules }: Chain): readonly Command[] {
   return rules.map((expressions) => ({
     verb: 'add',
     object: 'rule',
     family: TABLE_FAMILY,
-    table: TABLE,
+    table,
     chain: name,
     expressions,
   }));
