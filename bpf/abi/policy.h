@@ -27,7 +27,8 @@ struct subject {
   __u8 padding[2];
 };
 
-// Longest prefix match on an address. `prefix_length` counts from the first of its 128 bits.
+// Longest prefix match on the address of a peer that no table of single addresses knows. `prefix_length` counts from the
+// first of its 128 bits.
 struct peer_key {
   __u32 prefix_length;
   struct address address;
@@ -37,25 +38,41 @@ struct peer {
   __u32 peer_class[2];  // 0: of no class
 };
 
-// Longest prefix match: 72 bits for every protocol, 80 for every port of one, up to 96 for one port.
-struct verdict_key {
-  __u32 prefix_length;
-  __u32 policy_class;
-  __u32 peer_class;  // 0: any peer
-  enum direction direction;
-  __u8 protocol;  // IPPROTO_*
-  __be16 port;    // destination port; 0 where the protocol has none
-};
-
 enum verdict_action {
-  VERDICT_DENY = 0,
-  VERDICT_ALLOW = 1,
+  VERDICT_NONE = 0,  // no such row
+  VERDICT_DENY = 1,
+  VERDICT_ALLOW = 2,
 } __attribute__((packed));
 
 struct verdict {
   __u32 rule;        // number of the rule that decides
   __u32 audit_rule;  // number of the rule that would deny if audited policies were enforced; 0: none
   enum verdict_action action;
+  __u8 padding[3];
+};
+
+// The rows of a policy class for a peer class and direction: one for every protocol, and the rest in the table of ports.
+struct verdict_group_key {
+  __u32 policy_class;
+  __u32 peer_class;  // 0: any peer
+  enum direction direction;
+  __u8 padding[3];
+};
+
+struct verdict_group {
+  __u32 port_lengths;  // bit n: the table of ports has rows with n bits of the port
+  struct verdict everything;
+};
+
+// A row for the ports of one protocol that begin with the first `bits` bits of `port`; the longest decides. Hash tables,
+// one look-up for each length that occurs, cost the same with any number of rows; a trie of 10,000 rows cost ten times more.
+struct port_key {
+  __u32 policy_class;
+  __u32 peer_class;  // 0: any peer
+  enum direction direction;
+  __u8 protocol;  // IPPROTO_TCP, _UDP or _SCTP
+  __be16 port;    // destination port, the bits behind `bits` are 0
+  __u8 bits;      // 0 to 16
   __u8 padding[3];
 };
 
@@ -78,7 +95,9 @@ struct name {
 _Static_assert(sizeof(struct subject) == 44, "size is part of the ABI");
 _Static_assert(sizeof(struct peer_key) == 20, "size is part of the ABI");
 _Static_assert(sizeof(struct peer) == 8, "size is part of the ABI");
-_Static_assert(sizeof(struct verdict_key) == 16, "size is part of the ABI");
 _Static_assert(sizeof(struct verdict) == 12, "size is part of the ABI");
+_Static_assert(sizeof(struct verdict_group_key) == 12, "size is part of the ABI");
+_Static_assert(sizeof(struct verdict_group) == 16, "size is part of the ABI");
+_Static_assert(sizeof(struct port_key) == 16, "size is part of the ABI");
 _Static_assert(sizeof(struct name_key) == 8, "size is part of the ABI");
 _Static_assert(sizeof(struct name) == 16, "size is part of the ABI");

@@ -3,28 +3,56 @@
 
 #include "report.h"
 
-static __always_inline struct verdict *find_verdict(const struct packet *packet, const struct subject *subject,
-                                                    enum direction direction, __u32 peer_class) {
-  const bool ports = has_ports(packet->key.protocol);
-  const struct verdict_key key = {
-      .prefix_length = 96,
-      .policy_class = subject->policy_class[packet->revision & 1],
-      .peer_class = peer_class,
-      .direction = direction,
-      .protocol = packet->key.protocol,
-      .port = !ports ? 0 : direction == DIRECTION_INGRESS ? packet->key.local_port : packet->key.peer_port,
-  };
-  return bpf_map_lookup_elem(&verdicts, &key);
-}
+#define PORT_BITS 16
 
 static __always_inline __u32 find_peer_class(const struct packet *packet) {
-  const struct peer_key key = {.prefix_length = 128, .address = packet->key.peer};
-  const struct peer *found = bpf_map_lookup_elem(&peers, &key);
+  const struct peer *found = bpf_map_lookup_elem(&peer_addresses, &packet->key.peer);
+  if (!found) {
+    const struct peer_key key = {.prefix_length = 128, .address = packet->key.peer};
+    found = bpf_map_lookup_elem(&peer_prefixes, &key);
+  }
   return found ? found->peer_class[packet->revision & 1] : 0;
 }
 
-// What the rows say of a flow opened in `direction` between the packet's two ends. Two look-ups at most: the rows of the
-// peer's class, then those for any peer.
+// The row with the longest prefix of the packet's port, among those of the lengths that the group says there are.
+static __noinline const struct verdict *find_port(const struct packet *packet, const struct verdict_group_key *group,
+                                                  __u32 port_lengths) {
+  const bool to_pod = group->direction == DIRECTION_INGRESS;
+  const __u32 port = bpf_ntohs(to_pod ? packet->key.local_port : packet->key.peer_port);
+  struct port_key key = {
+      .policy_class = group->policy_class,
+      .peer_class = group->peer_class,
+      .direction = group->direction,
+      .protocol = packet->key.protocol,
+  };
+  for (int bits = PORT_BITS; bits >= 0; bits--) {
+    if (!(port_lengths >> bits & 1)) continue;
+    key.port = bpf_htons(port >> (PORT_BITS - bits) << (PORT_BITS - bits));
+    key.bits = bits;
+    const struct verdict *found = bpf_map_lookup_elem(&port_verdicts, &key);
+    if (found) return found;
+  }
+  return 0;
+}
+
+static __noinline const struct verdict *find_verdict(const struct packet *packet, const struct subject *subject,
+                                                     enum direction direction, __u32 peer_class) {
+  const struct verdict_group_key key = {
+      .policy_class = subject->policy_class[packet->revision & 1],
+      .peer_class = peer_class,
+      .direction = direction,
+  };
+  const struct verdict_group *group = bpf_map_lookup_elem(&verdict_groups, &key);
+  if (!group) return 0;
+  if (group->port_lengths && has_ports(packet->key.protocol)) {
+    const struct verdict *found = find_port(packet, &key, group->port_lengths);
+    if (found) return found;
+  }
+  return group->everything.action == VERDICT_NONE ? 0 : &group->everything;
+}
+
+// What the rows say of a flow opened in `direction` between the packet's two ends. The rows of the peer's class come
+// first, then those for any peer.
 static __noinline void judge(const struct packet *packet, const struct subject *subject, enum direction direction,
                              struct decision *decision) {
   const __u32 peer_class = find_peer_class(packet);

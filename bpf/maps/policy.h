@@ -9,14 +9,23 @@
 #include "../abi/policy.h"
 #include "../abi/report.h"
 
-// Rows: written by the agent. Empty tables of this size cost next to nothing.
+// Rows: written by the agent. An empty hash table of a million entries takes 17 MB, so these are generous, not boundless.
 struct {
   __uint(type, BPF_MAP_TYPE_HASH);
   __uint(map_flags, BPF_F_NO_PREALLOC);
-  __uint(max_entries, 65536);
+  __uint(max_entries, 16384);
   __type(key, __u32);
   __type(value, struct subject);
 } subjects SEC(".maps");
+
+// Single addresses; looked up before prefixes.
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(map_flags, BPF_F_NO_PREALLOC);
+  __uint(max_entries, 524288);
+  __type(key, struct address);
+  __type(value, struct peer);
+} peer_addresses SEC(".maps");
 
 struct {
   __uint(type, BPF_MAP_TYPE_LPM_TRIE);
@@ -24,15 +33,23 @@ struct {
   __uint(max_entries, 1048576);
   __type(key, struct peer_key);
   __type(value, struct peer);
-} peers SEC(".maps");
+} peer_prefixes SEC(".maps");
 
 struct {
-  __uint(type, BPF_MAP_TYPE_LPM_TRIE);
+  __uint(type, BPF_MAP_TYPE_HASH);
   __uint(map_flags, BPF_F_NO_PREALLOC);
-  __uint(max_entries, 4194304);
-  __type(key, struct verdict_key);
+  __uint(max_entries, 524288);
+  __type(key, struct verdict_group_key);
+  __type(value, struct verdict_group);
+} verdict_groups SEC(".maps");
+
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(map_flags, BPF_F_NO_PREALLOC);
+  __uint(max_entries, 1048576);
+  __type(key, struct port_key);
   __type(value, struct verdict);
-} verdicts SEC(".maps");
+} port_verdicts SEC(".maps");
 
 // Raised after every change of the rows, read before they are.
 struct {
@@ -45,7 +62,7 @@ struct {
 struct {
   __uint(type, BPF_MAP_TYPE_HASH);
   __uint(map_flags, BPF_F_NO_PREALLOC);
-  __uint(max_entries, 4194304);
+  __uint(max_entries, 524288);
   __type(key, struct name_key);
   __type(value, struct name);
 } names SEC(".maps");
@@ -63,7 +80,7 @@ struct {
 struct {
   __uint(type, BPF_MAP_TYPE_HASH);
   __uint(map_flags, BPF_F_NO_PREALLOC);
-  __uint(max_entries, 65536);
+  __uint(max_entries, 16384);
   __type(key, __u32);
   __type(value, struct usage);
 } usages SEC(".maps");
@@ -99,7 +116,7 @@ struct {
 struct {
   __uint(type, BPF_MAP_TYPE_PERCPU_HASH);
   __uint(map_flags, BPF_F_NO_PREALLOC);
-  __uint(max_entries, 1048576);
+  __uint(max_entries, 262144);
   __type(key, __u32);
   __type(value, struct rule_hits);
 } rule_hits SEC(".maps");

@@ -57,9 +57,9 @@ export type SubjectState = 'closed' | 'open' | 'judged';
 /** A word's number is its index. */
 export const SUBJECT_STATE_WORDS: readonly SubjectState[] = ['closed', 'open', 'judged'];
 
-export type VerdictAction = 'deny' | 'allow';
+export type VerdictAction = 'none' | 'deny' | 'allow';
 /** A word's number is its index. */
-export const VERDICT_ACTION_WORDS: readonly VerdictAction[] = ['deny', 'allow'];
+export const VERDICT_ACTION_WORDS: readonly VerdictAction[] = ['none', 'deny', 'allow'];
 
 export interface Denial {
   readonly seen: number;
@@ -367,6 +367,35 @@ export const policyOptionsCodec: Codec<PolicyOptions> = {
   }),
 };
 
+export interface PortKey {
+  readonly policyClass: number;
+  readonly peerClass: number;
+  readonly direction: Direction;
+  readonly protocol: number;
+  readonly port: number;
+  readonly bits: number;
+}
+
+export const portKeyCodec: Codec<PortKey> = {
+  size: 16,
+  write(view, at, value) {
+    view.setUint32(at, value.policyClass, true);
+    view.setUint32(at + 4, value.peerClass, true);
+    view.setUint8(at + 8, DIRECTION_WORDS.indexOf(value.direction));
+    view.setUint8(at + 9, value.protocol);
+    view.setUint16(at + 10, value.port);
+    view.setUint8(at + 12, value.bits);
+  },
+  read: (view, at) => ({
+    policyClass: view.getUint32(at, true),
+    peerClass: view.getUint32(at + 4, true),
+    direction: wordOf(DIRECTION_WORDS, view.getUint8(at + 8), 'direction'),
+    protocol: view.getUint8(at + 9),
+    port: view.getUint16(at + 10),
+    bits: view.getUint8(at + 12),
+  }),
+};
+
 export interface RuleHits {
   readonly hits: number;
   readonly lastHit: number;
@@ -472,32 +501,40 @@ export const verdictCodec: Codec<Verdict> = {
   }),
 };
 
-export interface VerdictKey {
-  readonly prefixLength: number;
+export interface VerdictGroup {
+  readonly portLengths: number;
+  readonly everything: Verdict;
+}
+
+export const verdictGroupCodec: Codec<VerdictGroup> = {
+  size: 16,
+  write(view, at, value) {
+    view.setUint32(at, value.portLengths, true);
+    verdictCodec.write(view, at + 4, value.everything);
+  },
+  read: (view, at) => ({
+    portLengths: view.getUint32(at, true),
+    everything: verdictCodec.read(view, at + 4),
+  }),
+};
+
+export interface VerdictGroupKey {
   readonly policyClass: number;
   readonly peerClass: number;
   readonly direction: Direction;
-  readonly protocol: number;
-  readonly port: number;
 }
 
-export const verdictKeyCodec: Codec<VerdictKey> = {
-  size: 16,
+export const verdictGroupKeyCodec: Codec<VerdictGroupKey> = {
+  size: 12,
   write(view, at, value) {
-    view.setUint32(at, value.prefixLength, true);
-    view.setUint32(at + 4, value.policyClass, true);
-    view.setUint32(at + 8, value.peerClass, true);
-    view.setUint8(at + 12, DIRECTION_WORDS.indexOf(value.direction));
-    view.setUint8(at + 13, value.protocol);
-    view.setUint16(at + 14, value.port);
+    view.setUint32(at, value.policyClass, true);
+    view.setUint32(at + 4, value.peerClass, true);
+    view.setUint8(at + 8, DIRECTION_WORDS.indexOf(value.direction));
   },
   read: (view, at) => ({
-    prefixLength: view.getUint32(at, true),
-    policyClass: view.getUint32(at + 4, true),
-    peerClass: view.getUint32(at + 8, true),
-    direction: wordOf(DIRECTION_WORDS, view.getUint8(at + 12), 'direction'),
-    protocol: view.getUint8(at + 13),
-    port: view.getUint16(at + 14),
+    policyClass: view.getUint32(at, true),
+    peerClass: view.getUint32(at + 4, true),
+    direction: wordOf(DIRECTION_WORDS, view.getUint8(at + 8), 'direction'),
   }),
 };
 
@@ -509,18 +546,33 @@ export const TABLES = {
   flows: { key: flowKeyCodec, value: flowCodec },
   fragments: { key: fragmentKeyCodec, value: fragmentCodec },
   names: { key: nameKeyCodec, value: { size: 16, write: (view, at, value) => bytesAt(view, at, 16).set(value), read: (view, at) => bytesAt(view, at, 16).slice() } satisfies Codec<Uint8Array> },
-  peers: { key: peerKeyCodec, value: peerCodec },
+  peer_addresses: { key: { size: 16, write: (view, at, value) => bytesAt(view, at, 16).set(value), read: (view, at) => bytesAt(view, at, 16).slice() } satisfies Codec<Uint8Array>, value: peerCodec },
+  peer_prefixes: { key: peerKeyCodec, value: peerCodec },
+  port_verdicts: { key: portKeyCodec, value: verdictCodec },
   revision: { key: u32, value: u32 },
   rule_hits: { key: u32, value: ruleHitsCodec },
   subjects: { key: u32, value: subjectCodec },
   tallies: { key: u32, value: tallyCountCodec },
   usages: { key: u32, value: usageCodec },
-  verdicts: { key: verdictKeyCodec, value: verdictCodec },
+  verdict_groups: { key: verdictGroupKeyCodec, value: verdictGroupCodec },
 } as const;
 
 /** What these codecs were made from. */
 export const LAYOUT = {
   "structs": {
+    "address": {
+      "size": 16,
+      "fields": [
+        {
+          "name": "bytes",
+          "offset": 0,
+          "size": 16,
+          "form": "bytes",
+          "type": "",
+          "count": 1
+        }
+      ]
+    },
     "denial": {
       "size": 8,
       "fields": [
@@ -648,19 +700,6 @@ export const LAYOUT = {
           "offset": 55,
           "size": 1,
           "form": "number",
-          "type": "",
-          "count": 1
-        }
-      ]
-    },
-    "address": {
-      "size": 16,
-      "fields": [
-        {
-          "name": "bytes",
-          "offset": 0,
-          "size": 16,
-          "form": "bytes",
           "type": "",
           "count": 1
         }
@@ -1111,6 +1150,67 @@ export const LAYOUT = {
         }
       ]
     },
+    "port_key": {
+      "size": 16,
+      "fields": [
+        {
+          "name": "policy_class",
+          "offset": 0,
+          "size": 4,
+          "form": "number",
+          "type": "",
+          "count": 1
+        },
+        {
+          "name": "peer_class",
+          "offset": 4,
+          "size": 4,
+          "form": "number",
+          "type": "",
+          "count": 1
+        },
+        {
+          "name": "direction",
+          "offset": 8,
+          "size": 1,
+          "form": "enum",
+          "type": "direction",
+          "count": 1
+        },
+        {
+          "name": "protocol",
+          "offset": 9,
+          "size": 1,
+          "form": "number",
+          "type": "",
+          "count": 1
+        },
+        {
+          "name": "port",
+          "offset": 10,
+          "size": 2,
+          "form": "network",
+          "type": "",
+          "count": 1
+        },
+        {
+          "name": "bits",
+          "offset": 12,
+          "size": 1,
+          "form": "number",
+          "type": "",
+          "count": 1
+        },
+        {
+          "name": "padding",
+          "offset": 13,
+          "size": 3,
+          "form": "bytes",
+          "type": "",
+          "count": 1
+        }
+      ]
+    },
     "rule_hits": {
       "size": 16,
       "fields": [
@@ -1261,11 +1361,11 @@ export const LAYOUT = {
         }
       ]
     },
-    "verdict_key": {
+    "verdict_group": {
       "size": 16,
       "fields": [
         {
-          "name": "prefix_length",
+          "name": "port_lengths",
           "offset": 0,
           "size": 4,
           "form": "number",
@@ -1273,8 +1373,21 @@ export const LAYOUT = {
           "count": 1
         },
         {
-          "name": "policy_class",
+          "name": "everything",
           "offset": 4,
+          "size": 12,
+          "form": "struct",
+          "type": "verdict",
+          "count": 1
+        }
+      ]
+    },
+    "verdict_group_key": {
+      "size": 12,
+      "fields": [
+        {
+          "name": "policy_class",
+          "offset": 0,
           "size": 4,
           "form": "number",
           "type": "",
@@ -1282,7 +1395,7 @@ export const LAYOUT = {
         },
         {
           "name": "peer_class",
-          "offset": 8,
+          "offset": 4,
           "size": 4,
           "form": "number",
           "type": "",
@@ -1290,25 +1403,17 @@ export const LAYOUT = {
         },
         {
           "name": "direction",
-          "offset": 12,
+          "offset": 8,
           "size": 1,
           "form": "enum",
           "type": "direction",
           "count": 1
         },
         {
-          "name": "protocol",
-          "offset": 13,
-          "size": 1,
-          "form": "number",
-          "type": "",
-          "count": 1
-        },
-        {
-          "name": "port",
-          "offset": 14,
-          "size": 2,
-          "form": "network",
+          "name": "padding",
+          "offset": 9,
+          "size": 3,
+          "form": "bytes",
           "type": "",
           "count": 1
         }
@@ -1399,8 +1504,9 @@ export const LAYOUT = {
     "verdict_action": {
       "size": 1,
       "values": {
-        "VERDICT_DENY": 0,
-        "VERDICT_ALLOW": 1
+        "VERDICT_NONE": 0,
+        "VERDICT_DENY": 1,
+        "VERDICT_ALLOW": 2
       }
     }
   },
@@ -1449,17 +1555,31 @@ export const LAYOUT = {
     },
     "names": {
       "type": 1,
-      "maxEntries": 4194304,
+      "maxEntries": 524288,
       "flags": 1,
       "key": "name_key",
       "value": "name"
     },
-    "peers": {
+    "peer_addresses": {
+      "type": 1,
+      "maxEntries": 524288,
+      "flags": 1,
+      "key": "address",
+      "value": "peer"
+    },
+    "peer_prefixes": {
       "type": 11,
       "maxEntries": 1048576,
       "flags": 1,
       "key": "peer_key",
       "value": "peer"
+    },
+    "port_verdicts": {
+      "type": 1,
+      "maxEntries": 1048576,
+      "flags": 1,
+      "key": "port_key",
+      "value": "verdict"
     },
     "revision": {
       "type": 2,
@@ -1470,14 +1590,14 @@ export const LAYOUT = {
     },
     "rule_hits": {
       "type": 5,
-      "maxEntries": 1048576,
+      "maxEntries": 262144,
       "flags": 1,
       "key": "u32",
       "value": "rule_hits"
     },
     "subjects": {
       "type": 1,
-      "maxEntries": 65536,
+      "maxEntries": 16384,
       "flags": 1,
       "key": "u32",
       "value": "subject"
@@ -1491,17 +1611,17 @@ export const LAYOUT = {
     },
     "usages": {
       "type": 1,
-      "maxEntries": 65536,
+      "maxEntries": 16384,
       "flags": 1,
       "key": "u32",
       "value": "usage"
     },
-    "verdicts": {
-      "type": 11,
-      "maxEntries": 4194304,
+    "verdict_groups": {
+      "type": 1,
+      "maxEntries": 524288,
       "flags": 1,
-      "key": "verdict_key",
-      "value": "verdict"
+      "key": "verdict_group_key",
+      "value": "verdict_group"
     }
   },
   "constants": {

@@ -13,7 +13,7 @@ import { type BpfFileSystem, mountBpfFileSystem } from '../bpf-file-system.ts';
 
 const OBJECT = fileURLToPath(new URL('../../bpf/build/policy.bpf.o', import.meta.url));
 const NAMESPACE = `weir-test-bpf-${process.pid}`;
-const SMALL = { maxEntries: { flows: 100, peers: 10_000 } };
+const SMALL = { maxEntries: { flows: 100, peer_prefixes: 10_000 } };
 
 const native = nativeAddon();
 let files: BpfFileSystem;
@@ -61,7 +61,7 @@ describe('maps', () => {
   });
 
   it('are tries too, and say when they are full', async () => {
-    const table = openTable(map('peers'), TABLES.peers);
+    const table = openTable(map('peer_prefixes'), TABLES.peer_prefixes);
     const address = (index: number) => Uint8Array.from([...Array(14).fill(0), index >> 8, index & 0xff]);
     const entries = Array.from(
       { length: 10_000 },
@@ -74,7 +74,7 @@ describe('maps', () => {
     expect(await table.entries()).toHaveLength(10_000);
     await expect(
       table.set([[{ prefixLength: 128, address: address(10_000) }, { peerClass: [1, 1] }]]),
-    ).rejects.toMatchObject({ code: 'ENOSPC', message: expect.stringContaining('peers') });
+    ).rejects.toMatchObject({ code: 'ENOSPC', message: expect.stringContaining('peer_prefixes') });
     await table.delete(entries.map(([key]) => key));
   });
 

@@ -4,6 +4,7 @@ import type { PolicyDataplane } from '../../../src/dataplane/bpf/policies/datapl
 import { prefixOfKey, unmappedAddress } from '../../../src/dataplane/bpf/policies/entries.ts';
 import type { PodInterface } from '../../../src/dataplane/bpf/policies/subjects.ts';
 import type { PolicyTables } from '../../../src/dataplane/bpf/policies/tables.ts';
+import type { Verdict, VerdictGroupKey } from '../../../src/generated/policy.ts';
 import {
   type Prefix,
   parseAddress,
@@ -198,26 +199,36 @@ export function wantedPeers({ rows }: State): ReadonlyMap<Prefix, string> {
 export async function installedSubjects(tables: PolicyTables, dataplane: PolicyDataplane) {
   const revision = (await tables.revision.get(0)) ?? 0;
   const slot = revision & 1 ? 1 : 0;
-  const verdicts = await tables.verdicts.entries();
+  const [groups, ports] = [await tables.groups.entries(), await tables.ports.entries()];
   const named = (kind: 'peer-class' | 'rule', number: number) =>
     number === 0 ? null : (dataplane.contentOf(kind, number) ?? `number ${number}`);
-  const lines = (policyClass: number) =>
-    verdicts
-      .filter(([key]) => key.policyClass === policyClass)
-      .map(([key, verdict]) => {
-        const peer = named('peer-class', key.peerClass);
-        const rules = [named('rule', verdict.rule), named('rule', verdict.auditRule)];
-        return [
-          key.direction,
-          peer,
-          key.protocol,
-          key.port,
-          key.prefixLength,
-          verdict.action,
-          ...rules,
-        ].join();
-      })
-      .sort();
+  const line = (
+    { direction, peerClass }: VerdictGroupKey,
+    place: string,
+    { action, rule, auditRule }: Verdict,
+  ) => {
+    const rules = [named('rule', rule), named('rule', auditRule)];
+    return [direction, named('peer-class', peerClass), place, action, ...rules].join();
+  };
+  const lines = (policyClass: number) => {
+    const those = groups.filter(([key]) => key.policyClass === policyClass);
+    // A row that its group does not speak of is not found by a packet.
+    const found = ports.filter(([key]) =>
+      those.some(
+        ([group, { portLengths }]) =>
+          group.peerClass === key.peerClass &&
+          group.direction === key.direction &&
+          group.policyClass === key.policyClass &&
+          (portLengths >> key.bits) & 1,
+      ),
+    );
+    return [
+      ...those
+        .filter(([, { everything }]) => everything.action !== 'none')
+        .map(([key, { everything }]) => line(key, 'every', everything)),
+      ...found.map(([key, verdict]) => line(key, `${key.protocol}/${key.port}/${key.bits}`, verdict)),
+    ].sort();
+  };
   return new Map(
     (await tables.subjects.entries())
       .map(([index, subject]) => {
@@ -238,18 +249,8 @@ export function wantedSubjects({ rows, interfaces }: State) {
   const lines = (name: PolicyClassName) =>
     (rows.classes.get(name)?.verdicts ?? [])
       .map((row) => {
-        const protocol = row.protocol === null ? 0 : NUMBERS[row.protocol];
-        const length = row.protocol === null ? 72 : 80 + row.bits;
-        return [
-          row.direction,
-          row.peerClass,
-          protocol,
-          row.port,
-          length,
-          row.verdict,
-          row.rule,
-          row.auditRule,
-        ].join();
+        const place = row.protocol === null ? 'every' : `${NUMBERS[row.protocol]}/${row.port}/${row.bits}`;
+        return [row.direction, row.peerClass, place, row.verdict, row.rule, row.auditRule].join();
       })
       .sort();
   return new Map(

@@ -1,5 +1,5 @@
 /** Rows as entries of the kernel's tables. */
-import type { PeerKey, Verdict, VerdictKey } from '../../../generated/policy.ts';
+import type { PeerKey, PortKey, Verdict, VerdictGroup, VerdictGroupKey } from '../../../generated/policy.ts';
 import {
   type Address,
   addressBytes,
@@ -14,12 +14,17 @@ import type { Numbers } from './numbers.ts';
 /** IP protocol numbers of the protocols that rules can name. */
 const PROTOCOL_NUMBERS = { TCP: 6, UDP: 17, SCTP: 132 } as const;
 
-/** Bits of a verdict's key before the protocol: policy class, peer class, direction. */
-const CLASS_BITS = 72;
-const PROTOCOL_BITS = 8;
 const IPV4_BITS = 96;
+const NO_VERDICT: Verdict = { rule: 0, auditRule: 0, action: 'none' };
 
-export type VerdictEntry = readonly [VerdictKey, Verdict];
+export type PortEntry = readonly [PortKey, Verdict];
+export type GroupEntry = readonly [VerdictGroupKey, VerdictGroup];
+
+/** The entries of a policy class: its rows for ports, and a group for each direction and peer class that has rows. */
+export interface ClassEntries {
+  readonly ports: readonly PortEntry[];
+  readonly groups: readonly GroupEntry[];
+}
 
 /** The 16 bytes of an address, an IPv4 address mapped. */
 export function mappedBytes(address: Address): Uint8Array {
@@ -70,24 +75,34 @@ function textOfRow(row: VerdictRow): string {
 }
 
 /** The entries of a policy class under the number that it has. */
-export function verdictEntries(
+export function classEntries(
   policyClass: number,
   { verdicts }: PolicyClassRows,
   numbers: Numbers,
-): readonly VerdictEntry[] {
-  return verdicts.map((row) => [
-    {
-      prefixLength: row.protocol === null ? CLASS_BITS : CLASS_BITS + PROTOCOL_BITS + row.bits,
-      policyClass,
-      peerClass: row.peerClass === null ? 0 : numbers.numberOf('peer-class', row.peerClass),
-      direction: row.direction,
-      protocol: row.protocol === null ? 0 : PROTOCOL_NUMBERS[row.protocol],
-      port: row.port,
-    },
-    {
-      rule: numbers.numberOf('rule', row.rule),
-      auditRule: row.auditRule === null ? 0 : numbers.numberOf('rule', row.auditRule),
-      action: row.verdict,
-    },
-  ]);
+): ClassEntries {
+  const ports: PortEntry[] = [];
+  const groups = new Map<string, GroupEntry>();
+  for (const row of verdicts) {
+    const peerClass = row.peerClass === null ? 0 : numbers.numberOf('peer-class', row.peerClass);
+    const key = { policyClass, peerClass, direction: row.direction };
+    const verdict = verdictOf(row, numbers);
+    const name = `${row.direction} ${peerClass}`;
+    const [, group] = groups.get(name) ?? [key, { portLengths: 0, everything: NO_VERDICT }];
+    if (row.protocol === null) {
+      groups.set(name, [key, { ...group, everything: verdict }]);
+    } else {
+      const { port, bits } = row;
+      ports.push([{ ...key, protocol: PROTOCOL_NUMBERS[row.protocol], port, bits }, verdict]);
+      groups.set(name, [key, { ...group, portLengths: group.portLengths | (1 << bits) }]);
+    }
+  }
+  return { ports, groups: [...groups.values()] };
+}
+
+function verdictOf({ rule, auditRule, verdict }: VerdictRow, numbers: Numbers): Verdict {
+  return {
+    rule: numbers.numberOf('rule', rule),
+    auditRule: auditRule === null ? 0 : numbers.numberOf('rule', auditRule),
+    action: verdict,
+  };
 }

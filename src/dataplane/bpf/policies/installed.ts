@@ -24,12 +24,13 @@ export interface Installed {
 export const REVISION_KEY = 0;
 
 export async function readInstalled(tables: PolicyTables): Promise<Installed> {
-  const [revision = 0, names, peers, subjects, verdicts] = await Promise.all([
+  const [revision = 0, names, peers, subjects, groups, ports] = await Promise.all([
     tables.revision.get(REVISION_KEY),
     tables.names.entries(),
     tables.peers.entries(),
     tables.subjects.entries(),
-    tables.verdicts.entries(),
+    tables.groups.entries(),
+    tables.ports.entries(),
   ]);
   const numbers = createNumbers(names);
   return {
@@ -37,7 +38,7 @@ export async function readInstalled(tables: PolicyTables): Promise<Installed> {
     numbers,
     peers: createPeerClasses(peers, revision),
     subjects: createSubjects(subjects, revision),
-    verdicts: createVerdicts(verdicts, numbers),
+    verdicts: createVerdicts({ ports, groups }, numbers),
     heldPeers: new Map(),
     unprogrammed: new Set(),
   };
@@ -57,7 +58,8 @@ export async function collectGone(tables: PolicyTables, installed: Installed): P
   const [, , ...deleted] = await Promise.all([
     tables.peers.set(peers.entries),
     tables.subjects.set(subjects.entries),
-    tables.verdicts.delete(verdicts),
+    tables.groups.delete(verdicts.groups),
+    tables.ports.delete(verdicts.ports),
     tables.peers.delete(peers.gone),
     tables.subjects.delete(subjects.gone),
     tables.usages.delete(subjects.gone),

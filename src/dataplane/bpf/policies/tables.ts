@@ -1,6 +1,6 @@
 /** The tables of the policy programs, as they are loaded or pinned. */
-import { TABLES } from '../../../generated/policy.ts';
-import { openCounterTable, openTable } from '../../../kernel/bpf-table.ts';
+import { type Peer, type PeerKey, TABLES } from '../../../generated/policy.ts';
+import { openCounterTable, openTable, type Table } from '../../../kernel/bpf-table.ts';
 import type { Descriptor } from '../../../kernel/native-bpf.ts';
 
 export type PolicyTables = ReturnType<typeof openPolicyTables>;
@@ -14,8 +14,12 @@ export function openPolicyTables(maps: Readonly<Record<string, Descriptor>>) {
   };
   return {
     subjects: openTable(map('subjects'), TABLES.subjects),
-    peers: openTable(map('peers'), TABLES.peers),
-    verdicts: openTable(map('verdicts'), TABLES.verdicts),
+    peers: addressesAndPrefixes(
+      openTable(map('peer_addresses'), TABLES.peer_addresses),
+      openTable(map('peer_prefixes'), TABLES.peer_prefixes),
+    ),
+    groups: openTable(map('verdict_groups'), TABLES.verdict_groups),
+    ports: openTable(map('port_verdicts'), TABLES.port_verdicts),
     revision: openTable(map('revision'), TABLES.revision),
     names: openTable(map('names'), TABLES.names),
     flows: openTable(map('flows'), TABLES.flows),
@@ -23,5 +27,38 @@ export function openPolicyTables(maps: Readonly<Record<string, Descriptor>>) {
     dropCounts: openCounterTable(map('drop_counts'), TABLES.drop_counts),
     tallies: openCounterTable(map('tallies'), TABLES.tallies),
     ruleHits: openCounterTable(map('rule_hits'), TABLES.rule_hits),
+  };
+}
+
+const ADDRESS_BITS = 128;
+
+/** One table of prefixes for those who write; single addresses stand in a hash table, where they are found at once. */
+function addressesAndPrefixes(
+  addresses: Table<Uint8Array, Peer>,
+  prefixes: Table<PeerKey, Peer>,
+): Table<PeerKey, Peer> {
+  const isAddress = ({ prefixLength }: PeerKey) => prefixLength === ADDRESS_BITS;
+  const keyOf = (address: Uint8Array): PeerKey => ({ prefixLength: ADDRESS_BITS, address });
+  return {
+    async set(entries) {
+      const single = entries.filter(([key]) => isAddress(key));
+      await addresses.set(single.map(([{ address }, peer]) => [address, peer] as const));
+      await prefixes.set(entries.filter(([key]) => !isAddress(key)));
+    },
+    async delete(keys) {
+      const single = keys.filter(isAddress).map(({ address }) => address);
+      return (
+        (await addresses.delete(single)) + (await prefixes.delete(keys.filter((key) => !isAddress(key))))
+      );
+    },
+    get: (key) => (isAddress(key) ? addresses.get(key.address) : prefixes.get(key)),
+    async entries() {
+      const single = await addresses.entries();
+      return [
+        ...single.map(([address, peer]) => [keyOf(address), peer] as const),
+        ...(await prefixes.entries()),
+      ];
+    },
+    capacity: async () => (await addresses.capacity()) + (await prefixes.capacity()),
   };
 }

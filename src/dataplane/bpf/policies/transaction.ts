@@ -8,7 +8,7 @@ import type {
   SubjectRow,
 } from '../../../model/policy-rows.ts';
 import { DataplaneError } from '../../dataplane.ts';
-import type { VerdictEntry } from './entries.ts';
+import type { ClassEntries } from './entries.ts';
 import { type Installed, REVISION_KEY } from './installed.ts';
 import type { Judgement, PodInterface } from './subjects.ts';
 import type { PolicyTables } from './tables.ts';
@@ -60,12 +60,13 @@ export async function writeRows(
     await tables.names.set(installed.numbers.takeNew());
     const unprogrammed = await writeVerdicts(tables, installed, staged);
     const judgements = judgementsOf(wanted, staged.classes, unprogrammed);
-    const changed = staged.entries.length > 0 || peers.size > 0 || installed.subjects.differsFrom(judgements);
+    const entries = staged.missing.reduce((total, [, own]) => total + countOf(own), 0);
+    const changed = entries > 0 || peers.size > 0 || installed.subjects.differsFrom(judgements);
     const written = changed ? await switchRevision(tables, installed, peers, judgements) : 0;
     installed.unprogrammed = unprogrammed;
     commit(installed, wanted, staged.classes, peers);
     return {
-      written: staged.entries.length + written,
+      written: entries + written,
       revision: installed.revision,
       unprogrammed: [...unprogrammed],
     };
@@ -78,14 +79,13 @@ export async function writeRows(
 
 interface StagedClasses {
   readonly classes: Classes;
-  readonly entries: readonly VerdictEntry[];
-  /** The same entries by class. */
-  readonly byClass: readonly (readonly [NumberedClass, readonly VerdictEntry[]])[];
+  /** What is to be written, for each class that needs it. */
+  readonly missing: readonly (readonly [NumberedClass, ClassEntries])[];
 }
 
 function stageClasses(installed: Installed, wanted: Wanted, touched: Touched | undefined): StagedClasses {
   const classes = new Map(touched === undefined ? [] : installed.verdicts.current);
-  const byClass: (readonly [NumberedClass, readonly VerdictEntry[]])[] = [];
+  const missing: (readonly [NumberedClass, ClassEntries])[] = [];
   const names =
     touched === undefined ? wanted.classes.keys() : [...touched.classes, ...installed.unprogrammed];
   for (const name of new Set(names)) {
@@ -94,9 +94,9 @@ function stageClasses(installed: Installed, wanted: Wanted, touched: Touched | u
     if (rows === undefined) continue;
     const { numbered, entries } = installed.verdicts.stage(rows);
     classes.set(name, numbered);
-    if (entries.length > 0) byClass.push([numbered, entries]);
+    if (countOf(entries) > 0) missing.push([numbered, entries]);
   }
-  return { classes, byClass, entries: byClass.flatMap(([, entries]) => entries) };
+  return { classes, missing };
 }
 
 /** Prefixes whose class is another than the installed one; null: the prefix is to go. */
@@ -120,27 +120,39 @@ function changedPeers(
 async function writeVerdicts(
   tables: PolicyTables,
   installed: Installed,
-  { entries, byClass }: StagedClasses,
+  { missing }: StagedClasses,
 ): Promise<ReadonlySet<PolicyClassName>> {
   const failed = new Set<PolicyClassName>();
   try {
-    await tables.verdicts.set(entries);
+    await writeEntries(tables, {
+      ports: missing.flatMap(([, { ports }]) => ports),
+      groups: missing.flatMap(([, { groups }]) => groups),
+    });
     return failed;
   } catch (error) {
     if (!isNoRoom(error)) throw error;
   }
-  for (const [numbered, own] of byClass) {
+  for (const [numbered, own] of missing) {
     try {
-      await tables.verdicts.set(own);
+      await writeEntries(tables, own);
     } catch (error) {
       if (!isNoRoom(error)) throw error;
       failed.add(numbered.rows.name);
       // What fits of it would only keep others out.
-      await tables.verdicts.delete(own.map(([key]) => key));
+      await tables.ports.delete(own.ports.map(([key]) => key));
+      await tables.groups.delete(own.groups.map(([key]) => key));
       installed.verdicts.unstage(numbered);
     }
   }
   return failed;
+}
+
+async function writeEntries(tables: PolicyTables, { ports, groups }: ClassEntries): Promise<void> {
+  await Promise.all([tables.ports.set(ports), tables.groups.set(groups)]);
+}
+
+function countOf({ ports, groups }: ClassEntries): number {
+  return ports.length + groups.length;
 }
 
 function isNoRoom(error: unknown): boolean {

@@ -1,13 +1,13 @@
 /**
- * The table of verdicts. A class whose rows change gets another number, so what stands under a number never changes while
+ * The tables of verdicts. A class whose rows change gets another number, so what stands under a number never changes while
  * a pod is judged by it; the rows of the old number go when no pod is.
  */
-import type { VerdictKey } from '../../../generated/policy.ts';
+import type { PortKey, VerdictGroupKey } from '../../../generated/policy.ts';
 import type { PolicyClassName, PolicyClassRows } from '../../../model/policy-rows.ts';
-import { contentOfClass, type VerdictEntry, verdictEntries } from './entries.ts';
+import { type ClassEntries, classEntries, contentOfClass } from './entries.ts';
 import type { Numbers } from './numbers.ts';
 
-/** A class as it stands in the table. */
+/** A class as it stands in the tables. */
 export interface NumberedClass {
   readonly number: number;
   readonly content: string;
@@ -16,34 +16,32 @@ export interface NumberedClass {
 
 export type Classes = ReadonlyMap<PolicyClassName, NumberedClass>;
 
+/** Keys to delete. */
+export interface ClassKeys {
+  readonly ports: readonly PortKey[];
+  readonly groups: readonly VerdictGroupKey[];
+}
+
 export interface Verdicts {
   /** By name, as the pods are judged by them. */
   readonly current: Classes;
-  /** Gives the class its number and returns what is to be written for it: nothing when it stands in the table. */
-  stage(rows: PolicyClassRows): {
-    readonly numbered: NumberedClass;
-    readonly entries: readonly VerdictEntry[];
-  };
+  /** Gives the class its number and returns what is to be written for it: nothing when it stands in the tables. */
+  stage(rows: PolicyClassRows): { readonly numbered: NumberedClass; readonly entries: ClassEntries };
   /** The entries that `stage` gave for the class could not be written, and what was is removed again. */
   unstage(numbered: NumberedClass): void;
   /** The pods are judged by these classes now. */
   commit(classes: Classes): void;
   /** Entries that no pod is judged by any more. */
-  takeGone(): readonly VerdictKey[];
+  takeGone(): ClassKeys;
 }
 
-/** `installed`: the table as it is. */
-export function createVerdicts(installed: readonly VerdictEntry[], numbers: Numbers): Verdicts {
+/** `installed`: the tables as they are. */
+export function createVerdicts(installed: ClassEntries, numbers: Numbers): Verdicts {
   let current: Classes = new Map();
-  // What was found in the table and belongs to no class that was staged, by number.
-  const found = new Map<number, Map<string, VerdictEntry>>();
-  // Classes that stand in the table as they should.
+  const ports = createFound(installed.ports);
+  const groups = createFound(installed.groups);
+  // Classes that stand in the tables as they should.
   const written = new Map<number, NumberedClass>();
-  const gone: VerdictKey[] = [];
-  for (const entry of installed) {
-    const entries = found.get(entry[0].policyClass) ?? new Map<string, VerdictEntry>();
-    found.set(entry[0].policyClass, entries.set(JSON.stringify(entry[0]), entry));
-  }
   return {
     get current() {
       return current;
@@ -51,19 +49,16 @@ export function createVerdicts(installed: readonly VerdictEntry[], numbers: Numb
     stage(rows) {
       const content = contentOfClass(rows);
       const numbered = { number: numbers.numberOf('policy-class', content), content, rows };
-      if (written.has(numbered.number)) return { numbered, entries: [] };
-      const there = found.get(numbered.number) ?? new Map<string, VerdictEntry>();
-      found.delete(numbered.number);
-      const wanted = verdictEntries(numbered.number, rows, numbers);
-      const entries = wanted.filter(([key, verdict]) => {
-        const text = JSON.stringify(key);
-        const before = there.get(text);
-        there.delete(text);
-        return before === undefined || JSON.stringify(before[1]) !== JSON.stringify(verdict);
-      });
-      gone.push(...[...there.values()].map(([key]) => key));
+      if (written.has(numbered.number)) return { numbered, entries: { ports: [], groups: [] } };
       written.set(numbered.number, numbered);
-      return { numbered, entries };
+      const wanted = classEntries(numbered.number, rows, numbers);
+      return {
+        numbered,
+        entries: {
+          ports: ports.missing(numbered.number, wanted.ports),
+          groups: groups.missing(numbered.number, wanted.groups),
+        },
+      };
     },
     unstage: ({ number }) => void written.delete(number),
     commit(classes) {
@@ -76,15 +71,47 @@ export function createVerdicts(installed: readonly VerdictEntry[], numbers: Numb
       current = classes;
     },
     takeGone() {
-      for (const entries of found.values()) gone.push(...[...entries.values()].map(([key]) => key));
-      found.clear();
       const used = new Set([...current.values()].map(({ number }) => number));
-      for (const [number, { rows }] of written) {
-        if (used.has(number)) continue;
-        gone.push(...verdictEntries(number, rows, numbers).map(([key]) => key));
-        written.delete(number);
-      }
-      return gone.splice(0);
+      const gone = [...written.values()].filter(({ number }) => !used.has(number));
+      for (const { number } of gone) written.delete(number);
+      const entries = gone.map(({ number, rows }) => classEntries(number, rows, numbers));
+      return {
+        ports: [...ports.takeStrays(), ...entries.flatMap((own) => own.ports.map(([key]) => key))],
+        groups: [...groups.takeStrays(), ...entries.flatMap((own) => own.groups.map(([key]) => key))],
+      };
+    },
+  };
+}
+
+/** What was found in a table, until the class it belongs to is staged. */
+function createFound<Key extends { readonly policyClass: number }, Value>(
+  entries: readonly (readonly [Key, Value])[],
+) {
+  const byClass = new Map<number, Map<string, readonly [Key, Value]>>();
+  const strays: Key[] = [];
+  for (const entry of entries) {
+    const own = byClass.get(entry[0].policyClass) ?? new Map<string, readonly [Key, Value]>();
+    byClass.set(entry[0].policyClass, own.set(JSON.stringify(entry[0]), entry));
+  }
+  return {
+    /** Those of the wanted entries that are not there; what else is there is a stray. */
+    missing(policyClass: number, wanted: readonly (readonly [Key, Value])[]) {
+      const there = byClass.get(policyClass) ?? new Map<string, readonly [Key, Value]>();
+      byClass.delete(policyClass);
+      const missing = wanted.filter(([key, value]) => {
+        const text = JSON.stringify(key);
+        const before = there.get(text);
+        there.delete(text);
+        return before === undefined || JSON.stringify(before[1]) !== JSON.stringify(value);
+      });
+      for (const [key] of there.values()) strays.push(key);
+      return missing;
+    },
+    /** Keys that belong to no class that was staged. */
+    takeStrays(): readonly Key[] {
+      for (const own of byClass.values()) for (const [key] of own.values()) strays.push(key);
+      byClass.clear();
+      return strays.splice(0);
     },
   };
 }
