@@ -1,0 +1,55 @@
+/** Local pods' interfaces as they are now, followed live. */
+import type { NetworkPlace } from '../../kernel/network.ts';
+import { streamNetwork } from '../../kernel/network-stream.ts';
+import type { Address } from '../../model/address.ts';
+import type { ObjectName } from '../../model/names.ts';
+import { findPodDevices } from './pod-devices.ts';
+import type { PodInterfaceState } from './pod-interface-state.ts';
+import { createPodInterfaces, type PodInterfaceChanges } from './pod-interfaces.ts';
+import { createPodSearch } from './pod-search.ts';
+
+export interface PodInterfaceWatchOptions extends NetworkPlace {
+  /** Never empty. Called in the turn of the event loop that takes the kernel's message. */
+  readonly onChange: (changes: PodInterfaceChanges) => void;
+  /** Reading the network, or looking for a pod, failed; it is tried again. */
+  readonly onError: (error: unknown) => void;
+}
+
+export interface PodInterfaceWatch {
+  readonly current: ReadonlyMap<ObjectName, PodInterfaceState>;
+  /** Pods of this node with addresses of their own: the whole new value, or null where they went. Tells `onChange`. */
+  setPods(pods: ReadonlyMap<ObjectName, readonly Address[] | null>): void;
+  close(): void;
+}
+
+/** Throws an Error when the namespace can't be watched. */
+export function watchPodInterfaces(options: PodInterfaceWatchOptions): PodInterfaceWatch {
+  const { onChange, onError } = options;
+  const interfaces = createPodInterfaces();
+  const tell = (changes: PodInterfaceChanges) => {
+    if (changes.size === 0) return;
+    onChange(changes);
+    search.plan();
+  };
+  const search = createPodSearch(interfaces.current, async (addresses) => {
+    const found = await findPodDevices(addresses, options).catch((error) => {
+      onError(error);
+      return new Map(addresses.map((address) => [address, null]));
+    });
+    tell(interfaces.setDevices(found));
+  });
+  const stop = streamNetwork({
+    ...options,
+    onSnapshot: (snapshot) => tell(interfaces.setNetwork(snapshot)),
+    onChanges: (changes) => tell(interfaces.applyNetwork(changes)),
+    onError,
+  });
+  return {
+    current: interfaces.current,
+    setPods: (pods) => tell(interfaces.setPods(pods)),
+    close() {
+      stop();
+      search.close();
+    },
+  };
+}
