@@ -17,8 +17,11 @@ const KIND_ORDER: readonly ObjectKind[] = [
 
 export interface Output {
   get(key: ObjectKey): WeirObject | undefined;
-  /** Sets the object; true if it differs from the one there. */
-  put(object: WeirObject): boolean;
+  /**
+   * Sets the object; true if it differs from the one there.
+   * @param key the object's, where the caller has it already
+   */
+  put(object: WeirObject, key?: ObjectKey): boolean;
   /** Drops the object; true if there was one. */
   remove(kind: ObjectKind, namespace: string, name: string): boolean;
   /** Namespaces in which objects came or went since the last flush. */
@@ -49,8 +52,7 @@ export function createOutput(): Output {
 
   return {
     get: (key) => current.get(key),
-    put(object) {
-      const key = objectKey(object.kind, object.namespace, object.name);
+    put(object, key = objectKey(object.kind, object.namespace, object.name)) {
       const old = current.get(key);
       if (isDeepStrictEqual(old, object)) return false;
       replace(key, old, object);

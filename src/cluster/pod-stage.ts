@@ -1,5 +1,5 @@
 /** Completes the pods of a batch, and finds the Services whose endpoints they are. */
-import { type NodeName, type ObjectName, objectKey } from '../model/names.ts';
+import { type NodeName, type ObjectKey, type ObjectName, objectKey } from '../model/names.ts';
 import type { PodObject } from '../model/objects.ts';
 import { completePod } from './pods.ts';
 import { type Dirty, type State, settle } from './state.ts';
@@ -20,10 +20,11 @@ function resolvePod(state: State, owner: ObjectName, input: PodObject, dirty: Di
   if (input.nodeName === null && nodeName !== null) state.placements.set(owner, nodeName);
   else state.placements.delete(owner);
   moveToNode(state, owner, nodeName ?? '');
-  state.problems.record('object', objectKey('Pod', input.namespace, input.name), input, problems);
-  const before = publishedPod(state, input);
+  const key = objectKey('Pod', input.namespace, input.name);
+  state.problems.record('object', key, input, problems);
+  const before = publishedPod(state, key);
   const changed =
-    object === null ? state.output.remove('Pod', input.namespace, input.name) : state.output.put(object);
+    object === null ? state.output.remove('Pod', input.namespace, input.name) : state.output.put(object, key);
   if (!changed) return;
   markServices(state, before, dirty);
   const services = state.selectors.setPod(owner, object ?? undefined);
@@ -42,18 +43,16 @@ function forgetPod(state: State, owner: ObjectName, dirty: Dirty): void {
   moveToNode(state, owner, undefined);
   const slash = owner.indexOf('/');
   const reference = { kind: 'Pod', namespace: owner.slice(0, slash), name: owner.slice(slash + 1) };
-  state.problems.record('object', objectKey('Pod', reference.namespace, reference.name), reference, []);
-  const before = publishedPod(state, reference);
+  const key = objectKey('Pod', reference.namespace, reference.name);
+  state.problems.record('object', key, reference, []);
+  const before = publishedPod(state, key);
   if (!state.output.remove('Pod', reference.namespace, reference.name)) return;
   markServices(state, before, dirty);
   state.selectors.setPod(owner, undefined);
 }
 
-function publishedPod(
-  state: State,
-  { namespace, name }: { readonly namespace: string; readonly name: string },
-): PodObject | undefined {
-  const object = state.output.get(objectKey('Pod', namespace, name));
+function publishedPod(state: State, key: ObjectKey): PodObject | undefined {
+  const object = state.output.get(key);
   return object?.kind === 'Pod' ? object : undefined;
 }
 
