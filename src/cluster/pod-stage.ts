@@ -76,6 +76,7 @@ function moveToNode(state: State, owner: ObjectName, node: NodeName | '' | undef
     return;
   }
   state.nodeOfPod.set(owner, node);
-  const pods = state.podsByNode.get(node) ?? new Set<ObjectName>();
-  state.podsByNode.set(node, pods.add(owner));
+  const pods = state.podsByNode.get(node);
+  if (pods === undefined) state.podsByNode.set(node, new Set([owner]));
+  else pods.add(owner);
 }

@@ -96,8 +96,9 @@ function smallest(
 }
 
 function add(index: Map<string, Set<ObjectName>>, key: string, owner: ObjectName): void {
-  const owners = index.get(key) ?? new Set<ObjectName>();
-  index.set(key, owners.add(owner));
+  const owners = index.get(key);
+  if (owners === undefined) index.set(key, new Set([owner]));
+  else owners.add(owner);
 }
 
 function drop(index: Map<string, Set<ObjectName>>, key: string, owner: ObjectName): void {

@@ -43,13 +43,14 @@ async function answer(request: Request): Promise<Completed | Changed> {
   switch (request.type) {
     case 'complete': {
       const objects = clusterOf(request.size);
-      const start = performance.now();
+      const [start, startCpu] = [performance.now(), process.threadCpuUsage()];
       pipeline.accept({ changes: objects.map(set), problems: [] });
-      const accepted = performance.now();
+      const [accepted, cpu] = [performance.now(), process.threadCpuUsage(startCpu)];
       pipeline.compile();
       loaded = request.size;
       return {
         completeMs: accepted - start,
+        completeCpuMs: (cpu.user + cpu.system) / 1000,
         compileMs: performance.now() - accepted,
         peakRssMb: peakRssMb('self'),
       };
