@@ -32,13 +32,14 @@ static __always_inline void count_drop(const struct packet *packet, enum drop_re
 
 static __noinline void count_rule(const struct packet *packet, __u32 rule) {
   struct rule_hits *found = bpf_map_lookup_elem(&rule_hits, &rule);
-  if (found) {
-    found->hits += 1;
-    found->last_hit = packet->now;
-    return;
+  if (!found) {
+    const struct rule_hits none = {.last_hit = packet->now};
+    bpf_map_update_elem(&rule_hits, &rule, &none, BPF_NOEXIST);
+    found = bpf_map_lookup_elem(&rule_hits, &rule);
   }
-  const struct rule_hits first = {.hits = 1, .last_hit = packet->now};
-  bpf_map_update_elem(&rule_hits, &rule, &first, BPF_ANY);
+  if (!found) return;
+  __sync_fetch_and_add(&found->hits, 1);
+  found->last_hit = packet->now;
 }
 
 static __always_inline bool within_rate(__u64 now) {

@@ -1589,7 +1589,7 @@ export const LAYOUT = {
       "value": "u32"
     },
     "rule_hits": {
-      "type": 5,
+      "type": 1,
       "maxEntries": 262144,
       "flags": 1,
       "key": "u32",
