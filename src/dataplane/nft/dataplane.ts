@@ -1,7 +1,7 @@
 /** The nft backend: rows in, netlink batches out. docs/nftables.md tells how the table is arranged. */
 
 import type { ConntrackFilter } from '../../kernel/conntrack.ts';
-import { type Command, type Nftables, NftError, openNftables } from '../../kernel/native.ts';
+import { type Command, type Nftables, openNftables } from '../../kernel/native.ts';
 import type { Port } from '../../model/names.ts';
 import type { Rows, RowsChange, ServiceId } from '../../model/rows.ts';
 import { type ApplyReport, type Dataplane, DataplaneError, type DataplaneStatus } from '../dataplane.ts';
@@ -12,6 +12,7 @@ import { type InstalledRows, installedRows, inverseOf } from './installed-rows.t
 import { SETS, TABLE } from './layout.ts';
 import { serviceTag } from './lower-service.ts';
 import { type Observed, readBack } from './read-back.ts';
+import { refusing } from './refusal.ts';
 import { observedFlows, servedFlows } from './served-flows.ts';
 import { createServiceNumbers, type ServiceNumbers } from './service-numbers.ts';
 import { SERVICE_TABLE } from './service-table.ts';
@@ -94,8 +95,8 @@ async function watch(state: State): Promise<void> {
 async function sync(state: State, rows: Rows): Promise<ApplyReport> {
   const startedAt = performance.now();
   state.uncertain = true;
-  const generation = await reading(() => state.nft.generation());
-  const observed = await reading(() =>
+  const generation = await refusing(TABLE, () => state.nft.generation());
+  const observed = await refusing(TABLE, () =>
     readBack(state.nft, SERVICE_TABLE, { learnt: state.numbers === null }),
   );
   state.numbers ??= createServiceNumbers(observed.sets);
@@ -144,7 +145,7 @@ async function repair(state: State): Promise<ApplyReport> {
   if (state.installed === null) throw notSynced();
   const startedAt = performance.now();
   // Nobody has changed any table: with 10,000 Services, reading ours back would take most of a second, to find nothing.
-  if (!state.uncertain && (await reading(() => state.nft.generation())) === state.generation)
+  if (!state.uncertain && (await refusing(TABLE, () => state.nft.generation())) === state.generation)
     return report(state, startedAt, NO_DELTA, 0);
   const result = await sync(state, state.installed.rows());
   if (result.bytes > 0) state.repairs += 1;
@@ -182,22 +183,7 @@ function filtersAfterSync(installed: InstalledRows, observed: Observed): readonl
 
 async function commit({ nft }: State, commands: readonly Command[]): Promise<number> {
   if (commands.length === 0) return 0;
-  return (await reading(() => nft.commit(commands))).bytes;
-}
-
-/** Errors of netlink as errors of the dataplane, with the command that failed. */
-async function reading<T>(work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (cause) {
-    const { code, object } =
-      cause instanceof NftError ? cause : { code: 'EUNKNOWN', object: `table inet ${TABLE}` };
-    throw new DataplaneError(`nftables refused: ${cause instanceof Error ? cause.message : String(cause)}`, {
-      code,
-      object,
-      cause,
-    });
-  }
+  return (await refusing(TABLE, () => nft.commit(commands))).bytes;
 }
 
 function notSynced(): DataplaneError {

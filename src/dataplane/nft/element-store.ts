@@ -61,7 +61,8 @@ export function createElementStore<Name extends string>(layout: TableLayout<Name
     if (entry !== undefined && elementValue(entry.element) === elementValue(element)) entry.users += 1;
     else {
       if (remembered) remember(element, identity, entry?.element);
-      set.set(identity, { element, users: 1 });
+      // Where two users disagree the latest is right, and the other one's end must not take it away.
+      set.set(identity, { element, users: (entry?.users ?? 0) + 1 });
     }
   };
 

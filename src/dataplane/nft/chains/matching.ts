@@ -6,9 +6,13 @@
 
 import { type Expression, expr } from '../../../kernel/native.ts';
 import { FAMILIES, type Family } from '../../../model/address.ts';
-import { familySet, type Route, type SetName } from '../layout.ts';
+import { familySet, type SetName } from '../layout.ts';
+import type { PolicySet } from '../policies/layout.ts';
 
 export type Rule = readonly Expression[];
+
+/** A set of one of our tables. */
+type AnySet = SetName | PolicySet;
 
 const NFPROTO: Readonly<Record<Family, number>> = { IPv4: 2, IPv6: 10 };
 /** The family's IP protocol number of ICMP, and the type of an echo request. */
@@ -59,22 +63,27 @@ export function loadDestinationPort(register: number): Expression {
   return expr.payload({ base: 'transport', offset: 2, length: 2, register });
 }
 
+/** Loads the port the packet comes from. */
+export function loadSourcePort(register: number): Expression {
+  return expr.payload({ base: 'transport', offset: 0, length: 2, register });
+}
+
 /** Loads a 32-bit number in host byte order, as marks and list numbers are kept. */
 export function loadNumber(value: number, register: number): Expression {
   return expr.immediate({ register, bytes: numberBytes(value) });
 }
 
 /** Ends the rule unless the key that starts at `source` is in the set. */
-export function inSet(set: SetName, source: number): Expression {
+export function inSet(set: AnySet, source: number): Expression {
   return expr.lookup({ set, source });
 }
 
-export function notInSet(set: SetName, source: number): Expression {
+export function notInSet(set: AnySet, source: number): Expression {
   return expr.lookup({ set, source, invert: true });
 }
 
 /** Ends the rule on a miss, else puts the map's value at `destination`. */
-export function lookUp(set: SetName, source: number, destination: number): Expression {
+export function lookUp(set: AnySet, source: number, destination: number): Expression {
   return expr.lookup({ set, source, destination });
 }
 
@@ -84,7 +93,7 @@ export function lookUp(set: SetName, source: number, destination: number): Expre
  * have a word before the number, at `register - 1`, which nft holds for the whole value; at `register` it goes on seeing
  * the zero that was loaded first.
  */
-export function lookUpNumber(set: SetName, source: number, register: number): Rule {
+export function lookUpNumber(set: AnySet, source: number, register: number): Rule {
   return [loadNumber(0, register), lookUp(set, source, register - 1)];
 }
 
@@ -98,12 +107,12 @@ export function lookUpService(family: Family, register: number): Rule {
  * in the small route maps alone: a change in a map of verdicts has the kernel check all of them for loops, which
  * takes 30 ms with 10,000 frontends.
  */
-export function goByNumber(set: SetName, source: number, register: number, route: Route): Rule {
+export function goByNumber(set: AnySet, source: number, register: number, route: AnySet): Rule {
   return [...lookUpNumber(set, source, register), follow(route, register)];
 }
 
 /** Ends the rule on a miss, else follows the verdict in the map. */
-export function follow(set: SetName, source: number): Expression {
+export function follow(set: AnySet, source: number): Expression {
   return expr.lookup({ set, source, destination: 'verdict' });
 }
 

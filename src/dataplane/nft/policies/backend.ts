@@ -1,0 +1,162 @@
+/** Network policy by nftables: rows in, netlink batches out, in a table of its own. docs/nftables.md tells how it is arranged. */
+import { type Command, type Nftables, openNftables } from '../../../kernel/native.ts';
+import type { ObjectName } from '../../../model/names.ts';
+import type { PolicyRows } from '../../../model/policy-rows.ts';
+import type { PolicyChange } from '../../bpf/policies/dataplane.ts';
+import type { Numbers } from '../../bpf/policies/numbers.ts';
+import type { PodInterface } from '../../bpf/policies/subjects.ts';
+import { DataplaneError } from '../../dataplane.ts';
+import type { PolicyBackend, PolicyInstallReport } from '../../policy-backend.ts';
+import type { Chain } from '../chains/chain.ts';
+import { compareWithKernel } from '../element-store.ts';
+import { readBack } from '../read-back.ts';
+import { refusing } from '../refusal.ts';
+import { compareSkeleton, skeletonCommands } from '../skeleton.ts';
+import { TABLE_FAMILY } from '../table-layout.ts';
+import { deltaCommands, isEmptyDelta } from '../transaction.ts';
+import { readCounts } from './figures.ts';
+import { hookChains } from './hook-chains.ts';
+import { adoptNumbers, type InstalledPolicies, installedPolicies } from './installed.ts';
+import { judgingChains } from './judging-chains.ts';
+import { POLICY_TABLE } from './layout.ts';
+
+export interface NftPolicyOptions {
+  /** Denied packets are answered with a TCP reset, or ICMP administratively prohibited; else dropped in silence. */
+  readonly reject: boolean;
+  /** Path of the network namespace to work in; this process's own without it. */
+  readonly netns?: string;
+}
+
+interface State {
+  readonly nft: Nftables;
+  readonly skeleton: readonly Chain[];
+  /** null until the first sync. */
+  installed: InstalledPolicies | null;
+  numbers: Numbers | null;
+  /** The kernel may differ from `installed`: the next call reads everything back. */
+  uncertain: boolean;
+  /** Changes written by this process. */
+  revision: number;
+  /** null until the first sync. */
+  monitor: { close(): void } | null;
+}
+
+/** The chains, which are the same whatever the rows. */
+export function policySkeleton(options: { readonly reject: boolean }): readonly Chain[] {
+  return [...judgingChains(), ...hookChains(options)];
+}
+
+/** Opens the backend; nothing is read or written before the first `sync`. Rejects where netlink is refused. */
+export async function openNftPolicies(options: NftPolicyOptions): Promise<PolicyBackend> {
+  const state: State = {
+    nft: await openNftables(options.netns === undefined ? {} : { netns: options.netns }),
+    skeleton: policySkeleton(options),
+    installed: null,
+    numbers: null,
+    uncertain: true,
+    revision: 0,
+    monitor: null,
+  };
+  const nothing = async () => undefined;
+  return {
+    name: 'nft',
+    sync: (rows, interfaces) => sync(state, rows, interfaces),
+    apply: (change) => apply(state, change),
+    repair: async () => (state.uncertain ? reconcile(state, installedOf(state)) : report(state, 0)),
+    // Batches are all or nothing, and conntrack forgets its flows itself.
+    collect: nothing,
+    sweep: nothing,
+    async figures() {
+      const counts = await refusing(POLICY_TABLE.table, () => readCounts(state.nft));
+      // Sets grow as they need; what conntrack holds is not ours to count.
+      const capacities = { subjects: 0, peers: 0, verdicts: 0, flows: 0 };
+      return { revision: state.revision, flows: 0, capacities, rules: [], ...counts };
+    },
+    async close() {
+      state.monitor?.close();
+      await state.nft.close();
+    },
+  };
+}
+
+/** Policies are enforced elsewhere, or nowhere: takes the table away. Resolves to whether there was one. */
+export async function removeNftPolicies(nft: Nftables): Promise<boolean> {
+  const { table } = POLICY_TABLE;
+  const exists = (await nft.listTables()).some(
+    (listed) => listed.family === TABLE_FAMILY && listed.table === table,
+  );
+  if (exists) await nft.commit([{ verb: 'delete', object: 'table', family: TABLE_FAMILY, table }]);
+  return exists;
+}
+
+async function sync(
+  state: State,
+  rows: PolicyRows,
+  interfaces: ReadonlyMap<ObjectName, PodInterface>,
+): Promise<PolicyInstallReport> {
+  state.uncertain = true;
+  state.numbers ??= adoptNumbers(
+    await refusing(POLICY_TABLE.table, () => readBack(state.nft, POLICY_TABLE, { learnt: false })),
+  );
+  state.installed = installedPolicies(rows, interfaces, state.numbers);
+  return reconcile(state, state.installed);
+}
+
+async function apply(state: State, change: PolicyChange): Promise<PolicyInstallReport> {
+  const installed = installedOf(state);
+  const delta = installed.change(change);
+  if (state.uncertain) return reconcile(state, installed);
+  if (isEmptyDelta(delta)) return report(state, 0);
+  await commit(state, deltaCommands(POLICY_TABLE, delta));
+  return report(state, delta.added.length + delta.deleted.length);
+}
+
+/** Reads everything back and writes what differs. */
+async function reconcile(state: State, installed: InstalledPolicies): Promise<PolicyInstallReport> {
+  // From here on, we hear what others do to our table.
+  state.monitor ??= state.nft.monitor((event) => {
+    if (event.lost === true || (!event.ours && event.changes.some(isOurTable))) state.uncertain = true;
+  });
+  state.uncertain = false;
+  try {
+    const observed = await refusing(POLICY_TABLE.table, () =>
+      readBack(state.nft, POLICY_TABLE, { learnt: false }),
+    );
+    const skeleton = compareSkeleton(POLICY_TABLE, state.skeleton, observed);
+    const sets = skeleton.rebuild ? new Map() : observed.sets;
+    const delta = compareWithKernel(POLICY_TABLE, installed.store, sets, skeleton.rows);
+    const rows = deltaCommands(POLICY_TABLE, delta);
+    await commit(state, skeletonCommands(POLICY_TABLE, skeleton, observed, rows));
+    return report(state, delta.added.length + delta.deleted.length);
+  } catch (error) {
+    state.uncertain = true;
+    throw error;
+  }
+}
+
+async function commit(state: State, commands: readonly Command[]): Promise<void> {
+  if (commands.length === 0) return;
+  try {
+    await refusing(POLICY_TABLE.table, () => state.nft.commit(commands));
+    state.revision += 1;
+  } catch (error) {
+    state.uncertain = true;
+    throw error;
+  }
+}
+
+function isOurTable({ table }: { readonly table: string }): boolean {
+  return table === POLICY_TABLE.table;
+}
+
+function installedOf({ installed }: State): InstalledPolicies {
+  if (installed !== null) return installed;
+  throw new DataplaneError('policy rows were changed before the first sync', {
+    code: 'ENOTSYNCED',
+    object: `table ${TABLE_FAMILY} ${POLICY_TABLE.table}`,
+  });
+}
+
+function report({ revision }: State, written: number): PolicyInstallReport {
+  return { written, revision, unprogrammed: [], unguarded: [] };
+}

@@ -1,0 +1,299 @@
+/**
+ * The hooks. Whether a pod speaks for itself is seen before conntrack; policies judge behind destination NAT and before
+ * source NAT, where a packet has its real ends. What a node sends to its own pods is never judged (C13).
+ */
+import { type Expression, expr } from '../../../kernel/native.ts';
+import { DIRECTIONS, type Direction } from '../../../model/policy-rows.ts';
+import type { Chain } from '../chains/chain.ts';
+import {
+  addressWidth,
+  forEachFamily,
+  goTo,
+  inSet,
+  jumpTo,
+  loadAddress,
+  loadProtocol,
+  lookUp,
+  matchFamily,
+  notInSet,
+  numberBytes,
+  type Rule,
+} from '../chains/matching.ts';
+import { endsOf, judgingChain } from './judging-chains.ts';
+import { type Course, policySet } from './layout.ts';
+
+/** Behind the reassembly of fragments (-400), before conntrack (-200): what is spoofed makes no entry. */
+const BEFORE_TRACKING = -300;
+/** Before others' filters: what we drop they need not see. */
+const BEFORE_FILTERS = -10;
+/** Bits of `ct state`. */
+const RELATED = 4;
+const NEW = 8;
+const ACCEPT = expr.verdict({ code: 'accept' });
+const PROTOCOL = { ICMP: 1, UDP: 17, ICMPv6: 58 } as const;
+const MESSAGE = { advertisement: 134, neighbourAdvertisement: 136, redirect: 137 } as const;
+const HOP_LIMIT_OFFSET = 7;
+
+/** Counters that `figures.ts` reads: chains of this name count flows. */
+export function flowChain(what: 'allowed' | 'audited', direction: Direction): string {
+  return `${what}-${direction}`;
+}
+
+export function hookChains(options: { readonly reject: boolean }): readonly Chain[] {
+  return [
+    prerouting(),
+    fromPodNeighbour(),
+    forward(),
+    { name: 'back', about: 'packets back to who opened the flow', rules: judgeEnds('back') },
+    input(),
+    output(),
+    ...DIRECTIONS.flatMap((direction) => [
+      ...(['allowed', 'audited'] as const).map((what) => ({
+        name: flowChain(what, direction),
+        about: `${what === 'allowed' ? 'passes' : 'passes, and an audited policy would deny it'}; new flows are counted`,
+        rules: [[...matchState(NEW), expr.counter()]],
+      })),
+      deny(direction, options.reject),
+      ...['closed', 'no-verdict'].map((reason) => drop(reason, direction)),
+    ]),
+    ...['spoofed-source', 'spoofed-neighbour', 'rogue-router'].map((reason) => drop(reason, 'egress')),
+  ];
+}
+
+function drop(reason: string, direction: Direction): Chain {
+  const about = `drop; counted (${reason}, ${direction})`;
+  return {
+    name: `drop-${reason}-${direction}`,
+    about,
+    rules: [[expr.counter(), expr.verdict({ code: 'drop' })]],
+  };
+}
+
+/** A pod always reaches itself, by way of a Service too (C12). */
+function deny(direction: Direction, reject: boolean): Chain {
+  const refuse: readonly Rule[] = [
+    [...matchProtocol(6), expr.counter(), expr.reject({ type: 'tcp-reset' })],
+    [expr.counter(), expr.reject({ type: 'icmpx', code: 'admin-prohibited' })],
+  ];
+  return {
+    name: `drop-policy-${direction}`,
+    about: `a policy denies it, unless a pod reaches itself; counted (policy, ${direction})`,
+    rules: [
+      ...forEachFamily((family) => [
+        loadAddress(family, 'source', 0),
+        loadAddress(family, 'destination', addressWidth(family)),
+        inSet(policySet('own', family), 0),
+        ACCEPT,
+      ]),
+      ...(reject ? refuse : [[expr.counter(), expr.verdict({ code: 'drop' })]]),
+    ],
+  };
+}
+
+function prerouting(): Chain {
+  const DHCPV6_REPLY = Uint8Array.of(547 >> 8, 547 & 0xff, 546 >> 8, 546 & 0xff);
+  return {
+    name: 'prerouting',
+    about: 'from a pod: nothing that routers say, no address but its own',
+    base: { type: 'filter', hook: 'prerouting', priority: BEFORE_TRACKING, policy: 'accept' },
+    rules: [
+      [incoming(0), notInSet('pod-interface', 0), ACCEPT],
+      [...matchNeighbourProtocol(), jumpTo('from-pod-neighbour')],
+      [
+        ...matchFamily('IPv6'),
+        ...matchProtocol(PROTOCOL.UDP),
+        expr.payload({ base: 'transport', offset: 0, length: 4, register: 0 }),
+        expr.compare({ register: 0, operator: '==', bytes: DHCPV6_REPLY }),
+        goTo('drop-rogue-router-egress'),
+      ],
+      ...forEachFamily((family) => [
+        incoming(0),
+        loadAddress(family, 'source', 1),
+        notInSet(policySet('pod-source', family), 0),
+        goTo('drop-spoofed-source-egress'),
+      ]),
+      [incoming(0), inSet('closed-interface', 0), goTo('drop-closed-egress')],
+    ],
+  };
+}
+
+/** ICMPv6 from a pod. What its addresses on the link say about themselves is accepted; the rest goes on as any packet. */
+function fromPodNeighbour(): Chain {
+  const target = expr.payload({ base: 'transport', offset: 8, length: 16, register: 1 });
+  const unspecified = [
+    loadAddress('IPv6', 'source', 0),
+    expr.compare({ register: 0, operator: '==', bytes: new Uint8Array(16) }),
+  ];
+  return {
+    name: 'from-pod-neighbour',
+    about: 'neighbour discovery and multicast listeners, from a pod',
+    rules: [
+      ...[MESSAGE.advertisement, MESSAGE.redirect].map((type) => [
+        ...matchMessage(type, type),
+        goTo('drop-rogue-router-egress'),
+      ]),
+      [
+        ...matchMessage(MESSAGE.neighbourAdvertisement, MESSAGE.neighbourAdvertisement),
+        incoming(0),
+        target,
+        notInSet('pod-source6', 0),
+        ...matchNotLinkLocal(target),
+        goTo('drop-spoofed-neighbour-egress'),
+      ],
+      ...onLink().flatMap((message) => [
+        [...message, ...matchLinkLocalSource(), ACCEPT],
+        [...message, ...unspecified, ACCEPT],
+      ]),
+    ],
+  };
+}
+
+function forward(): Chain {
+  return {
+    name: 'forward',
+    about: 'between a local pod and others: judged as the flow was opened, each packet',
+    base: { type: 'filter', hook: 'forward', priority: BEFORE_FILTERS, policy: 'accept' },
+    rules: [
+      [outgoing(0), inSet('closed-interface', 0), goTo('drop-closed-ingress')],
+      ...acceptNeighbours(),
+      ...acceptRelated(),
+      [...matchBack(), goTo('back')],
+      ...judgeEnds('forth'),
+    ],
+  };
+}
+
+/** A pod to its own node; what answers the node passes. */
+function input(): Chain {
+  return {
+    name: 'input',
+    about: 'from a local pod to its node; answers to the node pass',
+    base: { type: 'filter', hook: 'input', priority: BEFORE_FILTERS, policy: 'accept' },
+    rules: [
+      ...acceptNeighbours(),
+      ...acceptRelated(),
+      [...matchBack(), ACCEPT],
+      ...judgeEnd('egress', 'forth'),
+    ],
+  };
+}
+
+function output(): Chain {
+  return {
+    name: 'output',
+    about: 'from the node: everything, but to pods that are closed yet',
+    base: { type: 'filter', hook: 'output', priority: BEFORE_FILTERS, policy: 'accept' },
+    rules: [...acceptNeighbours(), [outgoing(0), inSet('closed-interface', 0), goTo('drop-closed-ingress')]],
+  };
+}
+
+/** Both ends of a forwarded packet may be local pods: each is judged. */
+function judgeEnds(course: Course): readonly Rule[] {
+  return [...judgeEnd('egress', course), ...judgeEnd('ingress', course)];
+}
+
+function judgeEnd(direction: Direction, course: Course): readonly Rule[] {
+  return forEachFamily((family) => [
+    loadAddress(family, endsOf(direction, course).subject, 0),
+    lookUp(policySet('subject', family), 0, 4),
+    jumpTo(judgingChain(direction, course)),
+  ]);
+}
+
+/** ICMP errors about a flow that conntrack knows (C11). */
+function acceptRelated(): readonly Rule[] {
+  return [PROTOCOL.ICMP, PROTOCOL.ICMPv6].map((protocol) => [
+    ...matchProtocol(protocol),
+    ...matchState(RELATED),
+    ACCEPT,
+  ]);
+}
+
+function acceptNeighbours(): readonly Rule[] {
+  return onLink().map((message) => [...matchNeighbourProtocol(), ...message, ACCEPT]);
+}
+
+/** What hosts say on their link: solicitations and advertisements (hop limit 255), multicast listeners (1). */
+function onLink(): readonly Rule[] {
+  return [
+    [...matchMessage(133, 136), ...matchHopLimit(255)],
+    [...matchMessage(130, 132), ...matchHopLimit(1)],
+    [...matchMessage(143, 143), ...matchHopLimit(1)],
+  ];
+}
+
+function matchNeighbourProtocol(): Rule {
+  return [...matchFamily('IPv6'), ...matchProtocol(PROTOCOL.ICMPv6)];
+}
+
+function matchProtocol(protocol: number): Rule {
+  return [loadProtocol(0), expr.compare({ register: 0, operator: '==', bytes: Uint8Array.of(protocol) })];
+}
+
+/** ICMPv6 types from `first` to `last`. */
+function matchMessage(first: number, last: number): Rule {
+  return [
+    expr.payload({ base: 'transport', offset: 0, length: 1, register: 0 }),
+    expr.compare({ register: 0, operator: '>=', bytes: Uint8Array.of(first) }),
+    expr.compare({ register: 0, operator: '<=', bytes: Uint8Array.of(last) }),
+  ];
+}
+
+function matchHopLimit(limit: number): Rule {
+  return [
+    expr.payload({ base: 'network', offset: HOP_LIMIT_OFFSET, length: 1, register: 0 }),
+    expr.compare({ register: 0, operator: '==', bytes: Uint8Array.of(limit) }),
+  ];
+}
+
+function matchLinkLocalSource(): Rule {
+  return [
+    expr.payload({ base: 'network', offset: 8, length: 2, register: 0 }),
+    linkLocalBits(),
+    expr.compare({ register: 0, operator: '==', bytes: Uint8Array.of(0xfe, 0x80) }),
+  ];
+}
+
+function matchNotLinkLocal(target: Expression): Rule {
+  const offset = target.kind === 'payload' ? target.offset : 0;
+  return [
+    expr.payload({ base: 'transport', offset, length: 2, register: 0 }),
+    linkLocalBits(),
+    expr.compare({ register: 0, operator: '!=', bytes: Uint8Array.of(0xfe, 0x80) }),
+  ];
+}
+
+function linkLocalBits(): Expression {
+  const mask = Uint8Array.of(0xff, 0xc0);
+  return expr.bitwise({ source: 0, destination: 0, length: 2, mask, xor: new Uint8Array(2) });
+}
+
+/** Goes on for packets of a flow that the other end opened; not where conntrack knows no flow. */
+function matchBack(): Rule {
+  return [
+    expr.ct({ key: 'direction', register: 0 }),
+    expr.compare({ register: 0, operator: '==', bytes: Uint8Array.of(1) }),
+  ];
+}
+
+function matchState(bit: number): Rule {
+  return [
+    expr.ct({ key: 'state', register: 0 }),
+    expr.bitwise({
+      source: 0,
+      destination: 0,
+      length: 4,
+      mask: numberBytes(bit),
+      xor: new Uint8Array(4),
+    }),
+    expr.compare({ register: 0, operator: '!=', bytes: new Uint8Array(4) }),
+  ];
+}
+
+function incoming(register: number): Expression {
+  return expr.meta({ key: 'iif', register });
+}
+
+function outgoing(register: number): Expression {
+  return expr.meta({ key: 'oif', register });
+}
