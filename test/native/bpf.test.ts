@@ -4,7 +4,13 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { LAYOUT, TABLES } from '../../src/generated/policy.ts';
 import { type BpfObject, loadBpfObject } from '../../src/kernel/bpf-object.ts';
-import { attachTcx, openTcLink, runOnContext, runOnPacket } from '../../src/kernel/bpf-program.ts';
+import {
+  attachTcx,
+  openTcLink,
+  runOnContext,
+  runOnPacket,
+  runOnPackets,
+} from '../../src/kernel/bpf-program.ts';
 import { openCounterTable, openTable } from '../../src/kernel/bpf-table.ts';
 import { nativeAddon } from '../../src/kernel/native.ts';
 import type { Descriptor } from '../../src/kernel/native-bpf.ts';
@@ -231,6 +237,27 @@ describe('links', () => {
       message: expect.stringContaining(`interface ${interfaceIndex} ingress`),
     });
   });
+});
+
+it('rings give their records to the event loop until they are closed', async () => {
+  const taken: number[] = [];
+  const reader = native.readRing(map('events'), 2, (records) => void taken.push(records.length));
+  const frame = (last: number) =>
+    Uint8Array.from([...Array(12).fill(2), 8, 0, 0x45, 0, 9, 9, ...Array(15).fill(0), last]);
+  const denied = async (first: number) => {
+    // Each is of another flow: the first drop of a flow is an event.
+    const frames = [first, first + 1, first + 2].map((last) => frame(last));
+    expect(await runOnPackets(program('to_pod'), frames, {})).toEqual(['drop', 'drop', 'drop']);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  };
+  await denied(1);
+  expect(taken.length).toBeGreaterThan(0);
+  expect(taken.every((bytes) => bytes === 72 || bytes === 144)).toBe(true);
+  native.closeReader(reader);
+  native.closeReader(reader);
+  taken.length = 0;
+  await denied(11);
+  expect(taken).toEqual([]);
 });
 
 it('files that are cut short are named', () => {
