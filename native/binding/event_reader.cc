@@ -13,7 +13,8 @@ constexpr napi_type_tag kTag = {0x77656972'65766e74ULL, 0x72656164'65720001ULL};
 
 void EventReader::deliver(uv_poll_t* poll, int status, int) {
   auto* reader = static_cast<EventReader*>(poll->data);
-  if (status < 0) return;
+  // libuv stops where a socket has an error to report, as netlink's has when it had to drop something; reading fetches it.
+  if (status < 0) uv_poll_start(poll, UV_READABLE, deliver);
   const Napi::Env env = reader->env();
   const Napi::HandleScope scope(env);
   try {

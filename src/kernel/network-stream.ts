@@ -22,7 +22,7 @@ export interface NetworkStreamOptions extends NetworkPlace {
   /** First, and again whenever changes were lost. */
   readonly onSnapshot: (snapshot: NetworkSnapshot) => void;
   readonly onChanges: (changes: readonly NetworkChange[]) => void;
-  /** Reading failed and is tried again after `RETRY_MS`. */
+  /** Watching or reading failed; it is tried again a second later. */
   readonly onError: (error: unknown) => void;
 }
 
@@ -30,7 +30,7 @@ const RETRY_MS = 1000;
 
 /**
  * Reads and follows; returns what ends it. A veth into a namespace that was not known has that namespace's addresses read.
- * What changes during a reading is told after it. Throws an Error when the namespace can't be watched.
+ * What changes during a reading is told after it.
  */
 export function streamNetwork(options: NetworkStreamOptions): () => void {
   const { onSnapshot, onChanges, onError } = options;
@@ -39,9 +39,17 @@ export function streamNetwork(options: NetworkStreamOptions): () => void {
   let lost = true;
   let busy = false;
   let retry: NodeJS.Timeout | undefined;
+  let stop = () => {};
   let closed = false;
 
   const readAll = async () => {
+    // Another watch, since changes from before a gap, taken in after the snapshot, would undo what is in it.
+    stop();
+    stop = watchNetwork((changes) => {
+      if (changes === null) lost = true;
+      else waiting.push(...changes);
+      void work();
+    }, options);
     waiting = [];
     known.clear();
     lost = false;
@@ -77,11 +85,6 @@ export function streamNetwork(options: NetworkStreamOptions): () => void {
       busy = false;
     }
   };
-  const stop = watchNetwork((changes) => {
-    if (changes === null) lost = true;
-    else waiting.push(...changes);
-    void work();
-  }, options);
   void work();
   return () => {
     closed = true;

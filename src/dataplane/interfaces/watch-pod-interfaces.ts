@@ -22,7 +22,7 @@ export interface PodInterfaceWatch {
   close(): void;
 }
 
-/** Throws an Error when the namespace can't be watched. */
+/** Begins at once; what is there already is told as soon as it was read. */
 export function watchPodInterfaces(options: PodInterfaceWatchOptions): PodInterfaceWatch {
   const { onChange, onError } = options;
   const interfaces = createPodInterfaces();
