@@ -3,9 +3,14 @@
  * What it writes stays in the kernel when it stops or dies.
  */
 import type { Logger } from 'pino';
+import {
+  type Capabilities,
+  choosePolicyBackend,
+  chooseServicesBackend,
+  featuresOf,
+} from '../dataplane/capabilities.ts';
 import type { Dataplane } from '../dataplane/dataplane.ts';
 import type { ObjectVersion, Source } from '../model/source.ts';
-import { choosePolicyBackend, chooseServicesBackend, features } from './backends.ts';
 import type { Clock } from './clock.ts';
 import type { AgentConfiguration } from './configuration.ts';
 import { type ControlledAgent, openControlSocket } from './control-socket.ts';
@@ -17,6 +22,8 @@ import { createMetrics, startMetricsServer } from './metrics.ts';
 import { networkNamespace } from './neighbours.ts';
 import { keepServing } from './persistent-server.ts';
 import type { Pipeline } from './pipeline.ts';
+import { createPolicyCore, type PolicyCore, type PolicyParts } from './policy-core.ts';
+import { NO_POLICY_ROWS } from './policy-pipeline.ts';
 import { rowsToJson } from './rows-json.ts';
 import { type AgentStatus, countRows } from './status.ts';
 import { weirVersion } from './version.ts';
@@ -26,6 +33,9 @@ export interface AgentOptions {
   readonly source: Source;
   readonly pipeline: Pipeline;
   readonly openDataplane: () => Promise<Dataplane>;
+  readonly capabilities: Capabilities;
+  /** Absent: nothing enforces policies. */
+  readonly policies?: PolicyParts;
   readonly clock: Clock;
   readonly log: Logger;
   /** Tells problems to the API server; absent: there is none, or nobody wants that. */
@@ -48,7 +58,7 @@ export interface RunningAgent extends ControlledAgent {
 export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
   const { configuration, source, log } = options;
   const parts = assemble(options);
-  const { core } = parts;
+  const { core, policies } = parts;
   let heard = (): void => {};
   const firstBatch = new Promise<void>((resolve) => {
     heard = resolve;
@@ -59,13 +69,15 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
   });
   const controlled: ControlledAgent = {
     status: parts.status,
-    rows: () => rowsToJson(options.pipeline.rows()),
+    rows: () =>
+      rowsToJson(options.pipeline.rows(), options.policies?.pipeline.policyRows() ?? NO_POLICY_ROWS),
+    verdicts: () => policies?.verdicts ?? null,
     async syncNow(versions) {
       await sourceBegun;
       // Before the first batch too: it tells why there is none.
       await (versions === null ? source.rescan() : reach(source, versions));
       await firstBatch;
-      await core.loop.flush();
+      await Promise.all([core.loop.flush(), policies?.loop.flush()]);
       await core.installation.dataplane()?.settled();
     },
   };
@@ -78,13 +90,14 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
   );
   const stop = async (): Promise<void> => {
     await source.stop();
-    await core.stop();
+    await Promise.all([core.stop(), policies?.stop()]);
     await Promise.all([socket.close(), healthz.close(), metrics.close()]);
   };
   try {
     await Promise.all([healthz.tried, metrics.tried]);
     const started = source.start((batch) => {
       core.accept(batch);
+      policies?.loop.request();
       parts.hear();
       heard();
     });
@@ -108,8 +121,10 @@ function assemble(options: AgentOptions) {
   const { syncPeriodMs } = configuration;
   const startedAtMs = clock.wallMs();
   let heard = false;
+  const policies = startPolicies(options, () => core.tellProblems());
   const core: Core = createCore({
     ...options,
+    moreProblems: () => policies?.problems() ?? [],
     minSyncPeriodMs: configuration.minSyncPeriodMs,
     syncPeriodMs,
     // A node's deletion is told by /healthz; connections to its endpoints are still served.
@@ -129,10 +144,14 @@ function assemble(options: AgentOptions) {
     nodeDeleting: pipeline.nodeDeleting(configuration.compile.node),
   });
   const verdict = (): HealthVerdict => judgeHealth(health(), syncPeriodMs);
-  const status = (): AgentStatus => describe(options, { core, verdict: verdict(), startedAtMs, heard });
+  const status = async (): Promise<AgentStatus> => ({
+    ...describe(options, { core, verdict: verdict(), startedAtMs, heard }),
+    policies: (await policies?.status()) ?? null,
+  });
   const metrics = createMetrics({ status, changeCounts: () => pipeline.changeCounts() });
   return {
     core,
+    policies,
     status,
     metrics,
     healthServer: { state: health, syncPeriodMs, onAnswer: metrics.observeHealthAnswer },
@@ -143,6 +162,20 @@ function assemble(options: AgentOptions) {
   };
 }
 
+function startPolicies(options: AgentOptions, onProblems: () => void): PolicyCore | null {
+  const { configuration, policies, pipeline } = options;
+  if (policies === undefined) return null;
+  return createPolicyCore({
+    ...options,
+    ...policies,
+    node: configuration.compile.node,
+    serviceRows: () => pipeline.rows(),
+    minSyncPeriodMs: configuration.minSyncPeriodMs,
+    syncPeriodMs: configuration.syncPeriodMs,
+    onProblems,
+  });
+}
+
 interface Described {
   readonly core: Core;
   readonly verdict: HealthVerdict;
@@ -151,8 +184,12 @@ interface Described {
   readonly heard: boolean;
 }
 
-function describe(options: AgentOptions, { core, verdict, startedAtMs, heard }: Described): AgentStatus {
-  const { configuration, pipeline, clock, source } = options;
+/** All but what the kernel has to be asked for. */
+function describe(
+  options: AgentOptions,
+  { core, verdict, startedAtMs, heard }: Described,
+): Omit<AgentStatus, 'policies'> {
+  const { configuration, pipeline, clock, source, capabilities } = options;
   const dataplane = core.installation.dataplane()?.status() ?? null;
   return {
     version: weirVersion(),
@@ -168,9 +205,9 @@ function describe(options: AgentOptions, { core, verdict, startedAtMs, heard }: 
     unhealthyBecause: verdict.why,
     backends: {
       services: chooseServicesBackend(configuration.servicesBackend),
-      policy: choosePolicyBackend(configuration.policyBackend),
+      policy: choosePolicyBackend(configuration.policyBackend, capabilities),
     },
-    features: features(),
+    features: featuresOf(capabilities),
     source: source.state(),
     counts: countRows(pipeline.rows()),
     dataplane,

@@ -72,6 +72,12 @@ export const CONFIGURATION_KEYS: readonly ConfigurationKey[] = [
   key('services-backend', 'BACKEND', 'auto', 'auto, bpf or nft'),
   key('policy-backend', 'BACKEND', 'auto', 'auto, bpf or nft'),
   key(
+    'policy-default-closed',
+    null,
+    'false',
+    'interfaces of pods that are not known (yet) let nothing through',
+  ),
+  key(
     'healthz-bind-address',
     'ADDRESS:PORT',
     '0.0.0.0:10256',

@@ -31,6 +31,8 @@ export interface AgentConfiguration {
   readonly allocationFile: string;
   readonly servicesBackend: 'auto' | 'bpf' | 'nft';
   readonly policyBackend: 'auto' | 'bpf' | 'nft';
+  /** Interfaces of pods that are not known (yet) let nothing through. */
+  readonly policyDefaultClosed: boolean;
   /** null: not served. */
   readonly healthzBind: values.BindAddress | null;
   readonly metricsBind: values.BindAddress | null;
@@ -87,6 +89,7 @@ const schema = z.object({
   'source-ranges-all-types': values.switchValue,
   'services-backend': values.oneOf('auto', 'bpf', 'nft'),
   'policy-backend': values.oneOf('auto', 'bpf', 'nft'),
+  'policy-default-closed': values.switchValue,
   'healthz-bind-address': values.bindAddress,
   'metrics-bind-address': values.bindAddress,
   'log-level': values.oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal'),
@@ -248,6 +251,7 @@ function fromValues(data: z.infer<typeof schema>, kubectlsFile: string | null): 
     allocationFile: data['allocation-file'] ?? allocationPath(data.instance),
     servicesBackend: data['services-backend'],
     policyBackend: data['policy-backend'],
+    policyDefaultClosed: data['policy-default-closed'],
     healthzBind: data['healthz-bind-address'],
     metricsBind: data['metrics-bind-address'],
     logLevel: data['log-level'],

@@ -12,11 +12,14 @@ import { answerJson, closeServer, listen } from './http-server.ts';
 import type { RowsJson } from './rows-json.ts';
 import type { AgentStatus } from './status.ts';
 import { errorLine } from './sync-record.ts';
+import type { NamedVerdict, VerdictLog } from './verdict-log.ts';
 
 /** What the socket gives access to. */
 export interface ControlledAgent {
-  status(): AgentStatus;
+  status(): Promise<AgentStatus>;
   rows(): RowsJson;
+  /** null: nothing enforces policies. */
+  verdicts(): VerdictLog | null;
   /**
    * Resolves when everything is in the kernel, after another look at the source; with versions, as soon as the source
    * has told these by itself.
@@ -90,17 +93,35 @@ async function answer(
 ): Promise<void> {
   const what = `${request.method} ${request.url?.split('?')[0]}`;
   try {
-    if (what === 'GET /status') answerJson(response, 200, agent.status());
+    if (what === 'GET /status') answerJson(response, 200, await agent.status());
     else if (what === 'GET /rows') answerJson(response, 200, agent.rows());
+    else if (what === 'GET /flows') answerFlows(request, response, agent.verdicts());
     else if (what === 'POST /sync') {
       const started = performance.now();
       await agent.syncNow(readVersions(await readBody(request)));
-      const problems = agent.status().problems.length;
+      const problems = (await agent.status()).problems.length;
       answerJson(response, 200, { synced: true, durationMs: performance.now() - started, problems });
-    } else answerJson(response, 404, { error: `${what}: ask for GET /status, GET /rows or POST /sync` });
+    } else
+      answerJson(response, 404, {
+        error: `${what}: ask for GET /status, GET /rows, GET /flows or POST /sync`,
+      });
   } catch (error) {
     answerJson(response, 500, { error: errorLine(error) });
   }
+}
+
+/** A JSON line for each verdict; with `?follow` they go on until the client has enough. */
+function answerFlows(request: IncomingMessage, response: ServerResponse, verdicts: VerdictLog | null): void {
+  if (verdicts === null) {
+    answerJson(response, 409, { error: 'no backend enforces policies on this node; see weir status' });
+    return;
+  }
+  const write = (verdict: NamedVerdict) => void response.write(`${JSON.stringify(verdict)}\n`);
+  response.writeHead(200, { 'Content-Type': 'application/x-ndjson' });
+  response.flushHeaders();
+  for (const verdict of verdicts.past()) write(verdict);
+  if (!request.url?.endsWith('?follow')) response.end();
+  else response.on('close', verdicts.follow(write));
 }
 
 async function readBody(request: IncomingMessage): Promise<string> {

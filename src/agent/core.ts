@@ -23,6 +23,8 @@ export interface CoreOptions {
   readonly events?: EventWriter;
   readonly minSyncPeriodMs: number;
   readonly syncPeriodMs: number;
+  /** What is wrong besides, elsewhere in the agent; absent: nothing ever. */
+  readonly moreProblems?: () => readonly Problem[];
   /** This proxy's health, for the answers about Services. */
   readonly healthy: () => boolean;
   readonly onSynced: (report: InstallReport, durationMs: number) => void;
@@ -37,6 +39,8 @@ export interface Core {
   /** Takes a batch of the source and asks for a sync. */
   accept(batch: SourceBatch): void;
   problems(): readonly Problem[];
+  /** Tells what came up or went since the last time. */
+  tellProblems(): void;
   stop(): Promise<void>;
 }
 
@@ -50,7 +54,12 @@ export function createCore(options: CoreOptions): Core {
     healthy: options.healthy,
     onProblems: () => tellProblems(),
   });
-  const problems = () => [...pipeline.problems(), ...nodePorts.problems(), ...serviceHealth.problems()];
+  const problems = () => [
+    ...pipeline.problems(),
+    ...nodePorts.problems(),
+    ...serviceHealth.problems(),
+    ...(options.moreProblems?.() ?? []),
+  ];
   const problemLog = logProblems(options);
   const tellProblems = () => problemLog.update(problems());
   const repairs = repairNotices(log, () => loop.requestRepair());
@@ -85,6 +94,7 @@ export function createCore(options: CoreOptions): Core {
       loop.request();
     },
     problems,
+    tellProblems,
     async stop() {
       await Promise.all([loop.stop(), options.events?.stop()]);
       await serviceHealth.close();

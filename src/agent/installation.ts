@@ -97,7 +97,8 @@ export function createInstallation(options: InstallationOptions): Installation {
   };
 }
 
-async function labelled<Result>(what: string, work: () => Promise<Result>): Promise<Result> {
+/** @throws InstallError that says `what` went wrong, and the error of `work` as its cause */
+export async function labelled<Result>(what: string, work: () => Promise<Result>): Promise<Result> {
   try {
     return await work();
   } catch (cause) {

@@ -17,8 +17,3 @@ export function controlSocketPath(instance: string): string {
 export function allocationPath(instance: string): string {
   return `${runDirectory(instance)}/allocations.json`;
 }
-
-/** The instance's pinned BPF objects. */
-export function pinDirectory(instance: string): string {
-  return `/sys/fs/bpf/weir/${instance}`;
-}

@@ -6,13 +6,17 @@ import { createServer } from 'node:http';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { BindAddress } from './configuration-values.ts';
 import { closeServer, listen } from './http-server.ts';
+import { addPolicyMetrics } from './policy-metrics.ts';
 import type { AgentStatus } from './status.ts';
 
 /** What the metrics are read from at each scrape. */
 export interface MetricsSource {
-  status(): AgentStatus;
+  status(): Promise<AgentStatus>;
   changeCounts(): { readonly services: number; readonly endpoints: number };
 }
+
+/** The same while one scrape is answered. */
+type ScrapedSource = Pick<MetricsSource, 'changeCounts'> & { readonly status: () => AgentStatus };
 
 export interface SyncObservation {
   readonly full: boolean;
@@ -39,11 +43,15 @@ const PROGRAMMING_BUCKETS = [
 export function createMetrics(source: MetricsSource): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
-  // Making a status looks at every row: once per scrape, not once per metric.
+  // Making a status looks at every row and asks the kernel: once per scrape, not once per metric.
   let scraped: AgentStatus | null = null;
-  const status = () => scraped ?? source.status();
+  const status = (): AgentStatus => {
+    if (scraped === null) throw new Error('metrics are read by render alone');
+    return scraped;
+  };
   addGauges(registry, { ...source, status });
   addTotals(registry, { ...source, status });
+  addPolicyMetrics(registry, () => status().policies);
   const seconds = (name: string, help: string, buckets = SYNC_BUCKETS) =>
     new Histogram({ name, help, buckets, registers: [registry] });
   const all = seconds('kubeproxy_sync_proxy_rules_duration_seconds', 'Duration of a sync');
@@ -78,7 +86,7 @@ export function createMetrics(source: MetricsSource): Metrics {
     observeQueued: (wallMs) => queued.set(wallMs / 1000),
     observeHealthAnswer: (path, code) => answers[path].inc({ code: String(code) }),
     async render() {
-      scraped = source.status();
+      scraped = await source.status();
       return { text: await registry.metrics(), contentType: registry.contentType };
     },
   };
@@ -111,7 +119,7 @@ function counter(
   return new Counter({ name, help, labelNames: [...labelNames], registers: [registry] });
 }
 
-function addGauges(registry: Registry, source: MetricsSource): void {
+function addGauges(registry: Registry, source: ScrapedSource): void {
   const gauge = (
     name: string,
     help: string,
@@ -172,7 +180,7 @@ function addGauges(registry: Registry, source: MetricsSource): void {
   );
 }
 
-function addTotals(registry: Registry, source: MetricsSource): void {
+function addTotals(registry: Registry, source: ScrapedSource): void {
   new Counter({
     name: 'weir_events_total',
     help: 'Problems told as Kubernetes Events, by what became of them',

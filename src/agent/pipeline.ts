@@ -7,8 +7,9 @@ import type { ObjectChange, Problem } from '../model/objects.ts';
 import type { Rows, RowsChange } from '../model/rows.ts';
 import type { SourceBatch } from '../model/source.ts';
 import type { ClusterView, Touched } from '../model/view.ts';
+import { createPolicyPipeline, type PolicyPipeline, type PolicyPipelineParts } from './policy-pipeline.ts';
 import type { HealthCheck } from './service-health.ts';
-import { unenforcedPolicies } from './unenforced-policies.ts';
+import { mergeTouched, nothingTouched } from './touched.ts';
 
 /** The parts the pipeline joins; all of them are other rooms'. */
 export interface PipelineParts {
@@ -30,6 +31,8 @@ export interface PipelineParts {
     };
     rows(): Rows;
   };
+  /** Absent: nothing enforces policies here, and whoever wrote one is told so. */
+  readonly policyCompiler?: PolicyPipelineParts['compiler'];
 }
 
 export interface Compiled {
@@ -61,12 +64,20 @@ export const completedElsewhere: PipelineParts['controlPlane'] = {
 };
 
 /** Joins the parts; holds what was touched between two compiles. */
-export function createPipeline({ controlPlane, world, compiler }: PipelineParts): Pipeline {
+export function createPipeline({
+  controlPlane,
+  world,
+  compiler,
+  policyCompiler,
+}: PipelineParts): Pipeline & PolicyPipeline {
   let touched: Touched | 'everything' = 'everything';
+  const policies = createPolicyPipeline({
+    view: world.view,
+    ...(policyCompiler === undefined ? {} : { compiler: policyCompiler }),
+  });
   let sourceProblems: readonly Problem[] = [];
   let clusterProblems: readonly Problem[] = [];
   let compileProblems: readonly Problem[] = [];
-  let policyProblems: readonly Problem[] = [];
   let triggeredAtMs: number[] = [];
   const counts = { services: 0, endpoints: 0 };
 
@@ -77,7 +88,7 @@ export function createPipeline({ controlPlane, world, compiler }: PipelineParts)
       clusterProblems = completed.problems;
       const news = world.apply(completed.changes);
       touched = mergeTouched(touched, news);
-      if (news.policies.size > 0) policyProblems = unenforcedPolicies(world.view.policies.values());
+      policies.touch(news);
       for (const change of completed.changes) {
         const kind = change.type === 'set' ? change.object.kind : change.kind;
         if (kind === 'Service') counts.services += 1;
@@ -96,36 +107,16 @@ export function createPipeline({ controlPlane, world, compiler }: PipelineParts)
       return { change: result.change, healthChecks: result.healthChecks, triggeredAtMs: times };
     },
     rows: () => compiler.rows(),
+    ...policies,
     problems: () =>
-      [...sourceProblems, ...clusterProblems, ...compileProblems, ...policyProblems].sort(compareProblems),
+      [...sourceProblems, ...clusterProblems, ...compileProblems, ...policies.policyProblems()].sort(
+        compareProblems,
+      ),
     changeCounts: () => ({ ...counts }),
     nodeDeleting(node) {
       const { deleting, leaving } = world.view.nodes.get(node) ?? {};
       return deleting === true || leaving === true;
     },
-  };
-}
-
-function nothingTouched(): Touched {
-  return {
-    services: new Set(),
-    pods: new Set(),
-    nodes: new Set(),
-    namespaces: new Set(),
-    serviceCidrs: new Set(),
-    policies: new Set(),
-  };
-}
-
-function mergeTouched(earlier: Touched | 'everything', later: Touched): Touched | 'everything' {
-  if (earlier === 'everything') return earlier;
-  return {
-    services: new Set([...earlier.services, ...later.services]),
-    pods: new Set([...earlier.pods, ...later.pods]),
-    nodes: new Set([...earlier.nodes, ...later.nodes]),
-    namespaces: new Set([...earlier.namespaces, ...later.namespaces]),
-    serviceCidrs: new Set([...earlier.serviceCidrs, ...later.serviceCidrs]),
-    policies: new Set([...earlier.policies, ...later.policies]),
   };
 }
 

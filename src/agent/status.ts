@@ -1,18 +1,13 @@
 /** What `GET /status` answers and `weir status` shows: the whole truth about an agent, as plain JSON. */
 import type { AddressPool } from '../cluster/address-pool.ts';
+import type { BackendChoice, Features } from '../dataplane/capabilities.ts';
 import type { ApplyReport, DataplaneStatus } from '../dataplane/dataplane.ts';
 import type { CompileOptions } from '../model/compile-options.ts';
 import type { Problem } from '../model/objects.ts';
 import type { Rows } from '../model/rows.ts';
 import type { SourceState } from '../model/source.ts';
 import type { EventCounts } from './event-writer.ts';
-
-export interface BackendChoice {
-  /** `none`: nothing does this. */
-  readonly backend: 'nft' | 'bpf' | 'none';
-  /** Why this one, for a person. */
-  readonly why: string;
-}
+import type { PolicyStatus } from './policy-record.ts';
 
 export interface RowCounts {
   /** Objects of kind Service that have rows here. */
@@ -63,13 +58,12 @@ export interface AgentStatus {
   readonly healthy: boolean;
   readonly unhealthyBecause: string | null;
   readonly backends: { readonly services: BackendChoice; readonly policy: BackendChoice };
-  readonly features: {
-    readonly found: readonly string[];
-    readonly missing: readonly { readonly feature: string; readonly why: string }[];
-  };
+  readonly features: Features;
   readonly source: SourceState;
   readonly counts: RowCounts;
   readonly dataplane: DataplaneStatus | null;
+  /** null: nothing enforces policies. */
+  readonly policies: PolicyStatus | null;
   readonly sync: SyncStatus;
   readonly problems: readonly Problem[];
   /** Problems told as Kubernetes Events; null: they are not. */

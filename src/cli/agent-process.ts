@@ -7,8 +7,14 @@ import { createEventWriter, type EventWriter } from '../agent/event-writer.ts';
 import { controlSocketPath } from '../agent/instance-paths.ts';
 import { refuseNeighbours } from '../agent/neighbours.ts';
 import { completedElsewhere, createPipeline, type PipelineParts } from '../agent/pipeline.ts';
+import { watchPodInterfaces } from '../agent/pod-interfaces.ts';
+import type { PolicyParts } from '../agent/policy-core.ts';
+import { createPolicyCompiler } from '../compile/policies/compiler.ts';
 import { createServiceCompiler } from '../compile/services/compiler.ts';
+import { openBpfPolicies } from '../dataplane/bpf/policies/backend.ts';
+import { choosePolicyBackend, probeCapabilities } from '../dataplane/capabilities.ts';
 import { openNftDataplane } from '../dataplane/nft/dataplane.ts';
+import { pinDirectory } from '../kernel/bpf-file-system.ts';
 import type { Source } from '../model/source.ts';
 import { loadAccess } from '../source/kubernetes/access.ts';
 import { createConnector } from '../source/kubernetes/connection.ts';
@@ -21,12 +27,27 @@ import { createLog } from './log.ts';
 export async function runAgentProcess(configuration: AgentConfiguration): Promise<void> {
   const log = createLog(configuration.logLevel);
   const { source, controlPlane, events, close } = await openInput(configuration, log);
+  const { compile, instance, policyBackend } = configuration;
+  const capabilities = await probeCapabilities();
+  const enforces = choosePolicyBackend(policyBackend, capabilities).backend === 'bpf';
   const pipeline = createPipeline({
     controlPlane,
     world: createWorld(),
-    compiler: createServiceCompiler(configuration.compile),
+    compiler: createServiceCompiler(compile),
+    ...(enforces ? { policyCompiler: createPolicyCompiler(compile.node) } : {}),
   });
-  await refuseNeighbours(configuration.instance);
+  const policies: PolicyParts = {
+    pipeline,
+    openBackend: (onVerdict) =>
+      openBpfPolicies({
+        directory: pinDirectory(instance),
+        unknownInterfaceClosed: configuration.policyDefaultClosed,
+        hookKind: capabilities.policyHook ?? 'clsact',
+        onVerdict,
+      }),
+    watchPodInterfaces,
+  };
+  await refuseNeighbours(instance);
   let signal: string | undefined;
   const stopped = stopSignal().then((name) => {
     signal = name;
@@ -38,11 +59,13 @@ export async function runAgentProcess(configuration: AgentConfiguration): Promis
     configuration,
     source,
     pipeline,
-    openDataplane: () => openNftDataplane({ log, nodePortRange: configuration.compile.nodePortRange }),
+    openDataplane: () => openNftDataplane({ log, nodePortRange: compile.nodePortRange }),
+    capabilities,
+    ...(enforces ? { policies } : {}),
     clock: systemClock,
     log,
     ...(events === null ? {} : { events }),
-    socketPath: controlSocketPath(configuration.instance),
+    socketPath: controlSocketPath(instance),
   }).catch((error: unknown) => {
     if (signal === undefined) throw error;
     return null;

@@ -116,3 +116,36 @@ function tcLink(descriptor: Descriptor): TcLink {
     close: () => native.closeDescriptor(descriptor),
   };
 }
+
+/** Keeps a map, program or link under a path of a BPF file system, for as long as it stands there. */
+export async function pin(descriptor: Descriptor, path: string): Promise<void> {
+  await nativeAddon().pinDescriptor(descriptor, path);
+}
+
+/** Whether this kernel has tcx (since 6.6). */
+export async function hasTcx(): Promise<boolean> {
+  const loopback = 1;
+  try {
+    await nativeAddon().programsOn(loopback, 'ingress');
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** A place among the filters of a hook; the lowest number is asked first. */
+export interface FilterPlace extends TcPlace {
+  readonly priority: number;
+}
+
+/** Puts a program on a clsact hook, in the place of the one with this priority; it stays until taken off. */
+export async function attachFilter(program: Descriptor, place: FilterPlace): Promise<void> {
+  const { interfaceIndex, hook, priority, networkNamespace } = place;
+  await nativeAddon().attachFilter(program, interfaceIndex, hook, priority, networkNamespace);
+}
+
+/** Rejects with ENOENT or EINVAL when there is none. */
+export async function detachFilter(place: FilterPlace): Promise<void> {
+  const { interfaceIndex, hook, priority, networkNamespace } = place;
+  await nativeAddon().detachFilter(interfaceIndex, hook, priority, networkNamespace);
+}

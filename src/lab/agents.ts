@@ -4,6 +4,7 @@ import { closeSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { request } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { pinDirectory } from '../kernel/bpf-file-system.ts';
 import type { ObjectVersion } from '../model/source.ts';
 import { eachConcurrently } from './command.ts';
 import { LabError, messageOf } from './lab-error.ts';
@@ -92,7 +93,7 @@ export async function agentStatus(agent: AgentPlan): Promise<unknown> {
 /** Removes what an agent may leave in the file system. */
 export function removeAgentFiles(agent: AgentPlan): void {
   rmSync(`/run/weir/${agent.instance}`, { recursive: true, force: true });
-  rmSync(`/sys/fs/bpf/weir/${agent.instance}`, { recursive: true, force: true });
+  rmSync(pinDirectory(agent.instance), { recursive: true, force: true });
 }
 
 async function syncAgent(

@@ -86,6 +86,7 @@ async function start(refuse?: (call: Call) => Error | null, overrides: Partial<A
     source,
     pipeline,
     openDataplane: async () => recorded.dataplane,
+    capabilities: { policyHook: null, withoutBpf: 'not in this test' },
     clock: systemClock,
     log: pino({ level: 'silent' }),
     socketPath: socketPath(),
@@ -164,7 +165,9 @@ describe('control socket', () => {
 
   it('names what it can be asked', async () => {
     await start();
-    await expect(ask('GET', '/else')).rejects.toThrow('ask for GET /status, GET /rows or POST /sync');
+    await expect(ask('GET', '/else')).rejects.toThrow(
+      'ask for GET /status, GET /rows, GET /flows or POST /sync',
+    );
   });
 
   it('is for its owner only, replaces a stale socket and goes away with the agent', async () => {

@@ -8,6 +8,7 @@ import { askAgent } from '../../src/agent/control-client.ts';
 import { allocationPath, controlSocketPath } from '../../src/agent/instance-paths.ts';
 import type { AgentStatus } from '../../src/agent/status.ts';
 import { TABLE } from '../../src/dataplane/nft/layout.ts';
+import { pinDirectory } from '../../src/kernel/bpf-file-system.ts';
 import { type Nftables, openNftables } from '../../src/kernel/native.ts';
 
 const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
@@ -62,6 +63,7 @@ afterEach(async () => {
   execFileSync('ip', ['netns', 'del', name]);
   rmSync(directory, { recursive: true });
   rmSync(`/run/weir/${name}`, { recursive: true, force: true });
+  rmSync(pinDirectory(name), { recursive: true, force: true });
 });
 
 const write = (file: string, text: string) => writeFileSync(join(directory, file), text);

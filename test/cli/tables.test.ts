@@ -45,6 +45,7 @@ const STATUS: AgentStatus = {
   },
   counts: countRows(rowsOf(WEB)),
   dataplane: { backend: 'nft', skeleton: 1, sets: [{ name: 'slots', elements: 4 }], chains: 9, repairs: 1 },
+  policies: null,
   sync: {
     state: 'failing',
     lastSuccessAt: '2026-11-21T14:00:01.000Z',

@@ -54,11 +54,17 @@ export function createNodeAgent(
     stop,
     status: async () => (await askAgent(socket, 'GET', '/status')) as AgentStatus,
     async rows() {
-      const { node: rows, services, addresses } = (await askAgent(socket, 'GET', '/rows')) as RowsJson;
+      const {
+        node: rows,
+        services,
+        addresses,
+        policies,
+      } = (await askAgent(socket, 'GET', '/rows')) as RowsJson;
       return {
         node: rows,
         services: [...services].sort((a, b) => (a.id < b.id ? -1 : 1)),
         addresses: [...addresses].sort((a, b) => (a.address < b.address ? -1 : 1)),
+        policies,
       };
     },
     async sync() {

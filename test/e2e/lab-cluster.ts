@@ -152,7 +152,7 @@ async function agentOf(lab: string, node: string) {
 }
 
 async function rowsOf(instance: string): Promise<RowsJson> {
-  const { node, services, addresses } = (await askAgent(
+  const { node, services, addresses, policies } = (await askAgent(
     controlSocketPath(instance),
     'GET',
     '/rows',
@@ -161,6 +161,12 @@ async function rowsOf(instance: string): Promise<RowsJson> {
     node,
     services: services.toSorted((a, b) => compareText(a.id, b.id)),
     addresses: addresses.toSorted((a, b) => compareText(a.address, b.address)),
+    policies: {
+      peers: policies.peers.toSorted((a, b) => compareText(a.prefix, b.prefix)),
+      subjects: policies.subjects.toSorted((a, b) => compareText(a.pod, b.pod)),
+      classes: policies.classes.toSorted((a, b) => compareText(a.name, b.name)),
+      rules: policies.rules.toSorted((a, b) => compareText(a.name, b.name)),
+    },
   };
 }
 

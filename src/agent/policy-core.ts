@@ -1,0 +1,143 @@
+/**
+ * The loop that keeps policies in the kernel, beside that of Services: neither waits for the other, and a failure of one
+ * is no failure of the other.
+ */
+import type { Logger } from 'pino';
+import type { PolicyBackend, PolicyInstallReport, PolicyVerdict } from '../dataplane/policy-backend.ts';
+import type { NodeName } from '../model/names.ts';
+import type { Problem } from '../model/objects.ts';
+import type { Rows } from '../model/rows.ts';
+import type { Clock } from './clock.ts';
+import type { PodInterfaces } from './pod-interfaces.ts';
+import { createPolicyInstallation, type PolicyInstallation } from './policy-installation.ts';
+import type { PolicyPipeline } from './policy-pipeline.ts';
+import { enforcementProblems, type PolicyStatus, policyStatus } from './policy-record.ts';
+import { createSyncLoop, type SyncAttempt, type SyncLoop } from './sync-loop.ts';
+import { errorLine } from './sync-record.ts';
+import { createVerdictLog, type NamedVerdict, type VerdictLog } from './verdict-log.ts';
+
+/** What enforcing policies needs beside what the agent has. */
+export interface PolicyParts {
+  readonly pipeline: PolicyPipeline;
+  /** Called at the first install, and again as long as it rejects. */
+  readonly openBackend: (onVerdict: (verdict: PolicyVerdict) => void) => Promise<PolicyBackend>;
+  readonly watchPodInterfaces: (onChange: () => void) => PodInterfaces;
+}
+
+export interface PolicyCoreOptions extends PolicyParts {
+  readonly node: NodeName;
+  /** Whose Service addresses are. */
+  readonly serviceRows: () => Rows;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly minSyncPeriodMs: number;
+  readonly syncPeriodMs: number;
+  readonly onProblems: () => void;
+}
+
+export interface PolicyCore {
+  readonly loop: SyncLoop;
+  readonly verdicts: VerdictLog;
+  status(): Promise<PolicyStatus>;
+  problems(): readonly Problem[];
+  stop(): Promise<void>;
+}
+
+/** A packet may still be on its way through programs that read the rows from before. */
+const GRACE_MS = 200;
+const SWEEP_MS = 10_000;
+
+/** Stands still until the loop is asked for the first time. */
+export function createPolicyCore(options: PolicyCoreOptions): PolicyCore {
+  const { pipeline, clock, log } = options;
+  const verdicts = createVerdictLog();
+  const chores = createChores(clock, log);
+  let report: PolicyInstallReport | null = null;
+  let lastError: string | null = null;
+  const installation = createPolicyInstallation({
+    ...options,
+    openBackend: () => options.openBackend((verdict) => verdicts.add(named(verdict))),
+    podInterfaces: options.watchPodInterfaces(() => {
+      if (begun) loop.request();
+    }),
+  });
+  const named = (verdict: PolicyVerdict) => nameVerdict(verdict, options, installation);
+  let begun = false;
+  const attempt = async (what: SyncAttempt): Promise<void> => {
+    begun = true;
+    try {
+      report = await installation.install(what);
+      lastError = null;
+    } catch (error) {
+      lastError = errorLine(error);
+      log.error({ err: error }, `policies failed, it is tried again: ${lastError}`);
+      throw error;
+    } finally {
+      const backend = installation.backend();
+      if (backend !== null) chores.follow(backend);
+      options.onProblems();
+    }
+  };
+  const loop = createSyncLoop({ ...options, attempt });
+  return {
+    loop,
+    verdicts,
+    async status() {
+      const figures = (await installation.backend()?.figures()) ?? null;
+      return policyStatus(pipeline.policyRows(), installation.interfaces(), report, figures, lastError);
+    },
+    problems: () => enforcementProblems(pipeline.policyRows(), installation.interfaces(), report),
+    async stop() {
+      await loop.stop();
+      await chores.stop();
+      await installation.close();
+    },
+  };
+}
+
+/** What is done beside the path of changes: after each a collection, and now and then a sweep. */
+function createChores(clock: Clock, log: Logger) {
+  let cancelCollect: (() => void) | null = null;
+  let cancelSweep: (() => void) | null = null;
+  let running: Promise<void> = Promise.resolve();
+  let stopped = false;
+  const run = (what: string, work: () => Promise<void>): void => {
+    running = running.then(work).catch((error: unknown) => log.warn(`${what} failed: ${errorLine(error)}`));
+  };
+  const sweepSoon = (backend: PolicyBackend): (() => void) =>
+    clock.schedule(SWEEP_MS, () => {
+      run('sweeping flows', () => backend.sweep());
+      if (!stopped) cancelSweep = sweepSoon(backend);
+    });
+  return {
+    follow(backend: PolicyBackend): void {
+      if (stopped) return;
+      cancelCollect?.();
+      cancelCollect = clock.schedule(GRACE_MS, () => run('collecting old rows', () => backend.collect()));
+      cancelSweep ??= sweepSoon(backend);
+    },
+    async stop(): Promise<void> {
+      stopped = true;
+      cancelCollect?.();
+      cancelSweep?.();
+      await running;
+    },
+  };
+}
+
+function nameVerdict(
+  { timeMs, rule, auditRule, ...verdict }: PolicyVerdict,
+  { pipeline, serviceRows }: Pick<PolicyCoreOptions, 'pipeline' | 'serviceRows'>,
+  installation: Pick<PolicyInstallation, 'podBehind'>,
+): NamedVerdict {
+  const { rules } = pipeline.policyRows();
+  return {
+    ...verdict,
+    time: new Date(timeMs).toISOString(),
+    pod: installation.podBehind(verdict.interfaceIndex) ?? null,
+    peerPod: pipeline.podsByAddress().get(verdict.peer) ?? null,
+    peerService: serviceRows().addresses.get(verdict.peer)?.owner ?? null,
+    rule: rule === null ? null : (rules.get(rule) ?? null),
+    auditRule: auditRule === null ? null : (rules.get(auditRule) ?? null),
+  };
+}

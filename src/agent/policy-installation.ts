@@ -1,0 +1,134 @@
+/**
+ * Brings policy rows and local pods' interfaces into the kernel. One call at a time: the loop sees to it. Whatever fails
+ * leaves pods judged as before, and new ones closed.
+ */
+import { isDeepStrictEqual } from 'node:util';
+import type { PodInterface as Joined } from '../dataplane/bpf/policies/subjects.ts';
+import type { PolicyBackend, PolicyInstallReport } from '../dataplane/policy-backend.ts';
+import type { NodeName, ObjectName } from '../model/names.ts';
+import type { PodObject } from '../model/objects.ts';
+import type { PolicyRowsChange } from '../model/policy-rows.ts';
+import { isFinished } from '../model/probe-targets.ts';
+import { InstallError, labelled } from './installation.ts';
+import type { PodInterface, PodInterfaces } from './pod-interfaces.ts';
+import type { PolicyPipeline } from './policy-pipeline.ts';
+import type { SyncAttempt } from './sync-loop.ts';
+
+export interface PolicyInstallation {
+  /**
+   * Compiles and writes.
+   * @throws InstallError when something is not in the kernel; all the rest is
+   */
+  install(attempt: SyncAttempt): Promise<PolicyInstallReport>;
+  /** null until the first install opened it. */
+  backend(): PolicyBackend | null;
+  /** How each local pod is joined to the node, as of the last install. */
+  interfaces(): ReadonlyMap<ObjectName, PodInterface>;
+  /** Whose interface it was at the last install. */
+  podBehind(interfaceIndex: number): ObjectName | undefined;
+  close(): Promise<void>;
+}
+
+export interface PolicyInstallationOptions {
+  readonly pipeline: PolicyPipeline;
+  readonly node: NodeName;
+  /** Called at the first install, and again as long as it rejects. */
+  readonly openBackend: () => Promise<PolicyBackend>;
+  readonly podInterfaces: PodInterfaces;
+}
+
+/** Starts with nothing installed: the first install writes the difference from whatever the kernel holds. */
+export function createPolicyInstallation(options: PolicyInstallationOptions): PolicyInstallation {
+  const { pipeline, podInterfaces } = options;
+  let backend: PolicyBackend | null = null;
+  let complete = false;
+  let found: ReadonlyMap<ObjectName, PodInterface> = new Map();
+  let joined: ReadonlyMap<ObjectName, Joined> = new Map();
+  let pods: ReadonlyMap<number, ObjectName> = new Map();
+
+  /** `rows` null: they could not be compiled. */
+  const write = async (attempt: SyncAttempt, rows: PolicyRowsChange | null) => {
+    backend ??= await options.openBackend();
+    found = await podInterfaces.find(enforcedPods(pipeline.podsOnNode(options.node)));
+    const next = await joinedNow(options, found, joined);
+    const interfaces = differences(joined, next);
+    joined = next;
+    pods = new Map([...next.values()].map(({ interfaceIndex, pod }) => [interfaceIndex, pod]));
+    if (!complete) {
+      const report = await backend.sync(pipeline.policyRows(), next);
+      complete = true;
+      return report;
+    }
+    const report = await backend.apply(rows === null ? { interfaces } : { rows, interfaces });
+    return attempt.repair ? backend.repair() : report;
+  };
+
+  return {
+    async install(attempt) {
+      const { rows, error } = compiled(pipeline);
+      // What an earlier agent left is better than nothing.
+      if (error !== null && !complete) throw error;
+      const report = await labelled('policies are not in the kernel', () => write(attempt, rows));
+      if (error !== null) throw error;
+      const [first] = report.unguarded;
+      if (first !== undefined)
+        throw new InstallError(`nothing is enforced on the interface of ${first.pod}`, new Error(first.why));
+      return report;
+    },
+    backend: () => backend,
+    interfaces: () => found,
+    podBehind: (interfaceIndex) => pods.get(interfaceIndex),
+    async close() {
+      podInterfaces.close();
+      await backend?.close();
+    },
+  };
+}
+
+/** The interfaces as they are to be judged; `before`: as they were. */
+async function joinedNow(
+  { pipeline, podInterfaces }: PolicyInstallationOptions,
+  found: ReadonlyMap<ObjectName, PodInterface>,
+  before: ReadonlyMap<ObjectName, Joined>,
+): Promise<ReadonlyMap<ObjectName, Joined>> {
+  const next = new Map<ObjectName, Joined>();
+  for (const [pod, state] of found) {
+    if ('missing' in state) continue;
+    const { interfaceIndex, addresses } = state;
+    const last = before.get(pod);
+    // Where compiling failed, pods that have rows keep those.
+    const isKnown = last !== undefined && last.interfaceIndex === interfaceIndex && !last.held;
+    next.set(pod, { pod, interfaceIndex, addresses, held: !isKnown && !pipeline.isCompiled(pod) });
+  }
+  const used = new Set([...next.values()].map(({ interfaceIndex }) => interfaceIndex));
+  const left = [...before.values()].filter(({ interfaceIndex }) => !used.has(interfaceIndex));
+  for (const interfaceIndex of await podInterfaces.standing(left.map((each) => each.interfaceIndex))) {
+    // Its pod is gone, or another one now: nobody knows who talks here.
+    const pod = `interface ${interfaceIndex}` as ObjectName;
+    next.set(pod, { pod, interfaceIndex, addresses: [], held: true });
+  }
+  return next;
+}
+
+function compiled(pipeline: PolicyPipeline) {
+  try {
+    return { rows: pipeline.compilePolicies(), error: null };
+  } catch (cause) {
+    return { rows: null, error: new InstallError('policies could not be compiled', cause) };
+  }
+}
+
+/** Pods that policies can be about: those of the host's network are the node, and finished ones have left. */
+function enforcedPods(pods: Iterable<PodObject>): readonly PodObject[] {
+  return [...pods].filter((pod) => !pod.hostNetwork && !isFinished(pod) && pod.addresses.length > 0);
+}
+
+function differences(
+  before: ReadonlyMap<ObjectName, Joined>,
+  after: ReadonlyMap<ObjectName, Joined>,
+): ReadonlyMap<ObjectName, Joined | null> {
+  const changes = new Map<ObjectName, Joined | null>();
+  for (const [pod, value] of after) if (!isDeepStrictEqual(value, before.get(pod))) changes.set(pod, value);
+  for (const pod of before.keys()) if (!after.has(pod)) changes.set(pod, null);
+  return changes;
+}

@@ -1,0 +1,85 @@
+/** The half of the pipeline that compiles policies: what was touched, until it is in the rows. */
+import type { Address } from '../model/address.ts';
+import { type NodeName, type ObjectName, objectName } from '../model/names.ts';
+import type { PodObject, Problem } from '../model/objects.ts';
+import type { PolicyRows, PolicyRowsChange } from '../model/policy-rows.ts';
+import type { ClusterView, Touched } from '../model/view.ts';
+import { mergeTouched, nothingTouched } from './touched.ts';
+import { unenforcedPolicies } from './unenforced-policies.ts';
+
+/** The same objects, compiled into rows of policy. */
+export interface PolicyPipeline {
+  /** Takes what a batch touched. */
+  touch(news: Touched): void;
+  /** Compiles what was touched since the last call; throws what the compiler throws, and then starts from scratch. */
+  compilePolicies(): PolicyRowsChange;
+  policyRows(): PolicyRows;
+  podsOnNode(node: NodeName): Iterable<PodObject>;
+  /** What is known of the pod is in the policy rows. */
+  isCompiled(pod: ObjectName): boolean;
+  /** Whose an address is, for people. */
+  podsByAddress(): ReadonlyMap<Address, ObjectName>;
+  policyProblems(): readonly Problem[];
+}
+
+export interface PolicyPipelineParts {
+  /** Live. */
+  readonly view: ClusterView;
+  /** Absent: nothing enforces policies, and whoever wrote one is told so. */
+  readonly compiler?: {
+    update(
+      view: ClusterView,
+      touched: Touched | 'everything',
+    ): { readonly change: PolicyRowsChange; readonly problems: readonly Problem[] };
+    rows(): PolicyRows;
+  };
+}
+
+/** Where nothing enforces policies. */
+export const NO_POLICY_ROWS: PolicyRows = {
+  peers: new Map(),
+  subjects: new Map(),
+  classes: new Map(),
+  rules: new Map(),
+};
+
+export function createPolicyPipeline({ view, compiler }: PolicyPipelineParts): PolicyPipeline {
+  let touched: Touched | 'everything' = 'everything';
+  let problems: readonly Problem[] = [];
+  let byAddress: ReadonlyMap<Address, ObjectName> | null = null;
+  return {
+    touch(news) {
+      touched = mergeTouched(touched, news);
+      if (news.pods.size > 0) byAddress = null;
+      if (compiler === undefined && news.policies.size > 0)
+        problems = unenforcedPolicies(view.policies.values());
+    },
+    compilePolicies() {
+      if (compiler === undefined) return NO_POLICY_ROWS;
+      const work = touched;
+      touched = 'everything';
+      const update = compiler.update(view, work);
+      touched = nothingTouched();
+      problems = update.problems;
+      return update.change;
+    },
+    policyRows: () => compiler?.rows() ?? NO_POLICY_ROWS,
+    podsOnNode: (node) => view.podsOnNode(node),
+    isCompiled: (pod) => touched !== 'everything' && !touched.pods.has(pod),
+    podsByAddress() {
+      byAddress ??= namesByAddress(view.pods);
+      return byAddress;
+    },
+    policyProblems: () => problems,
+  };
+}
+
+/** Pods of the host's network have the node's addresses: those name nobody. */
+function namesByAddress(pods: ReadonlyMap<ObjectName, PodObject>): ReadonlyMap<Address, ObjectName> {
+  const own = [...pods.values()].filter((pod) => !pod.hostNetwork);
+  return new Map(
+    own.flatMap(({ addresses, namespace, name }) =>
+      addresses.map((address) => [address, objectName(namespace, name)] as const),
+    ),
+  );
+}

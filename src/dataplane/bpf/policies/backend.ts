@@ -1,0 +1,115 @@
+/** Network policy by BPF: the programs loaded, their maps pinned and filled, their links on pods' interfaces. */
+import { mkdirSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { LAYOUT, type PolicyOptions, policyOptionsCodec, sweepCodec } from '../../../generated/policy.ts';
+import { type BpfObject, loadBpfObject } from '../../../kernel/bpf-object.ts';
+import { runOnContext } from '../../../kernel/bpf-program.ts';
+import type { Descriptor } from '../../../kernel/native-bpf.ts';
+import type { ObjectName } from '../../../model/names.ts';
+import type { PolicyBackend, PolicyInstallReport, PolicyVerdict } from '../../policy-backend.ts';
+import { createPolicyDataplane } from './dataplane.ts';
+import { readFigures } from './figures.ts';
+import { createGuards } from './guards.ts';
+import { filterHooks, type Hooks, linkHooks } from './hooks.ts';
+import { openPolicyTables } from './tables.ts';
+import type { PolicyApplyReport } from './transaction.ts';
+import { readVerdicts } from './verdict-events.ts';
+
+/** The compiled programs. */
+export const POLICY_OBJECT = fileURLToPath(new URL('../../../../bpf/build/policy.bpf.o', import.meta.url));
+
+export interface BpfPolicyOptions {
+  /** Of pins, in a BPF file system. */
+  readonly directory: string;
+  /** Interfaces with programs but without a known pod let nothing through. */
+  readonly unknownInterfaceClosed: boolean;
+  readonly onVerdict: (verdict: PolicyVerdict) => void;
+  readonly hookKind: 'tcx' | 'clsact';
+}
+
+/** What the programs are loaded with beside what the agent's configuration says. */
+const PROGRAM_OPTIONS: PolicyOptions = {
+  unknownInterfaceClosed: 0,
+  flowsPerSubject: 65_536,
+  allowSample: 1,
+  eventsPerSecond: 1000,
+  tcpOpeningSeconds: 120,
+  tcpEstablishedSeconds: 86_400,
+  tcpClosingSeconds: 60,
+  otherOpeningSeconds: 30,
+  otherEstablishedSeconds: 180,
+};
+
+/**
+ * Loads the programs over the maps that are pinned, and puts them where an earlier agent had its own.
+ * @throws Error with the kernel's reason; what an earlier agent left goes on
+ */
+export async function openBpfPolicies(options: BpfPolicyOptions): Promise<PolicyBackend> {
+  const object = await loadPrograms(options);
+  const tables = openPolicyTables(object.maps);
+  const dataplane = createPolicyDataplane(tables);
+  const guards = createGuards(await openHooks(options, object));
+  const stopReading = readVerdicts(named(object.maps, 'events'), dataplane, options.onVerdict);
+  const sweeper = named(object.programs, 'sweep_flows');
+  const wanted = new Map<number, ObjectName>();
+  let flows = 0;
+  // Only afterwards: a pod's programs meet its rows when they begin.
+  const guardToo = async (report: PolicyApplyReport): Promise<PolicyInstallReport> => ({
+    ...report,
+    unguarded: await guards.guard(wanted),
+  });
+  return {
+    name: 'bpf',
+    async sync(rows, interfaces) {
+      wanted.clear();
+      for (const { interfaceIndex, pod } of interfaces.values()) wanted.set(interfaceIndex, pod);
+      return guardToo(await dataplane.sync(rows, interfaces));
+    },
+    async apply(change) {
+      for (const [pod, value] of change.interfaces ?? []) {
+        for (const [index, owner] of wanted) if (owner === pod) wanted.delete(index);
+        if (value !== null) wanted.set(value.interfaceIndex, pod);
+      }
+      return guardToo(await dataplane.apply(change));
+    },
+    async repair() {
+      await guards.inspect();
+      return guardToo(await dataplane.repair());
+    },
+    async collect() {
+      await dataplane.collect();
+    },
+    async sweep() {
+      const context = await runOnContext(sweeper, new Uint8Array(sweepCodec.size));
+      flows = sweepCodec.read(new DataView(context.buffer, context.byteOffset), 0).kept;
+    },
+    figures: () => readFigures(tables, dataplane, flows),
+    async close() {
+      stopReading();
+      object.close();
+    },
+  };
+}
+
+function loadPrograms({ directory, unknownInterfaceClosed }: BpfPolicyOptions): Promise<BpfObject> {
+  mkdirSync(`${directory}/maps`, { recursive: true, mode: 0o700 });
+  const constants = new Uint8Array(policyOptionsCodec.size);
+  const choices = { ...PROGRAM_OPTIONS, unknownInterfaceClosed: unknownInterfaceClosed ? 1 : 0 };
+  policyOptionsCodec.write(new DataView(constants.buffer), 0, choices);
+  const pins = Object.keys(LAYOUT.maps).map((name) => [name, `${directory}/maps/${name}`]);
+  return loadBpfObject(POLICY_OBJECT, LAYOUT, {
+    constants: { options: constants },
+    pins: Object.fromEntries(pins),
+  });
+}
+
+async function openHooks({ directory, hookKind }: BpfPolicyOptions, { programs }: BpfObject): Promise<Hooks> {
+  const byHook = { ingress: named(programs, 'from_pod'), egress: named(programs, 'to_pod') };
+  return hookKind === 'tcx' ? linkHooks(`${directory}/links`, byHook) : filterHooks(byHook);
+}
+
+function named(all: Readonly<Record<string, Descriptor>>, name: string): Descriptor {
+  const found = all[name];
+  if (found === undefined) throw new Error(`the policy programs have no ${name}`);
+  return found;
+}

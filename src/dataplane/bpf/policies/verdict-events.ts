@@ -1,0 +1,46 @@
+/** Events of the policy programs, out of the ring buffer. */
+import { type PolicyEvent, policyEventCodec } from '../../../generated/policy.ts';
+import { nativeAddon } from '../../../kernel/native.ts';
+import type { Descriptor } from '../../../kernel/native-bpf.ts';
+import type { RuleName } from '../../../model/policy-rows.ts';
+import type { PolicyVerdict } from '../../policy-backend.ts';
+import type { PolicyDataplane } from './dataplane.ts';
+import { unmappedAddress } from './entries.ts';
+import { wallMs } from './figures.ts';
+
+/** Records taken in one turn of the event loop. */
+const MOST_AT_ONCE = 4096;
+
+/** Reads until the result is called. */
+export function readVerdicts(
+  ring: Descriptor,
+  dataplane: Pick<PolicyDataplane, 'contentOf'>,
+  take: (verdict: PolicyVerdict) => void,
+): () => void {
+  const reader = nativeAddon().readRing(ring, MOST_AT_ONCE, (bytes) => {
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    for (let at = 0; at + policyEventCodec.size <= bytes.length; at += policyEventCodec.size)
+      take(verdictOf(policyEventCodec.read(view, at), dataplane));
+  });
+  return () => nativeAddon().closeReader(reader);
+}
+
+function verdictOf(event: PolicyEvent, { contentOf }: Pick<PolicyDataplane, 'contentOf'>): PolicyVerdict {
+  const rule = (number: number) => (contentOf('rule', number) as RuleName | undefined) ?? null;
+  const { direction, kind, reason, protocol, localPort, peerPort, length } = event;
+  return {
+    timeMs: wallMs(event.time),
+    kind,
+    direction,
+    local: unmappedAddress(event.local),
+    localPort,
+    peer: unmappedAddress(event.peer),
+    peerPort,
+    interfaceIndex: event.interface,
+    protocol,
+    length,
+    reason,
+    rule: rule(event.rule),
+    auditRule: rule(event.auditRule),
+  };
+}

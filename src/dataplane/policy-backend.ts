@@ -1,0 +1,88 @@
+/** What every backend that enforces policies offers the agent. */
+import type { DropReason, Tally } from '../generated/policy.ts';
+import type { Address } from '../model/address.ts';
+import type { ObjectName } from '../model/names.ts';
+import type { Direction, PolicyRows, RuleName } from '../model/policy-rows.ts';
+import type { PolicyChange } from './bpf/policies/dataplane.ts';
+import type { PodInterface } from './bpf/policies/subjects.ts';
+import type { PolicyApplyReport } from './bpf/policies/transaction.ts';
+
+/** A pod whose interface has no programs: nothing is enforced there. */
+export interface Unguarded {
+  readonly pod: ObjectName;
+  readonly interfaceIndex: number;
+  readonly why: string;
+}
+
+export interface PolicyInstallReport extends PolicyApplyReport {
+  readonly unguarded: readonly Unguarded[];
+}
+
+export interface DropFigure {
+  readonly reason: DropReason;
+  readonly ingress: number;
+  readonly egress: number;
+}
+
+export interface RuleFigure {
+  readonly rule: RuleName;
+  /** Flows it decided, and packets it denied. */
+  readonly hits: number;
+  /** Milliseconds since the epoch. */
+  readonly lastHitMs: number;
+}
+
+/** What stands in the kernel and what it counted since the maps were made. */
+export interface PolicyFigures {
+  readonly revision: number;
+  /** Flows that the last sweep left. */
+  readonly flows: number;
+  /** Entries that the tables can hold. */
+  readonly capacities: Readonly<Record<'subjects' | 'peers' | 'verdicts' | 'flows', number>>;
+  /** Every reason there is, also those that never occurred. */
+  readonly drops: readonly DropFigure[];
+  readonly tallies: Readonly<Record<Tally, number>>;
+  /** Rules that ever decided, of those that still stand. */
+  readonly rules: readonly RuleFigure[];
+}
+
+/** One decision that the kernel tells of. */
+export interface PolicyVerdict {
+  /** Milliseconds since the epoch. */
+  readonly timeMs: number;
+  /** `drop`: the first packet of a flow; `cut`: an open flow after a change; `audit`: passes, and would be denied. */
+  readonly kind: 'allow' | 'drop' | 'cut' | 'audit';
+  /** Of the packet, seen from the pod whose interface it met. */
+  readonly direction: Direction;
+  /** The pod's side. */
+  readonly local: Address;
+  readonly localPort: number;
+  readonly peer: Address;
+  readonly peerPort: number;
+  readonly interfaceIndex: number;
+  /** IP protocol number. */
+  readonly protocol: number;
+  /** Bytes of the frame. */
+  readonly length: number;
+  readonly reason: DropReason;
+  /** null: no rule decided, or one that is gone by now. */
+  readonly rule: RuleName | null;
+  readonly auditRule: RuleName | null;
+}
+
+export interface PolicyBackend {
+  readonly name: 'bpf' | 'nft';
+  /** Makes the kernel hold exactly these rows and guard exactly these interfaces, writing only the difference. */
+  sync(rows: PolicyRows, interfaces: ReadonlyMap<ObjectName, PodInterface>): Promise<PolicyInstallReport>;
+  /** Applies a change; packets meet all of it or nothing. After a rejection the next call reads everything back. */
+  apply(change: PolicyChange): Promise<PolicyInstallReport>;
+  /** Reads everything back and restores what differs. */
+  repair(): Promise<PolicyInstallReport>;
+  /** Removes what only the rows before the last change needed; to be called a moment after it. */
+  collect(): Promise<void>;
+  /** Forgets flows that ended. */
+  sweep(): Promise<void>;
+  figures(): Promise<PolicyFigures>;
+  /** Ends what this process holds; what is in the kernel goes on. */
+  close(): Promise<void>;
+}
