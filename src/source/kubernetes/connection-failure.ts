@@ -19,6 +19,15 @@ export function connectionFailure(origin: string, access: AccessDescription, err
       "correct the server's URL: another port, or http:// instead of https://",
     );
   }
+  if (code === 'ERR_INVALID_CHAR')
+    return failed(`${access.credentials} can't be sent (${message})`, 'write it anew, on one line');
+  if (code.startsWith('ERR_OSSL')) {
+    const which = `${access.credentials}, its key and ${access.authority}`;
+    return failed(
+      `a certificate or key can't be read (${message})`,
+      `check that these are PEM and belong together: ${which}`,
+    );
+  }
   if (UNTRUSTED.test(code))
     return failed(`no trusted connection (${message})`, trustRemedy(code, access.authority));
   const who = access.proxy === null ? 'the server runs' : 'proxy and server run';

@@ -29,6 +29,8 @@ export interface Connector {
   origin(): string | null;
 }
 
+const CHECK = 'check the kubeconfig and the files that it names';
+
 /** Loads a connection when first asked for and keeps it until `renew`. */
 export function createConnector(load: () => Promise<ApiConnection>): Connector {
   let current: Promise<ApiConnection> | null = null;
@@ -41,9 +43,12 @@ export function createConnector(load: () => Promise<ApiConnection>): Connector {
     } catch (error) {
       current = null;
       if (error instanceof ApiFailure) throw error;
-      throw new ApiFailure(`the cluster's access configuration can't be used (${errorMessage(error)})`, {
-        cause: error,
-      });
+      throw new ApiFailure(
+        `the cluster's access configuration can't be used (${errorMessage(error)}); ${CHECK}`,
+        {
+          cause: error,
+        },
+      );
     }
   }
   return {

@@ -23,7 +23,7 @@ export interface PluginOptions {
   /** The kubeconfig: relative commands begin in its folder. */
   readonly file: string;
   /** Told to plugins that ask for it (`provideClusterInfo`). */
-  readonly cluster: Readonly<Record<string, unknown>>;
+  readonly cluster: () => Readonly<Record<string, unknown>>;
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Milliseconds since the epoch. */
   readonly wallMs: () => number;
@@ -96,7 +96,7 @@ function readCommand({ exec, file }: PluginOptions): Command {
 /** What it printed. */
 function run(command: Command, { cluster, environment }: PluginOptions): Promise<string> {
   const { apiVersion, provideClusterInfo } = command;
-  const spec = { interactive: false, ...(provideClusterInfo ? { cluster } : {}) };
+  const spec = { interactive: false, ...(provideClusterInfo ? { cluster: cluster() } : {}) };
   const info = JSON.stringify({ apiVersion, kind: 'ExecCredential', spec });
   const options = {
     env: { ...environment, KUBERNETES_EXEC_INFO: info, ...command.env },

@@ -61,8 +61,8 @@ export function chooseContext(config: KubeConfig, paths: string, context: string
   const failed = (what: string) =>
     new ApiFailure(`kubeconfig ${paths}: context ${JSON.stringify(wanted)} has ${what}`);
   const cluster = config.getCurrentCluster();
-  if (cluster === null || !URL.canParse(cluster.server)) {
-    throw failed("no cluster with a server's URL; correct its cluster entry");
+  if (cluster === null || !/^https?:/.test(cluster.server) || !URL.canParse(cluster.server)) {
+    throw failed("no cluster with a server's URL such as https://192.0.2.1:6443; correct its cluster entry");
   }
   const user = config.getCurrentUser();
   if (user === null && found.user)

@@ -93,7 +93,7 @@ function ownCredentials(
   const plugin = createCredentialPlugin({
     exec,
     file,
-    cluster: clusterInfo(cluster),
+    cluster: () => clusterInfo(cluster),
     environment,
     wallMs: () => Date.now(),
   });

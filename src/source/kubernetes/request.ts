@@ -125,7 +125,8 @@ async function send(connection: ApiConnection, request: ApiRequest): Promise<Inc
     ...(body === undefined ? {} : { 'Content-Type': body.type }),
   };
   const start = url.protocol === 'http:' ? requestPlain : requestSecure;
-  return await new Promise((resolve, reject) => {
+  const answered = new Promise<IncomingMessage>((resolve, reject) => {
+    // Throws at once where a certificate is none, or a token can't stand in a header.
     const sent = start(
       url,
       { ...options, method, headers: { ...headers, ...options.headers }, signal },
@@ -137,10 +138,13 @@ async function send(connection: ApiConnection, request: ApiRequest): Promise<Inc
     const deadline = startDeadline(timing, ANSWER_MS, () => sent.destroy(silence(origin, ANSWER_MS)));
     sent.on('error', (error) => {
       deadline.clear();
-      reject(connectionFailure(origin, accessOf(connection, timing), error));
+      reject(error);
     });
     sent.setSocketKeepAlive(true, 15_000);
     sent.end(body === undefined ? undefined : JSON.stringify(body.content));
+  });
+  return await answered.catch((error: unknown) => {
+    throw connectionFailure(origin, accessOf(connection, timing), error);
   });
 }
 

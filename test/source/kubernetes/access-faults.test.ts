@@ -164,6 +164,40 @@ describe('credentials', () => {
     );
   });
 
+  it.each<[string, object, RegExp]>([
+    [
+      'a certificate that is none',
+      { 'client-certificate-data': 'eHg=', 'client-key-data': 'eHg=' },
+      /a certificate or key can't be read \(.+\); check .* PEM .*: the client certificate of user "u" in kubeconfig \S+\/k, which is no certificate/,
+    ],
+    [
+      'a key of another certificate',
+      {
+        'client-certificate': () => write('u.pem', GOOD.cert),
+        'client-key': () => write('u.key', EXPIRED.key),
+      },
+      /a certificate or key can't be read \(.*mismatch\); check that these .* belong together: .*\/u\.pem/,
+    ],
+    [
+      'a token of two lines',
+      { token: 'a\nb' },
+      /the token of user "u" in kubeconfig \S+\/k can't be sent \(.+\); write it anew, on one line/,
+    ],
+    [
+      'a plugin beside an authority that is missing',
+      { exec: { command: 'true' } },
+      /^kubeconfig \S+\/k: can't be used \(.*ENOENT.*ca\.pem'\); check cluster and user/,
+    ],
+  ])('%s: is told with file, user and remedy', async (what, settings, message) => {
+    const user = Object.fromEntries(
+      Object.entries(settings).map(([key, value]) => [key, typeof value === 'function' ? value() : value]),
+    );
+    const config = kubeconfig('https://127.0.0.1:1', { user });
+    if (what.includes('missing')) rmSync(join(folder, 'ca.pem'));
+    const source = follow({ kubeconfig: write('k', config) });
+    expect(await reasonOf(source)).toMatch(message);
+  });
+
   it('a client certificate that has expired is named with its file and its end, and a new one is taken', async () => {
     following.server.fault = (_url, response) => {
       answerStatus(response, 401, 'Unauthorized');

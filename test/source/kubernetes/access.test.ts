@@ -129,6 +129,12 @@ describe('a kubeconfig', () => {
       /no current context \(it has one, lost\); name one of them with --context/,
     ],
     [
+      'has a server that is no web address',
+      () => write('k', kubeconfig('{}', 'ftp://192.0.2.1')),
+      null,
+      /context "one" has no cluster with a server's URL such as https:/,
+    ],
+    [
       'lacks the cluster',
       () => write('k', kubeconfig('{}')),
       'lost',

@@ -33,7 +33,7 @@ function create(exec: unknown) {
   return createCredentialPlugin({
     exec,
     file: join(folder, 'kubeconfig'),
-    cluster: { server: 'https://api' },
+    cluster: () => ({ server: 'https://api' }),
     environment: process.env,
     wallMs: () => nowMs,
   });
