@@ -29,9 +29,10 @@ export function createProblemLog(options: ProblemLogOptions): ProblemLog {
 /** One line for a person: object, field, what is wrong, what to do, where it came from. */
 export function problemLine(problem: Problem): string {
   const { kind, namespace, name } = problem.object;
-  const object = `${kind} ${namespace === '' ? name : `${namespace}/${name}`}`;
+  const whole = namespace === '' ? name : `${namespace}/${name}`;
+  const object = `${kind} ${name === '' ? 'without a name' : whole}`;
   const file = problem.file === null ? '' : ` (${problem.file})`;
-  const colon = problem.field === '' ? ':' : '';
+  const colon = problem.field === '' || name === '' ? ':' : '';
   return oneLine(`${object}${colon} ${problemText(problem)}${file}`);
 }
 
@@ -48,5 +49,7 @@ function oneLine(text: string): string {
 /** The same text for the same problem, whenever it comes up. */
 export function problemIdentity(problem: Problem): string {
   const { kind, namespace, name } = problem.object;
-  return JSON.stringify([kind, namespace, name, problem.field, problem.reason, problem.message]);
+  // Of those without a name, the file tells one from the other.
+  const place = name === '' ? problem.file : name;
+  return JSON.stringify([kind, namespace, place, problem.field, problem.reason, problem.message]);
 }

@@ -88,6 +88,8 @@ function syntaxProblem(file: string, message: string): Problem {
 function expandList(value: unknown): readonly unknown[] {
   if (value === null || value === undefined) return [];
   if (!isMapping(value) || typeof value.kind !== 'string' || !value.kind.endsWith('List')) return [value];
+  // An API server's client writes null for a list of nothing.
+  if (value.items === null) return [];
   if (!Array.isArray(value.items)) return [value];
   // Items of a typed list may leave out what the list says already.
   const { kind, apiVersion } = value;

@@ -8,6 +8,7 @@ import {
   childField,
   type Field,
   type Finding,
+  readItems,
   readRecord,
   readText,
   refuse,
@@ -69,7 +70,12 @@ export function parseObject(raw: unknown, file: string | null): ParseResult {
   const apiVersionField = childField(root, 'apiVersion');
   const apiVersion = readText(apiVersionField) ?? '';
   const kind = Object.hasOwn(KINDS, kindName) ? KINDS[kindName as ObjectKind] : undefined;
-  if (kind === undefined) return { type: 'skipped', kind: kindName };
+  if (kind === undefined) {
+    // A list was taken apart before, unless that could not be done.
+    if (isListOf(kindName)) readItems(childField(root, 'items'));
+    const isRefused = isListOf(kindName) && findings.length > 0;
+    return isRefused ? refusal(root, kindName, null, file) : { type: 'skipped', kind: kindName };
+  }
   if (apiVersion === '') {
     refuse(
       apiVersionField,
@@ -86,6 +92,12 @@ export function parseObject(raw: unknown, file: string | null): ParseResult {
     return refusal({ ...root, findings: told }, kindName, kind.scope, file);
   const problems = told.map((finding) => problemOf(finding, object, file));
   return { type: 'object', object, problems };
+}
+
+/** Whether such a list would hold objects that Weir uses; any kind may be called so, a list of another kind or none. */
+function isListOf(kindName: string): boolean {
+  const kind = kindName.replace(/List$/, '');
+  return kindName.endsWith('List') && (kind === '' || Object.hasOwn(KINDS, kind));
 }
 
 /** What the finding is about an object that an API server serves: see reject. */

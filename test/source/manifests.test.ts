@@ -57,6 +57,24 @@ describe('readManifests', () => {
       expect(documents).toHaveLength(4);
     }));
 
+  it('tells of a list that can not be taken apart, and takes one of nothing', () =>
+    withFolder(async (folder) => {
+      const list = (kind: string, items: unknown) => JSON.stringify({ kind, apiVersion: 'v1', items });
+      const texts = [
+        list('List', { a: 1 }),
+        list('ServiceList', 'x'),
+        list('List', null),
+        list('AllowList', 5),
+      ];
+      await writeFile(join(folder, 'all.yaml'), texts.join('\n---\n'));
+      const { skippedKinds, problems } = await readManifests([folder]);
+      expect(problems.map(({ object, field, message }) => [object.kind, field, message])).toEqual([
+        ['List', 'items', '{"a":1} is not a list'],
+        ['ServiceList', 'items', '"x" is not a list'],
+      ]);
+      expect(skippedKinds).toEqual({ AllowList: 1 });
+    }));
+
   it('names file and line of a syntax error and reads everything else', () =>
     withFolder(async (folder) => {
       const [bad, json] = [join(folder, 'bad.yaml'), join(folder, 'bad.json')];
