@@ -2,7 +2,7 @@
  * The file in which the standalone control plane's choices outlive the process. It is replaced whole, by one rename of a
  * file that is on the disk already: whenever the machine or the process dies, the old or the new one is there.
  */
-import { mkdir, open, readFile, rename } from 'node:fs/promises';
+import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Logger } from 'pino';
 import type { ControlPlaneMemory } from '../cluster/last-good.ts';
@@ -110,20 +110,30 @@ export function openAllocationFile({
 async function replaceFile(path: string, text: string): Promise<void> {
   await mkdir(dirname(path), { recursive: true, mode: 0o755 });
   const temporary = `${path}.new`;
-  const file = await open(temporary, 'w', 0o600);
   try {
-    await file.writeFile(text);
-    await file.sync();
-  } finally {
-    await file.close();
+    await writeThrough(temporary, text);
+    await rename(temporary, path);
+  } catch (error) {
+    // On a full disk it would take the room that others make.
+    await rm(temporary, { force: true }).catch(() => undefined);
+    throw error;
   }
-  await rename(temporary, path);
   // The rename itself is on the disk only with its directory.
   const directory = await open(dirname(path));
   try {
     await directory.sync();
   } finally {
     await directory.close();
+  }
+}
+
+async function writeThrough(path: string, text: string): Promise<void> {
+  const file = await open(path, 'w', 0o600);
+  try {
+    await file.writeFile(text);
+    await file.sync();
+  } finally {
+    await file.close();
   }
 }
 

@@ -1,8 +1,16 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -127,6 +135,16 @@ describe('the allocation file', () => {
     rmSync(join(folder, 'run'));
     await file.close();
     expect(await readAllocations(path(), log)).toEqual(written(memoryOf('a')));
+  });
+
+  it('that finds no room leaves nothing in the way of others', async () => {
+    const { lines, log } = recorder();
+    mkdirSync(path(), { recursive: true });
+    const file = openAllocationFile({ path: path(), memory: () => memoryOf('a'), log });
+    file.note('1');
+    await file.close();
+    expect(lines).toHaveLength(1);
+    expect(readdirSync(dirname(path()))).toEqual(['allocations.json']);
   });
 
   it('[A65] is whole after the writer was killed at any moment', async () => {
