@@ -9,6 +9,7 @@ import {
   parsePrefix,
   splitPrefix,
 } from '../model/address.ts';
+import { unroutableReason } from '../model/unroutable-address.ts';
 
 /** Addresses from the first to the last, both included, of one family. */
 export interface AddressRange {
@@ -94,7 +95,17 @@ function poolOf(item: unknown, index: number): Parsed<AddressPool> {
   return { value: { name, class: className, ranges: read, autoAssign } };
 }
 
+/** Both ends are looked at: what lies between two kinds of special addresses is no range that anybody writes. */
 function parseRange(text: string): Parsed<AddressRange> {
+  const range = readRange(text);
+  if ('error' in range) return range;
+  const why = unroutableReason(range.value.first) ?? unroutableReason(range.value.last);
+  return why === null
+    ? range
+    : { error: `"${text}" begins or ends in ${why}: use addresses that can be reached` };
+}
+
+function readRange(text: string): Parsed<AddressRange> {
   const [first, last] = text.split('-').map((part) => parseAddress(part.trim()));
   if (first !== undefined && last !== undefined && text.split('-').length === 2) {
     if (familyOf(first) !== familyOf(last)) return { error: `"${text}" mixes families: use one` };
