@@ -7,14 +7,10 @@ import { createEventWriter, type EventWriter } from '../agent/event-writer.ts';
 import { controlSocketPath } from '../agent/instance-paths.ts';
 import { refuseNeighbours } from '../agent/neighbours.ts';
 import { completedElsewhere, createPipeline, type PipelineParts } from '../agent/pipeline.ts';
-import { watchPodInterfaces } from '../agent/pod-interfaces.ts';
-import type { PolicyParts } from '../agent/policy-core.ts';
 import { createPolicyCompiler } from '../compile/policies/compiler.ts';
 import { createServiceCompiler } from '../compile/services/compiler.ts';
-import { openBpfPolicies } from '../dataplane/bpf/policies/backend.ts';
-import { choosePolicyBackend, probeCapabilities } from '../dataplane/capabilities.ts';
+import { probeCapabilities } from '../dataplane/capabilities.ts';
 import { openNftDataplane } from '../dataplane/nft/dataplane.ts';
-import { pinDirectory } from '../kernel/bpf-file-system.ts';
 import type { Source } from '../model/source.ts';
 import { loadAccess } from '../source/kubernetes/access.ts';
 import { createConnector } from '../source/kubernetes/connection.ts';
@@ -22,31 +18,20 @@ import { kubernetesSource } from '../source/kubernetes.ts';
 import { createWorld } from '../world/world.ts';
 import { openFolderInput } from './folder-input.ts';
 import { createLog } from './log.ts';
+import { policyParts } from './policy-parts.ts';
 
 /** Runs until SIGTERM or SIGINT, which end it cleanly and leave the kernel's state. */
 export async function runAgentProcess(configuration: AgentConfiguration): Promise<void> {
   const log = createLog(configuration.logLevel);
   const { source, controlPlane, events, close } = await openInput(configuration, log);
-  const { compile, instance, policyBackend } = configuration;
+  const { compile, instance } = configuration;
   const capabilities = await probeCapabilities();
-  const enforces = choosePolicyBackend(policyBackend, capabilities).backend === 'bpf';
   const pipeline = createPipeline({
     controlPlane,
     world: createWorld(),
     compiler: createServiceCompiler(compile),
-    ...(enforces ? { policyCompiler: createPolicyCompiler(compile.node) } : {}),
+    policyCompiler: createPolicyCompiler(compile.node),
   });
-  const policies: PolicyParts = {
-    pipeline,
-    openBackend: (onVerdict) =>
-      openBpfPolicies({
-        directory: pinDirectory(instance),
-        unknownInterfaceClosed: configuration.policyDefaultClosed,
-        hookKind: capabilities.policyHook ?? 'clsact',
-        onVerdict,
-      }),
-    watchPodInterfaces,
-  };
   await refuseNeighbours(instance);
   let signal: string | undefined;
   const stopped = stopSignal().then((name) => {
@@ -61,7 +46,7 @@ export async function runAgentProcess(configuration: AgentConfiguration): Promis
     pipeline,
     openDataplane: () => openNftDataplane({ log, nodePortRange: compile.nodePortRange }),
     capabilities,
-    ...(enforces ? { policies } : {}),
+    policies: policyParts(configuration, capabilities, pipeline),
     clock: systemClock,
     log,
     ...(events === null ? {} : { events }),

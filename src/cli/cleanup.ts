@@ -7,8 +7,9 @@ import { controlSocketPath, runDirectory } from '../agent/instance-paths.ts';
 import { refuseNeighbours } from '../agent/neighbours.ts';
 import type { AgentStatus } from '../agent/status.ts';
 import { TABLE } from '../dataplane/nft/layout.ts';
+import { POLICY_TABLE } from '../dataplane/nft/policies/layout.ts';
+import { removeTable } from '../dataplane/nft/removal.ts';
 import { pinDirectory } from '../kernel/bpf-file-system.ts';
-import { NftError, openNftables } from '../kernel/native.ts';
 import { CommandFailure, requireRoot } from './exit.ts';
 import { checkInstance } from './instance.ts';
 import { print, printJson } from './output.ts';
@@ -19,14 +20,15 @@ interface Trace {
   readonly removed: boolean;
 }
 
-/** Removes the table of this network namespace, the pins and the run directory; says what was there. */
+/** Removes the tables of this network namespace, the pins and the run directory; says what was there. */
 export async function cleanup(options: { readonly instance: string; readonly json?: true }): Promise<void> {
   const instance = checkInstance(options.instance);
   requireRoot('cleanup changes nftables of this network namespace');
   await refuseWhileRunning(instance);
   await refuseNeighbours(instance);
   const traces: Trace[] = [
-    { what: `nft table inet ${TABLE}`, removed: await removeTable() },
+    { what: `nft table inet ${TABLE}`, removed: await removeTable(TABLE) },
+    { what: `nft table inet ${POLICY_TABLE.table}`, removed: await removeTable(POLICY_TABLE.table) },
     { what: pinDirectory(instance), removed: removeDirectory(pinDirectory(instance)) },
     { what: runDirectory(instance), removed: removeDirectory(runDirectory(instance)) },
   ];
@@ -41,19 +43,6 @@ async function refuseWhileRunning(instance: string): Promise<void> {
     throw new CommandFailure(`${message}; stop it first`, { exitCode: 1 });
   } catch (error) {
     if (!(error instanceof ControlError) || error.code !== 'not-running') throw error;
-  }
-}
-
-async function removeTable(): Promise<boolean> {
-  const nft = await openNftables();
-  try {
-    await nft.commit([{ verb: 'delete', object: 'table', family: 'inet', table: TABLE }]);
-    return true;
-  } catch (error) {
-    if (error instanceof NftError && error.code === 'ENOENT') return false;
-    throw error;
-  } finally {
-    await nft.close();
   }
 }
 

@@ -7,8 +7,7 @@ import { POLICY_OBJECT } from './bpf/policies/backend.ts';
 export type BackendWish = 'auto' | 'bpf' | 'nft';
 
 export interface BackendChoice {
-  /** `none`: nothing does this. */
-  readonly backend: 'nft' | 'bpf' | 'none';
+  readonly backend: 'nft' | 'bpf';
   /** Why this one, for a person. */
   readonly why: string;
 }
@@ -26,7 +25,8 @@ export interface Features {
 }
 
 const NO_SERVICES_BY_BPF = 'the BPF backend of Services is not part of this version';
-const NO_POLICIES_BY_NFT = 'policies by nftables are not part of this version';
+const NO_TRANSLATION_IN_BPF =
+  'BPF judges a pod’s packet before nft translates it: by the Service’s address, which no selector matches';
 
 /** Looks at all but whether the verifier takes the programs, which costs a second of CPU: loading them tells. */
 export async function probeCapabilities(): Promise<Capabilities> {
@@ -53,12 +53,14 @@ export function choosePolicyBackend(
   wish: BackendWish,
   { policyHook, withoutBpf }: Capabilities,
 ): BackendChoice {
-  if (wish === 'nft')
-    return { backend: 'none', why: `nft was asked for, but ${NO_POLICIES_BY_NFT}: none is enforced` };
-  if (policyHook === null)
-    return { backend: 'none', why: `${wish}: none is enforced; BPF can't be used here: ${withoutBpf}` };
-  const asked = wish === 'bpf' ? 'asked for by --policy-backend=bpf' : `auto: ${NO_POLICIES_BY_NFT}`;
-  return { backend: 'bpf', why: `${asked}, on ${policyHook} hooks` };
+  if (wish === 'nft') return { backend: 'nft', why: 'asked for by --policy-backend=nft' };
+  if (policyHook === null) {
+    const asked = wish === 'bpf' ? 'bpf was asked for: ' : 'auto: ';
+    return { backend: 'nft', why: `${asked}BPF can't be used here, nft enforces instead: ${withoutBpf}` };
+  }
+  if (wish === 'bpf')
+    return { backend: 'bpf', why: `asked for by --policy-backend=bpf, on ${policyHook} hooks` };
+  return { backend: 'nft', why: `auto: ${NO_TRANSLATION_IN_BPF}` };
 }
 
 /** What was looked for on this machine. */
@@ -72,8 +74,8 @@ export function featuresOf({ policyHook, withoutBpf }: Capabilities): Features {
       ...missing,
       ...(policyHook === 'tcx' ? [] : [{ feature: 'tcx', why: 'the kernel is older than 6.6' }]),
       {
-        feature: 'egress policies behind Service addresses',
-        why: 'a pod’s packet is judged before nft translates it: by the Service’s address, which no selector matches',
+        feature: 'egress policies behind Service addresses, by BPF',
+        why: NO_TRANSLATION_IN_BPF,
       },
     ],
   };

@@ -32,7 +32,7 @@ const STATUS: AgentStatus = {
   allocationFile: '/run/weir/weir/allocations.json',
   healthy: false,
   unhealthyBecause: 'changes wait for 61 s',
-  backends: { services: { backend: 'nft', why: 'auto' }, policy: { backend: 'none', why: 'not yet' } },
+  backends: { services: { backend: 'nft', why: 'auto' }, policy: { backend: 'nft', why: 'not yet' } },
   features: { found: ['nftables'], missing: [{ feature: 'socket load-balancing', why: 'no bpf' }] },
   source: {
     origin: '/manifests',

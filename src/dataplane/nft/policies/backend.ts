@@ -79,16 +79,6 @@ export async function openNftPolicies(options: NftPolicyOptions): Promise<Policy
   };
 }
 
-/** Policies are enforced elsewhere, or nowhere: takes the table away. Resolves to whether there was one. */
-export async function removeNftPolicies(nft: Nftables): Promise<boolean> {
-  const { table } = POLICY_TABLE;
-  const exists = (await nft.listTables()).some(
-    (listed) => listed.family === TABLE_FAMILY && listed.table === table,
-  );
-  if (exists) await nft.commit([{ verb: 'delete', object: 'table', family: TABLE_FAMILY, table }]);
-  return exists;
-}
-
 async function sync(
   state: State,
   rows: PolicyRows,
