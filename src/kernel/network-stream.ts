@@ -1,4 +1,5 @@
 /** A namespace's network without gaps: what is there, then everything that changes, whatever the kernel had to drop. */
+import { setImmediate } from 'node:timers/promises';
 import {
   type HostRoute,
   listHostRoutes,
@@ -18,6 +19,15 @@ export interface NetworkSnapshot {
   readonly addresses: readonly NeighbourAddress[];
 }
 
+export interface NetworkStream {
+  /**
+   * Resolves when what the kernel told until now was passed on, the snapshot first of all; a flood may take longer. Rejects
+   * with what keeps the network from being read.
+   */
+  settled(): Promise<void>;
+  close(): void;
+}
+
 export interface NetworkStreamOptions extends NetworkPlace {
   /** First, and again whenever changes were lost. */
   readonly onSnapshot: (snapshot: NetworkSnapshot) => void;
@@ -29,18 +39,16 @@ export interface NetworkStreamOptions extends NetworkPlace {
 const RETRY_MS = 1000;
 
 /**
- * Reads and follows; returns what ends it. A veth into a namespace that was not known has that namespace's addresses read.
- * What changes during a reading is told after it.
+ * Reads and follows. A veth into a namespace that was not known has that namespace's addresses read. What changes during a
+ * reading is told after it.
  */
-export function streamNetwork(options: NetworkStreamOptions): () => void {
-  const { onSnapshot, onChanges, onError } = options;
+export function streamNetwork(options: NetworkStreamOptions): NetworkStream {
+  const { onSnapshot, onChanges } = options;
   const known = new Set<number>();
   let waiting: NetworkChange[] = [];
   let lost = true;
-  let busy = false;
-  let retry: NodeJS.Timeout | undefined;
-  let stop = () => {};
   let closed = false;
+  let stop = () => {};
 
   const readAll = async () => {
     // Another watch, since changes from before a gap, taken in after the snapshot, would undo what is in it.
@@ -48,7 +56,7 @@ export function streamNetwork(options: NetworkStreamOptions): () => void {
     stop = watchNetwork((changes) => {
       if (changes === null) lost = true;
       else waiting.push(...changes);
-      void work();
+      turns.request();
     }, options);
     waiting = [];
     known.clear();
@@ -67,29 +75,71 @@ export function streamNetwork(options: NetworkStreamOptions): () => void {
     const addresses = await readNamespaces(namespaces, options);
     if (!closed) onChanges(addresses.map((subject) => ({ kind: 'address', subject, gone: false })));
   };
-  const work = async () => {
-    if (busy || retry !== undefined) return;
-    busy = true;
-    try {
-      // Without a namespace to read, changes are passed on before the first await: at once.
-      while (!closed && (lost || waiting.length > 0)) await (lost ? readAll() : pass());
-    } catch (error) {
+  const turns = takeTurns({
+    isWanted: () => !closed && (lost || waiting.length > 0),
+    turn: () => (lost ? readAll() : pass()),
+    onError(error) {
       if (closed) return;
       lost = true;
-      onError(error);
-      retry = setTimeout(() => {
-        retry = undefined;
-        void work();
-      }, RETRY_MS).unref();
-    } finally {
-      busy = false;
-    }
+      options.onError(error);
+    },
+  });
+  turns.request();
+  return {
+    settled: turns.settled,
+    close() {
+      closed = true;
+      turns.cancel();
+      stop();
+    },
   };
-  void work();
-  return () => {
-    closed = true;
-    clearTimeout(retry);
-    stop();
+}
+
+interface Turns {
+  /** To be called whenever one may be wanted. */
+  request(): void;
+  settled(): Promise<void>;
+  cancel(): void;
+}
+
+/** One turn at a time, for as long as one is wanted; after one that failed, none before `RETRY_MS`. */
+function takeTurns(what: {
+  readonly isWanted: () => boolean;
+  /** What it does before its first await is done at once. */
+  readonly turn: () => Promise<void>;
+  readonly onError: (error: unknown) => void;
+}): Turns {
+  let running: Promise<void> | undefined;
+  let failure: { readonly error: unknown; readonly retry: NodeJS.Timeout } | undefined;
+  const fail = (error: unknown) => {
+    const retry = setTimeout(() => {
+      failure = undefined;
+      request();
+    }, RETRY_MS);
+    failure = { error, retry: retry.unref() };
+    what.onError(error);
+  };
+  const takeAll = async () => {
+    while (what.isWanted()) await what.turn();
+  };
+  const request = () => {
+    if (running !== undefined || failure !== undefined || !what.isWanted()) return;
+    running = takeAll()
+      .catch(fail)
+      .finally(() => {
+        running = undefined;
+        request();
+      });
+  };
+  return {
+    request,
+    async settled() {
+      // The event loop looks at its sockets before it comes back.
+      await setImmediate();
+      while (running !== undefined) await running;
+      if (failure !== undefined) throw failure.error;
+    },
+    cancel: () => clearTimeout(failure?.retry),
   };
 }
 

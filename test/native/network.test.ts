@@ -177,7 +177,7 @@ describe('a gap', () => {
     const snapshots: NetworkSnapshot[] = [];
     const routes = new Set<string>();
     const errors: unknown[] = [];
-    stop = streamNetwork({
+    const stream = streamNetwork({
       ...place,
       onError: (error) => errors.push(error),
       onSnapshot: (snapshot) => {
@@ -193,15 +193,39 @@ describe('a gap', () => {
         }
       },
     });
-    await vi.waitFor(() => expect(snapshots.length).toBe(1));
+    stop = stream.close;
+    await stream.settled();
+    expect(snapshots.length).toBe(1);
     network.onNode('route add 10.9.4.1/32 dev veth1', 'route delete 10.9.4.1/32 dev veth1');
     flood();
     network.onNode('route add 10.9.4.1/32 dev veth1');
     await vi.waitFor(() => expect(snapshots.length).toBeGreaterThan(1), { timeout: 10_000 });
     network.onNode('route add 10.9.4.2/32 dev veth1');
-    await vi.waitFor(() => expect(routes).toContain('10.9.4.2'));
+    await stream.settled();
     const wanted = (await listHostRoutes(place)).map(({ address }) => address);
     expect([...routes].toSorted()).toEqual(wanted.toSorted());
     expect(errors).toEqual([]);
+  });
+
+  it('of a namespace that is not there yet is an error until it is', async () => {
+    const name = `${NAME}-later`;
+    const snapshots: NetworkSnapshot[] = [];
+    const errors: unknown[] = [];
+    const stream = streamNetwork({
+      networkNamespace: `/run/netns/${name}`,
+      onError: (error) => errors.push(error),
+      onSnapshot: (snapshot) => snapshots.push(snapshot),
+      onChanges: () => undefined,
+    });
+    stop = stream.close;
+    await expect(stream.settled()).rejects.toThrow(name);
+    expect(errors.length).toBe(1);
+    const later = createPodNetwork(name);
+    try {
+      await vi.waitFor(() => expect(snapshots.length).toBe(1), { timeout: 10_000 });
+      await expect(stream.settled()).resolves.toBeUndefined();
+    } finally {
+      later.remove();
+    }
   });
 });

@@ -9,7 +9,7 @@ import { createPodInterfaces, type PodInterfaceChanges } from './pod-interfaces.
 import { createPodSearch } from './pod-search.ts';
 
 export interface PodInterfaceWatchOptions extends NetworkPlace {
-  /** Never empty. Called in the turn of the event loop that takes the kernel's message. */
+  /** Never empty; by the network, not by `setPods`. Called in the turn of the event loop that takes the kernel's message. */
   readonly onChange: (changes: PodInterfaceChanges) => void;
   /** Reading the network, or looking for a pod, failed; it is tried again. */
   readonly onError: (error: unknown) => void;
@@ -17,8 +17,10 @@ export interface PodInterfaceWatchOptions extends NetworkPlace {
 
 export interface PodInterfaceWatch {
   readonly current: ReadonlyMap<ObjectName, PodInterfaceState>;
-  /** Pods of this node with addresses of their own: the whole new value, or null where they went. Tells `onChange`. */
-  setPods(pods: ReadonlyMap<ObjectName, readonly Address[] | null>): void;
+  /** Pods of this node with addresses of their own: the whole new value, or null where they went. Returns what that changes. */
+  setPods(pods: ReadonlyMap<ObjectName, readonly Address[] | null>): PodInterfaceChanges;
+  /** Resolves when what the kernel told until now is in `current`; rejects with what keeps the network from being read. */
+  settled(): Promise<void>;
   close(): void;
 }
 
@@ -26,10 +28,12 @@ export interface PodInterfaceWatch {
 export function watchPodInterfaces(options: PodInterfaceWatchOptions): PodInterfaceWatch {
   const { onChange, onError } = options;
   const interfaces = createPodInterfaces();
+  const taken = (changes: PodInterfaceChanges): PodInterfaceChanges => {
+    if (changes.size > 0) search.plan();
+    return changes;
+  };
   const tell = (changes: PodInterfaceChanges) => {
-    if (changes.size === 0) return;
-    onChange(changes);
-    search.plan();
+    if (taken(changes).size > 0) onChange(changes);
   };
   const search = createPodSearch(interfaces.current, async (addresses) => {
     const found = await findPodDevices(addresses, options).catch((error) => {
@@ -38,7 +42,7 @@ export function watchPodInterfaces(options: PodInterfaceWatchOptions): PodInterf
     });
     tell(interfaces.setDevices(found));
   });
-  const stop = streamNetwork({
+  const stream = streamNetwork({
     ...options,
     onSnapshot: (snapshot) => tell(interfaces.setNetwork(snapshot)),
     onChanges: (changes) => tell(interfaces.applyNetwork(changes)),
@@ -46,9 +50,10 @@ export function watchPodInterfaces(options: PodInterfaceWatchOptions): PodInterf
   });
   return {
     current: interfaces.current,
-    setPods: (pods) => tell(interfaces.setPods(pods)),
+    setPods: (pods) => taken(interfaces.setPods(pods)),
+    settled: stream.settled,
     close() {
-      stop();
+      stream.close();
       search.close();
     },
   };

@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { PodInterfaceState } from '../../../src/dataplane/interfaces/pod-interface-state.ts';
+import type { PodInterfaceChanges } from '../../../src/dataplane/interfaces/pod-interfaces.ts';
 import {
   type PodInterfaceWatch,
   watchPodInterfaces,
@@ -34,8 +35,10 @@ afterEach(() => {
   expect(errors).toEqual([]);
 });
 
-function setPods(pods: Readonly<Record<string, readonly string[] | null>>): void {
-  watch.setPods(new Map(Object.entries(pods)) as never as ReadonlyMap<ObjectName, readonly Address[] | null>);
+function setPods(pods: Readonly<Record<string, readonly string[] | null>>): PodInterfaceChanges {
+  return watch.setPods(
+    new Map(Object.entries(pods)) as never as ReadonlyMap<ObjectName, readonly Address[] | null>,
+  );
 }
 
 function stateOf(pod: string): PodInterfaceState | undefined {
@@ -78,8 +81,9 @@ describe('routed pods', () => {
     await expectState('shop/a', { interfaceName: 'cali1' });
     network.onNode('route replace 10.1.0.5/32 dev cali2');
     await expectState('shop/a', { interfaceName: 'cali2' });
-    setPods({ 'shop/a': null });
-    expect(told.get('shop/a')?.at(-1)).toBeNull();
+    expect(told.get('shop/a')?.at(-1)).toMatchObject({ interfaceName: 'cali2' });
+    expect(setPods({ 'shop/a': null })).toEqual(new Map([['shop/a', null]]));
+    expect(watch.current.size).toBe(0);
   });
 
   it('lose their interface with their namespace, and with an interface set down', async () => {
