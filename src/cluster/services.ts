@@ -90,7 +90,8 @@ function withClusterIps(
     book.retain(owner, new Set());
     return service;
   }
-  const ipFamilyPolicy = service.ipFamilyPolicy ?? inferredPolicy(service);
+  const ipFamilyPolicy =
+    service.ipFamilyPolicy ?? (isOfAnyFamily(service) ? 'RequireDualStack' : 'SingleStack');
   // A headless Service has none to remember it by, not even in the step in which it becomes one.
   const former =
     service.clusterIps === 'headless'
@@ -129,12 +130,9 @@ function isOf(family: Family | undefined): (ip: Address) => boolean {
 
 type Policy = NonNullable<ServiceObject['ipFamilyPolicy']>;
 
-/** Two families that are given outright need no policy; a headless Service without selector may hold both. */
-function inferredPolicy({ clusterIps, ipFamilies, selector }: ServiceObject): Policy {
-  if (ipFamilies.length > 1 || (clusterIps !== 'headless' && clusterIps.length > 1))
-    return 'RequireDualStack';
-  if (clusterIps === 'headless' && selector === null && ipFamilies.length === 0) return 'PreferDualStack';
-  return 'SingleStack';
+/** Nobody knows of which families the endpoints of a headless Service without selector will be: it has both in any cluster. */
+function isOfAnyFamily({ clusterIps, selector }: ServiceObject): boolean {
+  return clusterIps === 'headless' && selector === null;
 }
 
 /**
@@ -142,18 +140,19 @@ function inferredPolicy({ clusterIps, ipFamilies, selector }: ServiceObject): Po
  * @param former the first one until now: it comes first where the Service does not say
  */
 function familiesOf(
-  { ipFamilies: given, clusterIps }: ServiceObject,
+  service: ServiceObject,
   policy: Policy,
   former: Family | undefined,
   available: readonly Family[],
   problems: ProblemText[],
 ): readonly Family[] | null {
+  const { ipFamilies: given, clusterIps } = service;
   const first = given[0] ?? former ?? available[0] ?? 'IPv4';
   const second = given[1] ?? FAMILIES.find((family) => family !== first) ?? 'IPv6';
   const explicit = clusterIps === 'headless' ? [] : clusterIps.map(familyOf);
   const exists = (family: Family): boolean => available.includes(family) || explicit.includes(family);
   const wanted = policy === 'SingleStack' ? [first] : [first, second];
-  const missing = wanted.find((family) => !exists(family));
+  const missing = isOfAnyFamily(service) ? undefined : wanted.find((family) => !exists(family));
   const required = policy === 'RequireDualStack' || missing === first || missing === given[1];
   if (missing === undefined) return wanted;
   if (!required) return wanted.filter(exists);

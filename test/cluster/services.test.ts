@@ -93,6 +93,16 @@ describe('cluster IPs', () => {
     expect(lastBytes(62)).toEqual(range(1, 62));
   });
 
+  it('[A19] [A63] headless Services without selector are of both families in any cluster, unless they say otherwise', () => {
+    const serviceCidrs = ['10.96.0.0/24' as Prefix];
+    const web = (more: string) =>
+      complete(service('web', `${PORT}, clusterIP: None${more}`), { serviceCidrs }).service('web');
+    expect(web('')).toMatchObject({ ipFamilyPolicy: 'RequireDualStack', ipFamilies: ['IPv4', 'IPv6'] });
+    expect(web(', ipFamilies: [IPv6]')).toMatchObject({ ipFamilies: ['IPv6', 'IPv4'] });
+    expect(web(', ipFamilyPolicy: SingleStack')).toMatchObject({ ipFamilies: ['IPv4'] });
+    expect(web(', selector: {app: web}')).toMatchObject({ ipFamilyPolicy: 'SingleStack' });
+  });
+
   it('run out with an error that names the CIDR', () => {
     const options = { serviceCidrs: ['10.96.0.0/30' as Prefix] };
     const done = complete(service('a', PORT) + service('b', PORT) + service('c', PORT), options);
