@@ -123,7 +123,7 @@ function withLastGood(problem: Problem): Problem {
 function applyEdits(ledger: Ledger, changes: readonly ObjectChange[]): Step {
   const { given, refused, inEffect } = ledger;
   const wanted = new Map([...refused].map(([key, { newest }]) => [key, setTo(newest)]));
-  for (const change of changes) wanted.set(keyOf(change), change);
+  for (const change of changes) wanted.set(keyOf(change), withFormerPolicy(inEffect, change));
   if (changes.some(isRemembered)) ledger.edits += 1;
   refused.clear();
   const good = new Map<ObjectKey, WeirObject | undefined>();
@@ -161,6 +161,15 @@ function run(
     else inEffect.delete(keyOf(change));
   }
   return step;
+}
+
+/** An edit that leaves ipFamilyPolicy out changes nothing about it: no family goes because a line went. */
+function withFormerPolicy(inEffect: Ledger['inEffect'], change: ObjectChange): ObjectChange {
+  if (change.type === 'delete' || change.object.kind !== 'Service') return change;
+  const former = inEffect.get(keyOf(change));
+  const isOpen = change.object.ipFamilyPolicy === null && change.object.type !== 'ExternalName';
+  if (!isOpen || former?.kind !== 'Service') return change;
+  return setTo({ ...change.object, ipFamilyPolicy: former.ipFamilyPolicy });
 }
 
 function immutableProblems(inEffect: WeirObject | undefined, change: ObjectChange): readonly Problem[] {

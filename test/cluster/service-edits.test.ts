@@ -101,6 +101,19 @@ describe('families', () => {
     expect(edit(`${PORT}, clusterIP: "${second}"`, 'other').findings).toEqual([]);
   });
 
+  it('[A64] stay when the policy is left out, and go with one that says so', () => {
+    const edit = edited();
+    const { web } = edit(`${PORT}, ipFamilyPolicy: PreferDualStack`);
+    expect(edit(PORT).web).toEqual(web);
+    expect(edit(`${PORT}, sessionAffinity: ClientIP`).web).toMatchObject({
+      ipFamilyPolicy: 'PreferDualStack',
+      clusterIps: web.clusterIps,
+    });
+    expect(edit(`${PORT}, ipFamilyPolicy: SingleStack`).web.ipFamilies).toEqual(['IPv4']);
+    const named = edit('type: ExternalName, externalName: db.example.com').web;
+    expect([named.ipFamilyPolicy, named.ipFamilies]).toEqual([null, []]);
+  });
+
   it('[A63] never change their first one', () => {
     const edit = edited();
     const { web } = edit(`${PORT}, ipFamilyPolicy: RequireDualStack`);
