@@ -27,6 +27,8 @@ beforeAll(() => {
 afterEach(() => stop());
 afterAll(() => network.remove());
 
+const eventually = (check: () => void) => vi.waitFor(check, { timeout: 30_000 });
+
 /** Everything that is told from now on; null for a gap. */
 function watched(): (NetworkChange | null)[] {
   const changes: (NetworkChange | null)[] = [];
@@ -102,7 +104,7 @@ describe('changes', () => {
     network.addRoutedPod('c', 'veth3', ['10.1.0.7/32', 'fd00::7/128']);
     const interfaceIndex = network.indexOf('veth3');
     network.deletePod('c');
-    await vi.waitFor(() =>
+    await eventually(() =>
       expect(changes.at(-1)).toMatchObject({ kind: 'interface', subject: { name: 'veth3' }, gone: true }),
     );
     const index = (wanted: object) => {
@@ -127,7 +129,7 @@ describe('changes', () => {
     network.onNode('address add 192.0.2.7/24 dev veth2', 'address delete 192.0.2.7/24 dev veth2');
     const ofIPv4 = () =>
       changes.filter((change) => change?.kind === 'address' && !change.subject.address.includes(':'));
-    await vi.waitFor(() => expect(ofIPv4().length).toBe(2));
+    await eventually(() => expect(ofIPv4().length).toBe(2));
     const peer = (await listInterfaces(place)).find(({ name }) => name === 'veth2')?.peer;
     const held = { address: '10.1.0.66', namespace: peer?.namespace, interfaceIndex: peer?.index };
     expect(ofIPv4()).toEqual([
@@ -144,7 +146,7 @@ describe('changes', () => {
       changes.push(null);
     }, place);
     network.onNode('route add 10.9.2.1/32 dev veth1');
-    await vi.waitFor(() => expect(changes).toContain(null));
+    await eventually(() => expect(changes).toContain(null));
     network.onNode('route delete 10.9.2.1/32 dev veth1');
     await listInterfaces(place);
     expect(changes.filter((change) => change === null)).toEqual([null]);
@@ -164,10 +166,10 @@ describe('a gap', () => {
   it('is told, and what comes after it too', async () => {
     const changes = watched();
     flood();
-    await vi.waitFor(() => expect(changes).toContain(null), { timeout: 10_000 });
+    await eventually(() => expect(changes).toContain(null));
     // The kernel drops everything until what it kept from before was read.
     const later = { kind: 'route', gone: true, subject: expect.objectContaining({ address: '10.9.3.1' }) };
-    await vi.waitFor(() => {
+    await eventually(() => {
       network.onNode('route add 10.9.3.1/32 dev veth1', 'route delete 10.9.3.1/32 dev veth1');
       expect(changes.slice(-10)).toContainEqual(later);
     });
@@ -199,7 +201,7 @@ describe('a gap', () => {
     network.onNode('route add 10.9.4.1/32 dev veth1', 'route delete 10.9.4.1/32 dev veth1');
     flood();
     network.onNode('route add 10.9.4.1/32 dev veth1');
-    await vi.waitFor(() => expect(snapshots.length).toBeGreaterThan(1), { timeout: 10_000 });
+    await eventually(() => expect(snapshots.length).toBeGreaterThan(1));
     network.onNode('route add 10.9.4.2/32 dev veth1');
     await stream.settled();
     const wanted = (await listHostRoutes(place)).map(({ address }) => address);
@@ -222,7 +224,7 @@ describe('a gap', () => {
     expect(errors.length).toBe(1);
     const later = createPodNetwork(name);
     try {
-      await vi.waitFor(() => expect(snapshots.length).toBe(1), { timeout: 10_000 });
+      await eventually(() => expect(snapshots.length).toBe(1));
       await expect(stream.settled()).resolves.toBeUndefined();
     } finally {
       later.remove();
