@@ -77,7 +77,7 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
       // Before the first batch too: it tells why there is none.
       await (versions === null ? source.rescan() : reach(source, versions));
       await firstBatch;
-      await Promise.all([core.loop.flush(), policies?.loop.flush()]);
+      await Promise.all([core.loop.flush(), policies?.flush()]);
       await core.installation.dataplane()?.settled();
     },
   };
@@ -97,7 +97,7 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
     await Promise.all([healthz.tried, metrics.tried]);
     const started = source.start((batch) => {
       core.accept(batch);
-      policies?.loop.request();
+      policies?.request();
       parts.hear();
       heard();
     });

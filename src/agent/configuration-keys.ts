@@ -72,6 +72,12 @@ export const CONFIGURATION_KEYS: readonly ConfigurationKey[] = [
   key('services-backend', 'BACKEND', 'auto', 'auto, bpf or nft'),
   key('policy-backend', 'BACKEND', 'auto', 'auto, bpf or nft'),
   key(
+    'policy-deny',
+    'HOW',
+    'drop',
+    'what policies deny is dropped in silence (drop), or answered (reject; by nft only)',
+  ),
+  key(
     'policy-default-closed',
     null,
     'false',

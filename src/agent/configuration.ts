@@ -31,6 +31,8 @@ export interface AgentConfiguration {
   readonly allocationFile: string;
   readonly servicesBackend: 'auto' | 'bpf' | 'nft';
   readonly policyBackend: 'auto' | 'bpf' | 'nft';
+  /** `reject`: who is denied gets a TCP reset or an ICMP error. */
+  readonly policyDeny: 'drop' | 'reject';
   /** Interfaces of pods that are not known (yet) let nothing through. */
   readonly policyDefaultClosed: boolean;
   /** null: not served. */
@@ -89,6 +91,7 @@ const schema = z.object({
   'source-ranges-all-types': values.switchValue,
   'services-backend': values.oneOf('auto', 'bpf', 'nft'),
   'policy-backend': values.oneOf('auto', 'bpf', 'nft'),
+  'policy-deny': values.oneOf('drop', 'reject'),
   'policy-default-closed': values.switchValue,
   'healthz-bind-address': values.bindAddress,
   'metrics-bind-address': values.bindAddress,
@@ -251,6 +254,7 @@ function fromValues(data: z.infer<typeof schema>, kubectlsFile: string | null): 
     allocationFile: data['allocation-file'] ?? allocationPath(data.instance),
     servicesBackend: data['services-backend'],
     policyBackend: data['policy-backend'],
+    policyDeny: data['policy-deny'],
     policyDefaultClosed: data['policy-default-closed'],
     healthzBind: data['healthz-bind-address'],
     metricsBind: data['metrics-bind-address'],

@@ -31,7 +31,7 @@ export interface PipelineParts {
     };
     rows(): Rows;
   };
-  /** Absent: nothing enforces policies here, and whoever wrote one is told so. */
+  /** Absent: there are no policy rows. */
   readonly policyCompiler?: PolicyPipelineParts['compiler'];
 }
 

@@ -3,16 +3,25 @@
  * is no failure of the other.
  */
 import type { Logger } from 'pino';
+import type { Enforcement } from '../dataplane/interfaces/unenforced-pods.ts';
+import type {
+  PodInterfaceWatch,
+  PodInterfaceWatchOptions,
+} from '../dataplane/interfaces/watch-pod-interfaces.ts';
 import type { PolicyBackend, PolicyInstallReport, PolicyVerdict } from '../dataplane/policy-backend.ts';
 import type { NodeName } from '../model/names.ts';
 import type { Problem } from '../model/objects.ts';
 import type { Rows } from '../model/rows.ts';
 import type { Clock } from './clock.ts';
-import type { PodInterfaces } from './pod-interfaces.ts';
 import { createPolicyInstallation, type PolicyInstallation } from './policy-installation.ts';
 import type { PolicyPipeline } from './policy-pipeline.ts';
-import { enforcementProblems, type PolicyStatus, policyStatus } from './policy-record.ts';
-import { createSyncLoop, type SyncAttempt, type SyncLoop } from './sync-loop.ts';
+import {
+  enforcementProblems,
+  type PolicyKnowledge,
+  type PolicyStatus,
+  policyStatus,
+} from './policy-record.ts';
+import { createSyncLoop, type SyncAttempt } from './sync-loop.ts';
 import { errorLine } from './sync-record.ts';
 import { createVerdictLog, type NamedVerdict, type VerdictLog } from './verdict-log.ts';
 
@@ -21,7 +30,8 @@ export interface PolicyParts {
   readonly pipeline: PolicyPipeline;
   /** Called at the first install, and again as long as it rejects. */
   readonly openBackend: (onVerdict: (verdict: PolicyVerdict) => void) => Promise<PolicyBackend>;
-  readonly watchPodInterfaces: (onChange: () => void) => PodInterfaces;
+  readonly watchPodInterfaces: (options: PodInterfaceWatchOptions) => PodInterfaceWatch;
+  readonly enforcement: Enforcement;
 }
 
 export interface PolicyCoreOptions extends PolicyParts {
@@ -36,7 +46,10 @@ export interface PolicyCoreOptions extends PolicyParts {
 }
 
 export interface PolicyCore {
-  readonly loop: SyncLoop;
+  /** Something changed: sync as soon as the pace allows. */
+  request(): void;
+  /** Syncs now; resolves when all that was there at the call is in the kernel, rejects with the attempt's error. */
+  flush(): Promise<void>;
   readonly verdicts: VerdictLog;
   status(): Promise<PolicyStatus>;
   problems(): readonly Problem[];
@@ -54,15 +67,27 @@ export function createPolicyCore(options: PolicyCoreOptions): PolicyCore {
   const chores = createChores(clock, log);
   let report: PolicyInstallReport | null = null;
   let lastError: string | null = null;
+  // Nothing is installed before the source was heard.
+  let begun = false;
+  const podInterfaces = options.watchPodInterfaces({
+    onChange() {
+      if (begun) loop.request();
+    },
+    onError: (error) => log.warn(`pods’ interfaces can’t be read, it is tried again: ${errorLine(error)}`),
+  });
   const installation = createPolicyInstallation({
     ...options,
     openBackend: () => options.openBackend((verdict) => verdicts.add(named(verdict))),
-    podInterfaces: options.watchPodInterfaces(() => {
-      if (begun) loop.request();
-    }),
+    podInterfaces,
   });
   const named = (verdict: PolicyVerdict) => nameVerdict(verdict, options, installation);
-  let begun = false;
+  const known = (): PolicyKnowledge => ({
+    rows: pipeline.policyRows(),
+    interfaces: podInterfaces.current,
+    enforcement: options.enforcement,
+    report,
+    lastError,
+  });
   const attempt = async (what: SyncAttempt): Promise<void> => {
     begun = true;
     try {
@@ -80,16 +105,15 @@ export function createPolicyCore(options: PolicyCoreOptions): PolicyCore {
   };
   const loop = createSyncLoop({ ...options, attempt });
   return {
-    loop,
+    request: () => loop.request(),
+    flush: () => loop.flush(),
     verdicts,
-    async status() {
-      const figures = (await installation.backend()?.figures()) ?? null;
-      return policyStatus(pipeline.policyRows(), installation.interfaces(), report, figures, lastError);
-    },
-    problems: () => enforcementProblems(pipeline.policyRows(), installation.interfaces(), report),
+    status: async () => policyStatus(known(), (await installation.backend()?.figures()) ?? null),
+    problems: () => enforcementProblems(known()),
     async stop() {
       await loop.stop();
       await chores.stop();
+      podInterfaces.close();
       await installation.close();
     },
   };

@@ -4,13 +4,16 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import type { PodInterface as Joined } from '../dataplane/bpf/policies/subjects.ts';
+import { isFound } from '../dataplane/interfaces/pod-interface-state.ts';
+import type { PodInterfaceWatch } from '../dataplane/interfaces/watch-pod-interfaces.ts';
 import type { PolicyBackend, PolicyInstallReport } from '../dataplane/policy-backend.ts';
-import type { NodeName, ObjectName } from '../model/names.ts';
+import { listInterfaces } from '../kernel/network.ts';
+import type { Address } from '../model/address.ts';
+import { type NodeName, type ObjectName, objectName } from '../model/names.ts';
 import type { PodObject } from '../model/objects.ts';
 import type { PolicyRowsChange } from '../model/policy-rows.ts';
 import { isFinished } from '../model/probe-targets.ts';
 import { InstallError, labelled } from './installation.ts';
-import type { PodInterface, PodInterfaces } from './pod-interfaces.ts';
 import type { PolicyPipeline } from './policy-pipeline.ts';
 import type { SyncAttempt } from './sync-loop.ts';
 
@@ -22,8 +25,6 @@ export interface PolicyInstallation {
   install(attempt: SyncAttempt): Promise<PolicyInstallReport>;
   /** null until the first install opened it. */
   backend(): PolicyBackend | null;
-  /** How each local pod is joined to the node, as of the last install. */
-  interfaces(): ReadonlyMap<ObjectName, PodInterface>;
   /** Whose interface it was at the last install. */
   podBehind(interfaceIndex: number): ObjectName | undefined;
   close(): Promise<void>;
@@ -34,7 +35,7 @@ export interface PolicyInstallationOptions {
   readonly node: NodeName;
   /** Called at the first install, and again as long as it rejects. */
   readonly openBackend: () => Promise<PolicyBackend>;
-  readonly podInterfaces: PodInterfaces;
+  readonly podInterfaces: PodInterfaceWatch;
 }
 
 /** Starts with nothing installed: the first install writes the difference from whatever the kernel holds. */
@@ -42,15 +43,20 @@ export function createPolicyInstallation(options: PolicyInstallationOptions): Po
   const { pipeline, podInterfaces } = options;
   let backend: PolicyBackend | null = null;
   let complete = false;
-  let found: ReadonlyMap<ObjectName, PodInterface> = new Map();
+  let enforced: ReadonlyMap<ObjectName, readonly Address[]> = new Map();
   let joined: ReadonlyMap<ObjectName, Joined> = new Map();
   let pods: ReadonlyMap<number, ObjectName> = new Map();
 
   /** `rows` null: they could not be compiled. */
   const write = async (attempt: SyncAttempt, rows: PolicyRowsChange | null) => {
     backend ??= await options.openBackend();
-    found = await podInterfaces.find(enforcedPods(pipeline.podsOnNode(options.node)));
-    const next = await joinedNow(options, found, joined);
+    await podInterfaces.settled();
+    const local = enforcedPods(pipeline.podsOnNode(options.node));
+    podInterfaces.setPods(differences(enforced, local));
+    enforced = local;
+    // What the kernel told until now: before its first answer every pod would count as missing, and lose its guard.
+    await podInterfaces.settled();
+    const next = await joinedNow(options, joined);
     const interfaces = differences(joined, next);
     joined = next;
     pods = new Map([...next.values()].map(({ interfaceIndex, pod }) => [interfaceIndex, pod]));
@@ -76,10 +82,8 @@ export function createPolicyInstallation(options: PolicyInstallationOptions): Po
       return report;
     },
     backend: () => backend,
-    interfaces: () => found,
     podBehind: (interfaceIndex) => pods.get(interfaceIndex),
     async close() {
-      podInterfaces.close();
       await backend?.close();
     },
   };
@@ -88,12 +92,11 @@ export function createPolicyInstallation(options: PolicyInstallationOptions): Po
 /** The interfaces as they are to be judged; `before`: as they were. */
 async function joinedNow(
   { pipeline, podInterfaces }: PolicyInstallationOptions,
-  found: ReadonlyMap<ObjectName, PodInterface>,
   before: ReadonlyMap<ObjectName, Joined>,
 ): Promise<ReadonlyMap<ObjectName, Joined>> {
   const next = new Map<ObjectName, Joined>();
-  for (const [pod, state] of found) {
-    if ('missing' in state) continue;
+  for (const [pod, state] of podInterfaces.current) {
+    if (!isFound(state)) continue;
     const { interfaceIndex, addresses } = state;
     const last = before.get(pod);
     // Where compiling failed, pods that have rows keep those.
@@ -102,7 +105,7 @@ async function joinedNow(
   }
   const used = new Set([...next.values()].map(({ interfaceIndex }) => interfaceIndex));
   const left = [...before.values()].filter(({ interfaceIndex }) => !used.has(interfaceIndex));
-  for (const interfaceIndex of await podInterfaces.standing(left.map((each) => each.interfaceIndex))) {
+  for (const interfaceIndex of await standing(left)) {
     // Its pod is gone, or another one now: nobody knows who talks here.
     const pod = `interface ${interfaceIndex}` as ObjectName;
     next.set(pod, { pod, interfaceIndex, addresses: [], held: true });
@@ -118,16 +121,24 @@ function compiled(pipeline: PolicyPipeline) {
   }
 }
 
-/** Pods that policies can be about: those of the host's network are the node, and finished ones have left. */
-function enforcedPods(pods: Iterable<PodObject>): readonly PodObject[] {
-  return [...pods].filter((pod) => !pod.hostNetwork && !isFinished(pod) && pod.addresses.length > 0);
+/** Those interfaces that are still there. */
+async function standing(left: readonly Joined[]): Promise<readonly number[]> {
+  if (left.length === 0) return [];
+  const there = new Set((await listInterfaces()).map(({ index }) => index));
+  return left.map(({ interfaceIndex }) => interfaceIndex).filter((index) => there.has(index));
 }
 
-function differences(
-  before: ReadonlyMap<ObjectName, Joined>,
-  after: ReadonlyMap<ObjectName, Joined>,
-): ReadonlyMap<ObjectName, Joined | null> {
-  const changes = new Map<ObjectName, Joined | null>();
+/** Addresses of pods that policies can be about: those of the host's network are the node, and finished ones have left. */
+function enforcedPods(pods: Iterable<PodObject>): ReadonlyMap<ObjectName, readonly Address[]> {
+  const enforced = [...pods].filter((pod) => !pod.hostNetwork && !isFinished(pod));
+  return new Map(enforced.map(({ namespace, name, addresses }) => [objectName(namespace, name), addresses]));
+}
+
+function differences<Value>(
+  before: ReadonlyMap<ObjectName, Value>,
+  after: ReadonlyMap<ObjectName, Value>,
+): ReadonlyMap<ObjectName, Value | null> {
+  const changes = new Map<ObjectName, Value | null>();
   for (const [pod, value] of after) if (!isDeepStrictEqual(value, before.get(pod))) changes.set(pod, value);
   for (const pod of before.keys()) if (!after.has(pod)) changes.set(pod, null);
   return changes;

@@ -5,7 +5,6 @@ import type { PodObject, Problem } from '../model/objects.ts';
 import type { PolicyRows, PolicyRowsChange } from '../model/policy-rows.ts';
 import type { ClusterView, Touched } from '../model/view.ts';
 import { mergeTouched, nothingTouched } from './touched.ts';
-import { unenforcedPolicies } from './unenforced-policies.ts';
 
 /** The same objects, compiled into rows of policy. */
 export interface PolicyPipeline {
@@ -25,7 +24,7 @@ export interface PolicyPipeline {
 export interface PolicyPipelineParts {
   /** Live. */
   readonly view: ClusterView;
-  /** Absent: nothing enforces policies, and whoever wrote one is told so. */
+  /** Absent: there are no rows. */
   readonly compiler?: {
     update(
       view: ClusterView,
@@ -51,8 +50,6 @@ export function createPolicyPipeline({ view, compiler }: PolicyPipelineParts): P
     touch(news) {
       touched = mergeTouched(touched, news);
       if (news.pods.size > 0) byAddress = null;
-      if (compiler === undefined && news.policies.size > 0)
-        problems = unenforcedPolicies(view.policies.values());
     },
     compilePolicies() {
       if (compiler === undefined) return NO_POLICY_ROWS;

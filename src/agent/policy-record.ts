@@ -1,9 +1,14 @@
 /** What `status` tells of policies: what stands in the kernel, what it counted, and whom nothing protects. */
+import type { PodInterfaceState } from '../dataplane/interfaces/pod-interface-state.ts';
+import {
+  type Enforcement,
+  type UnenforcedPod,
+  unenforcedPods,
+} from '../dataplane/interfaces/unenforced-pods.ts';
 import type { PolicyFigures, PolicyInstallReport } from '../dataplane/policy-backend.ts';
 import type { ObjectName } from '../model/names.ts';
 import type { Problem } from '../model/objects.ts';
 import type { PolicyReference, PolicyRows, RuleRow } from '../model/policy-rows.ts';
-import type { PodInterface } from './pod-interfaces.ts';
 
 export interface PolicyStatus {
   readonly rows: {
@@ -14,10 +19,10 @@ export interface PolicyStatus {
     /** Local pods that a policy selects. */
     readonly subjects: number;
   };
-  /** Local pods whose interface is guarded. */
+  /** Local pods whose packets are judged. */
   readonly guarded: number;
   /** Local pods where nothing can be enforced, and why. */
-  readonly unenforced: readonly UnenforcedPod[];
+  readonly unenforced: readonly RefusedPod[];
   /** null: not in the kernel yet. */
   readonly kernel: Omit<PolicyFigures, 'rules'> | null;
   /** Rules that ever decided. */
@@ -26,13 +31,10 @@ export interface PolicyStatus {
   readonly lastError: string | null;
 }
 
-export interface UnenforcedPod {
-  readonly pod: ObjectName;
-  /** Of a closed list: why it has no interface to judge its packets on, or `refused` by the kernel. */
-  readonly reason: string;
-  /** For people; may be empty. */
-  readonly detail: string;
-}
+/** As `UnenforcedPod`; `refused`: the kernel took no programs on its interface. */
+export type RefusedPod = Omit<UnenforcedPod, 'reason'> & {
+  readonly reason: UnenforcedPod['reason'] | 'refused';
+};
 
 export interface RuleUse {
   readonly rule: RuleRow;
@@ -42,16 +44,21 @@ export interface RuleUse {
   readonly lastHitAt: string;
 }
 
-/** Joins rows, interfaces and figures. */
-export function policyStatus(
-  rows: PolicyRows,
-  interfaces: ReadonlyMap<ObjectName, PodInterface>,
-  report: PolicyInstallReport | null,
-  figures: PolicyFigures | null,
-  lastError: string | null,
-): PolicyStatus {
-  const { rules: uses, ...kernel } = figures ?? { rules: [] };
-  const unenforced = unenforcedPods(interfaces, report);
+/** What is known of policies in the kernel. */
+export interface PolicyKnowledge {
+  readonly rows: PolicyRows;
+  /** Local pods. */
+  readonly interfaces: ReadonlyMap<ObjectName, PodInterfaceState>;
+  readonly enforcement: Enforcement;
+  /** Of the last install; null: none was yet. */
+  readonly report: PolicyInstallReport | null;
+  readonly lastError: string | null;
+}
+
+/** Joins it with what the kernel counted. */
+export function policyStatus(known: PolicyKnowledge, figures: PolicyFigures | null): PolicyStatus {
+  const { rows, interfaces, lastError } = known;
+  const unenforced = allUnenforced(known);
   return {
     rows: {
       classes: rows.classes.size,
@@ -62,8 +69,8 @@ export function policyStatus(
     },
     guarded: interfaces.size - unenforced.length,
     unenforced,
-    kernel: figures === null ? null : (kernel as Omit<PolicyFigures, 'rules'>),
-    rules: uses.flatMap(({ rule: name, hits, lastHitMs }) => {
+    kernel: figures,
+    rules: (figures?.rules ?? []).flatMap(({ rule: name, hits, lastHitMs }) => {
       const rule = rows.rules.get(name);
       return rule === undefined ? [] : [{ rule, hits, lastHitAt: new Date(lastHitMs).toISOString() }];
     }),
@@ -71,32 +78,26 @@ export function policyStatus(
   };
 }
 
-function unenforcedPods(
-  interfaces: ReadonlyMap<ObjectName, PodInterface>,
-  report: PolicyInstallReport | null,
-): readonly UnenforcedPod[] {
-  const missing = [...interfaces].flatMap(([pod, state]) =>
-    'missing' in state ? [{ pod, reason: state.missing, detail: state.detail }] : [],
-  );
-  const refused = (report?.unguarded ?? []).map(({ pod, why }) => ({ pod, reason: 'refused', detail: why }));
-  return [...missing, ...refused];
-}
-
 /** Problems for people: pods that policies select in vain, and policies that found no room in the kernel. */
-export function enforcementProblems(
-  rows: PolicyRows,
-  interfaces: ReadonlyMap<ObjectName, PodInterface>,
-  report: PolicyInstallReport | null,
-): readonly Problem[] {
+export function enforcementProblems(known: PolicyKnowledge): readonly Problem[] {
   return [
-    ...unenforcedPods(interfaces, report)
-      .filter(({ pod }) => rows.subjects.has(pod))
+    ...allUnenforced(known)
+      .filter(({ pod }) => known.rows.subjects.has(pod))
       .map(unenforcedProblem),
-    ...unprogrammedPolicies(rows, report).map(closedProblem),
+    ...unprogrammedPolicies(known).map(closedProblem),
   ];
 }
 
-function unenforcedProblem({ pod, reason, detail }: UnenforcedPod): Problem {
+function allUnenforced({ interfaces, enforcement, report }: PolicyKnowledge): PolicyStatus['unenforced'] {
+  const refused = (report?.unguarded ?? []).map(({ pod, why }) => ({
+    pod,
+    reason: 'refused' as const,
+    detail: why,
+  }));
+  return [...unenforcedPods(interfaces, enforcement), ...refused];
+}
+
+function unenforcedProblem({ pod, reason, detail }: RefusedPod): Problem {
   const [namespace = '', name = ''] = pod.split('/');
   return {
     severity: 'error',
@@ -121,10 +122,7 @@ function closedProblem({ kind, namespace, name }: PolicyReference): Problem {
   };
 }
 
-function unprogrammedPolicies(
-  rows: PolicyRows,
-  report: PolicyInstallReport | null,
-): readonly PolicyReference[] {
+function unprogrammedPolicies({ rows, report }: PolicyKnowledge): readonly PolicyReference[] {
   const found = new Map<string, PolicyReference>();
   for (const name of report?.unprogrammed ?? [])
     for (const { rule } of rows.classes.get(name)?.verdicts ?? [])

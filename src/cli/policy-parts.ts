@@ -1,10 +1,10 @@
 /** What the agent enforces policies with: the backend that was chosen, and the end of what the other one left here. */
 import { rm } from 'node:fs/promises';
 import type { AgentConfiguration } from '../agent/configuration.ts';
-import { watchPodInterfaces } from '../agent/pod-interfaces.ts';
 import type { PolicyParts } from '../agent/policy-core.ts';
 import { openBpfPolicies } from '../dataplane/bpf/policies/backend.ts';
 import { type Capabilities, choosePolicyBackend } from '../dataplane/capabilities.ts';
+import { watchPodInterfaces } from '../dataplane/interfaces/watch-pod-interfaces.ts';
 import { openNftPolicies } from '../dataplane/nft/policies/backend.ts';
 import { POLICY_TABLE } from '../dataplane/nft/policies/layout.ts';
 import { removeTable } from '../dataplane/nft/removal.ts';
@@ -12,7 +12,7 @@ import type { PolicyBackend } from '../dataplane/policy-backend.ts';
 import { pinDirectory } from '../kernel/bpf-file-system.ts';
 
 export function policyParts(
-  { instance, policyBackend, policyDefaultClosed }: AgentConfiguration,
+  { instance, policyBackend, policyDefaultClosed, policyDeny }: AgentConfiguration,
   capabilities: Capabilities,
   pipeline: PolicyParts['pipeline'],
 ): PolicyParts {
@@ -21,9 +21,10 @@ export function policyParts(
   return {
     pipeline,
     watchPodInterfaces,
+    enforcement: backend === 'bpf' ? { backend } : { backend, bridgeNetfilter: capabilities.bridgeNetfilter },
     openBackend: async (onVerdict) =>
       backend === 'nft'
-        ? succeeding(await openNftPolicies({ reject: false }), () =>
+        ? succeeding(await openNftPolicies({ reject: policyDeny === 'reject' }), () =>
             rm(pins, { recursive: true, force: true }),
           )
         : succeeding(

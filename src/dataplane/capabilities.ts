@@ -1,7 +1,8 @@
 /** What this machine can do, which backend does what, and why: a wish that can't be met falls back and says so. */
-import { access } from 'node:fs/promises';
+import { access, readFile } from 'node:fs/promises';
 import { requireBpfFileSystem } from '../kernel/bpf-file-system.ts';
 import { hasTcx } from '../kernel/bpf-program.ts';
+import type { Family } from '../model/address.ts';
 import { POLICY_OBJECT } from './bpf/policies/backend.ts';
 
 export type BackendWish = 'auto' | 'bpf' | 'nft';
@@ -17,6 +18,8 @@ export interface Capabilities {
   readonly policyHook: 'tcx' | 'clsact' | null;
   /** Why not, for a person; '' where they can. */
   readonly withoutBpf: string;
+  /** Packets between ports of one bridge meet nft's forward hook. */
+  readonly bridgeNetfilter: Readonly<Record<Family, boolean>>;
 }
 
 export interface Features {
@@ -30,13 +33,14 @@ const NO_TRANSLATION_IN_BPF =
 
 /** Looks at all but whether the verifier takes the programs, which costs a second of CPU: loading them tells. */
 export async function probeCapabilities(): Promise<Capabilities> {
+  const bridgeNetfilter = { IPv4: await isSet('iptables'), IPv6: await isSet('ip6tables') };
   try {
     await requireBpfFileSystem();
     await access(POLICY_OBJECT);
-    return { policyHook: (await hasTcx()) ? 'tcx' : 'clsact', withoutBpf: '' };
+    return { policyHook: (await hasTcx()) ? 'tcx' : 'clsact', withoutBpf: '', bridgeNetfilter };
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    return { policyHook: null, withoutBpf: reason.split('\n')[0] ?? reason };
+    return { policyHook: null, withoutBpf: reason.split('\n')[0] ?? reason, bridgeNetfilter };
   }
 }
 
@@ -79,4 +83,10 @@ export function featuresOf({ policyHook, withoutBpf }: Capabilities): Features {
       },
     ],
   };
+}
+
+async function isSet(packets: 'iptables' | 'ip6tables'): Promise<boolean> {
+  // Without the module br_netfilter the file is not there.
+  const text = await readFile(`/proc/sys/net/bridge/bridge-nf-call-${packets}`, 'utf8').catch(() => '0');
+  return text.trim() === '1';
 }

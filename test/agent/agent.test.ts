@@ -86,7 +86,11 @@ async function start(refuse?: (call: Call) => Error | null, overrides: Partial<A
     source,
     pipeline,
     openDataplane: async () => recorded.dataplane,
-    capabilities: { policyHook: null, withoutBpf: 'not in this test' },
+    capabilities: {
+      policyHook: null,
+      withoutBpf: 'not in this test',
+      bridgeNetfilter: { IPv4: false, IPv6: false },
+    },
     clock: systemClock,
     log: pino({ level: 'silent' }),
     socketPath: socketPath(),
@@ -140,7 +144,7 @@ describe('control socket', () => {
       pid: process.pid,
       healthy: true,
       unhealthyBecause: null,
-      backends: { services: { backend: 'nft' }, policy: { backend: 'none' } },
+      backends: { services: { backend: 'nft' }, policy: { backend: 'nft' } },
       source: { origin: '/manifests', synced: true, skippedKinds: { NetworkPolicy: 2 } },
       counts: {
         services: 1,

@@ -5,7 +5,7 @@ import { type LabCluster, type Question, useLab } from './lab-cluster.ts';
 import type { Manifest } from './manifests.ts';
 
 /** Backends that every behaviour of policies is held on. */
-export const POLICY_BACKENDS = ['bpf'] as const;
+export const POLICY_BACKENDS = ['bpf', 'nft'] as const;
 export type PolicyBackendName = (typeof POLICY_BACKENDS)[number];
 
 export interface PolicyLab extends LabCluster {
