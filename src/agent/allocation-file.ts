@@ -71,7 +71,7 @@ export function openAllocationFile({
     if (noted === written) return;
     const revision = noted;
     try {
-      await replaceFile(path, allocationText(memory(), weirVersion()));
+      await replaceFile(path, await allocationText(memory(), weirVersion()));
       written = revision;
       isFailing = false;
     } catch (error) {
@@ -107,11 +107,11 @@ export function openAllocationFile({
   };
 }
 
-async function replaceFile(path: string, text: string): Promise<void> {
+async function replaceFile(path: string, pieces: readonly string[]): Promise<void> {
   await mkdir(dirname(path), { recursive: true, mode: 0o755 });
   const temporary = `${path}.new`;
   try {
-    await writeThrough(temporary, text);
+    await writeThrough(temporary, pieces);
     await rename(temporary, path);
   } catch (error) {
     // On a full disk it would take the room that others make.
@@ -127,10 +127,10 @@ async function replaceFile(path: string, text: string): Promise<void> {
   }
 }
 
-async function writeThrough(path: string, text: string): Promise<void> {
+async function writeThrough(path: string, pieces: readonly string[]): Promise<void> {
   const file = await open(path, 'w', 0o600);
   try {
-    await file.writeFile(text);
+    await file.writeFile(pieces);
     await file.sync();
   } finally {
     await file.close();

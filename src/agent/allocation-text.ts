@@ -3,7 +3,8 @@
  * Slices are left out: they are made anew, and rows do not show which endpoint was in which.
  */
 import { createHash } from 'node:crypto';
-import type { ClaimHistory } from '../cluster/claims.ts';
+import { setImmediate } from 'node:timers/promises';
+import type { Assignment, ClaimHistory } from '../cluster/claims.ts';
 import type { ControlPlaneMemory } from '../cluster/last-good.ts';
 import type { Address } from '../model/address.ts';
 import type { NodeName, ObjectName } from '../model/names.ts';
@@ -11,9 +12,13 @@ import type { ServiceCidrObject, WeirObject } from '../model/objects.ts';
 
 /** Raised whenever the JSON below means something else. */
 const VERSION = 1;
+/** How many entries of the JSON are made in one turn of the event loop: a few milliseconds. */
+const PIECE = 1000;
 
 interface ClaimJson {
+  /** By `owner|slot`. */
   readonly assigned: Readonly<Record<string, string>>;
+  /** Besides those that are assigned: each of them is kept as well. */
   readonly kept: Readonly<Record<string, ObjectName>>;
 }
 
@@ -45,21 +50,71 @@ export class AllocationTextError extends Error {
   }
 }
 
-/** @param by version of this Weir */
-export function allocationText({ allocations, given }: ControlPlaneMemory, by: string): string {
-  const memory: MemoryJson = {
-    nodeNumbers: claimJson(allocations.nodeNumbers),
-    podAddresses: claimJson(allocations.podAddresses),
-    clusterIps: claimJson(allocations.clusterIps),
-    nodePorts: claimJson(allocations.nodePorts),
-    balancerAddresses: Object.fromEntries(allocations.balancerAddresses),
-    leavingCidrs: allocations.leavingCidrs,
-    placements: Object.fromEntries(allocations.placements),
-    given,
+/**
+ * The text in pieces. The memory is not read at once: other work goes on meanwhile.
+ *
+ * @param memory of a moment when everything assigned was kept
+ * @param by version of this Weir
+ */
+export async function allocationText(memory: ControlPlaneMemory, by: string): Promise<readonly string[]> {
+  const sum = createHash('sha256');
+  const pieces: string[] = [];
+  for (const piece of bodyPieces(memory)) {
+    sum.update(piece);
+    pieces.push(piece);
+    await setImmediate();
+  }
+  const header: Header = { weir: 'allocations', version: VERSION, by, sha256: sum.digest('hex') };
+  return [`${JSON.stringify(header)}\n`, ...pieces, '\n'];
+}
+
+/** MemoryJson. */
+function* bodyPieces({ allocations, given }: ControlPlaneMemory): Generator<string> {
+  const books = ['nodeNumbers', 'podAddresses', 'clusterIps', 'nodePorts'] as const;
+  for (const [index, book] of books.entries()) {
+    const { assigned, kept } = claimEntries(allocations[book]);
+    yield* inPieces(`${index === 0 ? '{' : ','}"${book}":{"assigned":{`, assigned, '}');
+    yield* inPieces(',"kept":{', kept, '}}');
+  }
+  yield* inPieces(',"balancerAddresses":{', entries(allocations.balancerAddresses), '}');
+  yield `,"leavingCidrs":${JSON.stringify(allocations.leavingCidrs)}`;
+  yield* inPieces(',"placements":{', entries(allocations.placements), '}');
+  yield* inPieces(
+    ',"given":[',
+    given.values().map((object) => JSON.stringify(object)),
+    ']}',
+  );
+}
+
+function claimEntries({ assigned, kept }: ClaimHistory): Record<keyof ClaimJson, Iterable<string>> {
+  const isAssigned = (value: string, owner: ObjectName): boolean =>
+    assigned.get(owner)?.some((each) => each.value === value) === true;
+  return {
+    assigned: entries(
+      assigned
+        .entries()
+        .flatMap(([owner, each]) => each.map(({ slot, value }) => [`${owner}|${slot}`, value] as const)),
+    ),
+    kept: entries(kept.entries().filter(([value, owner]) => !isAssigned(value, owner))),
   };
-  const body = JSON.stringify(memory);
-  const header: Header = { weir: 'allocations', version: VERSION, by, sha256: checksum(body) };
-  return `${JSON.stringify(header)}\n${body}\n`;
+}
+
+function* entries(pairs: Iterable<readonly [string, string]>): Generator<string> {
+  for (const [key, value] of pairs) yield `${JSON.stringify(key)}:${JSON.stringify(value)}`;
+}
+
+function* inPieces(begin: string, items: Iterable<string>, end: string): Generator<string> {
+  let piece = begin;
+  let count = 0;
+  for (const item of items) {
+    if (count > 0) piece += ',';
+    piece += item;
+    count += 1;
+    if (count % PIECE > 0) continue;
+    yield piece;
+    piece = '';
+  }
+  yield piece + end;
 }
 
 /**
@@ -102,10 +157,14 @@ function checksum(text: string): string {
   return createHash('sha256').update(text).digest('hex');
 }
 
-function claimJson({ assigned, kept }: ClaimHistory): ClaimJson {
-  return { assigned: Object.fromEntries(assigned), kept: Object.fromEntries(kept) };
-}
-
 function claimHistory({ assigned, kept }: ClaimJson): ClaimHistory {
-  return { assigned: new Map(Object.entries(assigned)), kept: new Map(Object.entries(kept)) };
+  const slots = new Map<ObjectName, Assignment[]>();
+  const keepers = new Map(Object.entries(kept));
+  for (const [place, value] of Object.entries(assigned)) {
+    const bar = place.indexOf('|');
+    const [owner, slot] = [place.slice(0, bar) as ObjectName, place.slice(bar + 1)];
+    slots.set(owner, [...(slots.get(owner) ?? []), { slot, value }]);
+    keepers.set(value, owner);
+  }
+  return { assigned: slots, kept: keepers };
 }

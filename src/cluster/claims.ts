@@ -12,10 +12,16 @@ export interface Candidates {
   values(): Iterable<string>;
 }
 
+/** A value that was assigned to one of its owner's slots. */
+export interface Assignment {
+  readonly slot: string;
+  readonly value: string;
+}
+
 /** What a book remembers: given to a new one, the same owners have the same values again. */
 export interface ClaimHistory {
-  /** Who was assigned what, by `owner|slot`. */
-  readonly assigned: ReadonlyMap<string, string>;
+  /** Who was assigned what. */
+  readonly assigned: ReadonlyMap<ObjectName, readonly Assignment[]>;
   /** Whose the values are that were kept. */
   readonly kept: ReadonlyMap<string, ObjectName>;
 }
@@ -62,7 +68,8 @@ interface Book {
   readonly claims: Map<string, Map<ObjectName, Claim>>;
   readonly claimedBy: Map<ObjectName, readonly string[]>;
   readonly holders: Map<string, ObjectName>;
-  readonly slots: Map<ObjectName, Map<string, string>>;
+  /** Lists are replaced, never changed: history shares them. */
+  readonly slots: Map<ObjectName, readonly Assignment[]>;
   /** Whose values were as of the last `keep`. */
   readonly kept: Map<string, ObjectName>;
   /** Values whose owner may be another since then. */
@@ -85,8 +92,7 @@ export function createClaimBook(history?: ClaimHistory): ClaimBook {
     adopt: (owner, slot, value) => adoptValue(book, owner, slot, value),
     assign: (owner, slot, candidates) => assignSlot(book, owner, slot, candidates),
     retain(owner, slots) {
-      for (const slot of book.slots.get(owner)?.keys() ?? [])
-        if (!slots.has(slot)) giveBack(book, owner, slot);
+      for (const { slot } of book.slots.get(owner) ?? []) if (!slots.has(slot)) giveBack(book, owner, slot);
       for (const slot of book.starved.get(owner) ?? []) if (!slots.has(slot)) satisfy(book, owner, slot);
     },
     abandon: (owner) => giveAllBack(book, owner),
@@ -94,7 +100,7 @@ export function createClaimBook(history?: ClaimHistory): ClaimBook {
       for (const owner of book.slots.keys()) if (!isPresent(owner)) giveAllBack(book, owner);
       for (const [value, owner] of book.kept) if (!isPresent(owner)) book.kept.delete(value);
     },
-    assigned: (owner, slot) => book.slots.get(owner)?.get(slot),
+    assigned: (owner, slot) => heldIn(book, owner, slot),
     *values() {
       yield* book.claims.keys();
       yield* book.holders.keys();
@@ -106,7 +112,7 @@ export function createClaimBook(history?: ClaimHistory): ClaimBook {
       return affected;
     },
     keep: () => keepAll(book),
-    history: () => historyOf(book),
+    history: () => ({ assigned: new Map(book.slots), kept: new Map(book.kept) }),
     revision: () => book.revision,
   };
 }
@@ -124,18 +130,9 @@ function openBook(history: ClaimHistory | undefined): Book {
     affected: new Set(),
     revision: 0,
   };
-  for (const [place, value] of history?.assigned ?? []) {
-    const bar = place.indexOf('|');
-    if (!book.holders.has(value)) hold(book, place.slice(0, bar) as ObjectName, place.slice(bar + 1), value);
-  }
+  for (const [owner, assignments] of history?.assigned ?? [])
+    for (const { slot, value } of assignments) if (!book.holders.has(value)) hold(book, owner, slot, value);
   return book;
-}
-
-function historyOf(book: Book): ClaimHistory {
-  const assigned = new Map<string, string>();
-  for (const [owner, slots] of book.slots)
-    for (const [slot, value] of slots) assigned.set(`${owner}|${slot}`, value);
-  return { assigned, kept: new Map(book.kept) };
 }
 
 function keepAll(book: Book): void {
@@ -195,8 +192,7 @@ function evict(book: Book, value: string, contested: boolean): void {
   const holder = book.holders.get(value);
   if (holder === undefined || (contested && book.kept.get(value) === holder)) return;
   book.holders.delete(value);
-  const slots = book.slots.get(holder) ?? new Map<string, string>();
-  for (const [slot, held] of slots) if (held === value) slots.delete(slot);
+  keepWhere(book, holder, (each) => each.value !== value);
   book.affected.add(holder);
 }
 
@@ -217,7 +213,7 @@ function winnerOf(book: Book, value: string): ObjectName | undefined {
 }
 
 function assignSlot(book: Book, owner: ObjectName, slot: string, candidates: Candidates): string | undefined {
-  const held = book.slots.get(owner)?.get(slot);
+  const held = heldIn(book, owner, slot);
   if (held !== undefined && candidates.has(held)) return held;
   for (const value of candidates.values()) if (isFree(book, value)) return take(book, owner, slot, value);
   giveBack(book, owner, slot);
@@ -227,7 +223,7 @@ function assignSlot(book: Book, owner: ObjectName, slot: string, candidates: Can
 
 function adoptValue(book: Book, owner: ObjectName, slot: string, value: string): void {
   const isOurs = isFree(book, value) || (book.kept.get(value) === owner && !book.holders.has(value));
-  if (isOurs && book.slots.get(owner)?.has(slot) !== true) hold(book, owner, slot, value);
+  if (isOurs && heldIn(book, owner, slot) === undefined) hold(book, owner, slot, value);
 }
 
 function isFree(book: Book, value: string): boolean {
@@ -242,23 +238,33 @@ function take(book: Book, owner: ObjectName, slot: string, value: string): strin
   return value;
 }
 
+function heldIn({ slots }: Book, owner: ObjectName, slot: string): string | undefined {
+  return slots.get(owner)?.find((each) => each.slot === slot)?.value;
+}
+
+/** Forgets the owner's other assignments. */
+function keepWhere({ slots }: Book, owner: ObjectName, stays: (each: Assignment) => boolean): void {
+  const left = slots.get(owner)?.filter(stays) ?? [];
+  if (left.length === 0) slots.delete(owner);
+  else slots.set(owner, left);
+}
+
 function hold(book: Book, owner: ObjectName, slot: string, value: string): void {
-  const slots = book.slots.get(owner) ?? new Map<string, string>();
-  book.slots.set(owner, slots.set(slot, value));
+  const assignment = { slot, value };
+  const before = book.slots.get(owner);
+  book.slots.set(owner, before === undefined ? [assignment] : [...before, assignment]);
   book.holders.set(value, owner);
   book.moved.add(value);
 }
 
 function giveAllBack(book: Book, owner: ObjectName): void {
-  for (const slot of book.slots.get(owner)?.keys() ?? []) giveBack(book, owner, slot);
+  for (const { slot } of book.slots.get(owner) ?? []) giveBack(book, owner, slot);
 }
 
 function giveBack(book: Book, owner: ObjectName, slot: string): void {
-  const slots = book.slots.get(owner);
-  const value = slots?.get(slot);
-  if (slots === undefined || value === undefined) return;
-  slots.delete(slot);
-  if (slots.size === 0) book.slots.delete(owner);
+  const value = heldIn(book, owner, slot);
+  if (value === undefined) return;
+  keepWhere(book, owner, (each) => each.slot !== slot);
   book.holders.delete(value);
   book.moved.add(value);
   // Who claimed it while it was kept may have it now.

@@ -1,5 +1,13 @@
 /** The standalone control plane: what an API server and its controllers do to objects, one batch at a time. */
-import type { ObjectChange, Problem } from '../model/objects.ts';
+import { compareText, type ObjectKey, type ObjectName, objectName } from '../model/names.ts';
+import type {
+  ObjectChange,
+  ObjectKind,
+  Problem,
+  ServiceCidrObject,
+  ServiceObject,
+  WeirObject,
+} from '../model/objects.ts';
 import { takeChange } from './intake.ts';
 import { settleNamespaces } from './namespace-stage.ts';
 import { closeNetworks, openNetworks } from './network-stage.ts';
@@ -24,7 +32,13 @@ export interface ControlPlane {
    * where the elder claims it. An API server does so after every request; without it the result depends on no history.
    */
   keep(): void;
-  /** All that was chosen so far. */
+  /** The object as it came, of the kinds that may be refused; undefined also for any other kind. */
+  given(kind: ObjectKind, namespace: string, name: string): WeirObject | undefined;
+  /** Services and ServiceCIDRs as they came, in an order that follows from their names. */
+  givenServices(): readonly (ServiceObject | ServiceCidrObject)[];
+  /** The object in effect. */
+  completed(key: ObjectKey): WeirObject | undefined;
+  /** All that was chosen so far, as of now whatever comes later. */
   history(): AllocationHistory;
   /** Another text whenever history may be another, apart from slices: cheap, for who writes it down. After `keep`. */
   revision(): string;
@@ -60,6 +74,9 @@ export function createControlPlane(
     keep() {
       for (const book of Object.values(state.books)) book.keep();
     },
+    given: (kind, namespace, name) => givenIn(state, kind, objectName(namespace, name)),
+    givenServices: () => [...byName(state.input.services), ...byName(state.input.serviceCidrs)],
+    completed: (key) => state.output.get(key),
     revision() {
       const { books, balancers, leavingCidrs, placements } = state;
       const numbers = Object.values(books).map((book) => book.revision());
@@ -76,6 +93,25 @@ export function createControlPlane(
       slices: new Map(state.madeSlices),
     }),
   };
+}
+
+function givenIn({ input }: State, kind: ObjectKind, owner: ObjectName): WeirObject | undefined {
+  switch (kind) {
+    case 'Node':
+      return input.nodes.get(owner);
+    case 'Pod':
+      return input.pods.get(owner);
+    case 'Service':
+      return input.services.get(owner);
+    case 'ServiceCIDR':
+      return input.serviceCidrs.get(owner);
+    default:
+      return undefined;
+  }
+}
+
+function byName<T>(objects: ReadonlyMap<ObjectName, T>): readonly T[] {
+  return [...objects].sort(([a], [b]) => compareText(a, b)).map(([, object]) => object);
 }
 
 /** The first batch holds every object there is: what history gave to others is free. */

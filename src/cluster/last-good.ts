@@ -34,11 +34,7 @@ interface Refusal {
 
 interface Ledger {
   readonly plane: ControlPlane;
-  /** What the plane was given last. */
-  readonly given: Map<ObjectKey, WeirObject>;
   readonly refused: Map<ObjectKey, Refusal>;
-  /** Completed objects. */
-  readonly inEffect: Map<ObjectKey, WeirObject>;
   /** Counts batches with changes of remembered kinds. */
   edits: number;
 }
@@ -51,7 +47,7 @@ export function keepLastGood(
   plane: ControlPlane,
   given: ControlPlaneMemory['given'] = [],
 ): LastingControlPlane {
-  const ledger: Ledger = { plane, given: new Map(), refused: new Map(), inEffect: new Map(), edits: 0 };
+  const ledger: Ledger = { plane, refused: new Map(), edits: 0 };
   let remembered = given;
   const apply = (changes: readonly ObjectChange[]): Step => {
     const step = applyEdits(ledger, changes);
@@ -107,11 +103,9 @@ function isRemembered(change: ObjectChange): boolean {
   return kind === 'Service' || kind === 'ServiceCIDR';
 }
 
-function givenIn({ given, refused }: Ledger): readonly WeirObject[] {
-  return [...given]
-    .filter(([key, object]) => isRemembered(setTo(object)) || refused.has(key))
-    .sort(([a], [b]) => compareText(a, b))
-    .map(([, object]) => object);
+function givenIn({ plane, refused }: Ledger): readonly WeirObject[] {
+  const others = inOrder(refused).map(({ good }) => good);
+  return [...plane.givenServices(), ...others.filter((object) => !isRemembered(setTo(object)))];
 }
 
 /** The problem of a change that was not taken. */
@@ -121,69 +115,56 @@ function withLastGood(problem: Problem): Problem {
 
 /** Tries changes, and again those that were refused before; takes back those that are refused. */
 function applyEdits(ledger: Ledger, changes: readonly ObjectChange[]): Step {
-  const { given, refused, inEffect } = ledger;
+  const { plane, refused } = ledger;
   const wanted = new Map([...refused].map(([key, { newest }]) => [key, setTo(newest)]));
-  for (const change of changes) wanted.set(keyOf(change), withFormerPolicy(inEffect, change));
+  for (const change of changes) wanted.set(keyOf(change), withFormerPolicy(plane, change));
   if (changes.some(isRemembered)) ledger.edits += 1;
   refused.clear();
   const good = new Map<ObjectKey, WeirObject | undefined>();
-  for (const key of wanted.keys()) if (inEffect.has(key)) good.set(key, given.get(key));
   const refuse = (key: ObjectKey, change: ObjectChange, problems: readonly Problem[]): void => {
     const last = good.get(key);
     if (change.type === 'delete' || last === undefined || problems.length === 0) return;
     refused.set(key, { newest: change.object, good: last, problems });
   };
-  for (const [key, change] of wanted) refuse(key, change, immutableProblems(inEffect.get(key), change));
-  const tried = [...wanted].filter(([key]) => !refused.has(key));
-  const first = run(ledger, tried);
-  for (const [key, change] of tried)
-    if (!inEffect.has(key)) refuse(key, change, errorsAbout(first.problems, key));
-  const backTo = tried.flatMap(([key]): [ObjectKey, ObjectChange][] => {
+  for (const [key, change] of wanted) {
+    const inEffect = plane.completed(key);
+    if (inEffect === undefined) continue;
+    good.set(key, plane.given(inEffect.kind, inEffect.namespace, inEffect.name));
+    refuse(key, change, immutableProblems(inEffect, change));
+  }
+  for (const key of refused.keys()) wanted.delete(key);
+  const first = plane.apply([...wanted.values()]);
+  const errors = errorsByObject(first.problems);
+  const backTo: ObjectChange[] = [];
+  for (const [key, change] of wanted) {
+    if (plane.completed(key) === undefined) refuse(key, change, errors.get(key) ?? []);
     const refusal = refused.get(key);
-    return refusal === undefined ? [] : [[key, setTo(refusal.good)]];
-  });
-  const step = backTo.length === 0 ? first : joined(first, run(ledger, backTo));
+    if (refusal !== undefined) backTo.push(setTo(refusal.good));
+  }
+  const step = backTo.length === 0 ? first : joined(first, plane.apply(backTo));
   const told = inOrder(refused).flatMap(({ problems }) => problems.map(withLastGood));
   return { ...step, problems: [...step.problems, ...told] };
 }
 
-function run(
-  { plane, given, inEffect }: Ledger,
-  changes: readonly (readonly [ObjectKey, ObjectChange])[],
-): Step {
-  for (const [key, change] of changes) {
-    if (change.type === 'set') given.set(key, change.object);
-    else given.delete(key);
-  }
-  const step = plane.apply(changes.map(([, change]) => change));
-  for (const change of step.changes) {
-    if (change.type === 'set') inEffect.set(keyOf(change), change.object);
-    else inEffect.delete(keyOf(change));
-  }
-  return step;
-}
-
 /** An edit that leaves ipFamilyPolicy out changes nothing about it: no family goes because a line went. */
-function withFormerPolicy(inEffect: Ledger['inEffect'], change: ObjectChange): ObjectChange {
+function withFormerPolicy(plane: ControlPlane, change: ObjectChange): ObjectChange {
   if (change.type === 'delete' || change.object.kind !== 'Service') return change;
-  const former = inEffect.get(keyOf(change));
+  const former = plane.completed(keyOf(change));
   const isOpen = change.object.ipFamilyPolicy === null && change.object.type !== 'ExternalName';
   if (!isOpen || former?.kind !== 'Service') return change;
   return setTo({ ...change.object, ipFamilyPolicy: former.ipFamilyPolicy });
 }
 
-function immutableProblems(inEffect: WeirObject | undefined, change: ObjectChange): readonly Problem[] {
-  if (change.type === 'delete' || inEffect?.kind !== 'Service' || change.object.kind !== 'Service') return [];
+function immutableProblems(inEffect: WeirObject, change: ObjectChange): readonly Problem[] {
+  if (change.type === 'delete' || inEffect.kind !== 'Service' || change.object.kind !== 'Service') return [];
   const { kind, namespace, name } = change.object;
   const texts = immutableFieldProblems(inEffect, change.object);
   return texts.map((text) => ({ ...text, object: { kind, namespace, name }, file: null }));
 }
 
-function errorsAbout(problems: readonly Problem[], key: ObjectKey): readonly Problem[] {
-  return problems.filter(
-    ({ severity, object }) =>
-      severity === 'error' && objectKey(object.kind, object.namespace, object.name) === key,
-  );
+function errorsByObject(problems: readonly Problem[]): ReadonlyMap<ObjectKey, readonly Problem[]> {
+  const errors = problems.filter(({ severity }) => severity === 'error');
+  return Map.groupBy(errors, ({ object }) => objectKey(object.kind, object.namespace, object.name));
 }
 
 /** By object: what is told must not depend on which edit came first. */

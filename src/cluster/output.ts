@@ -54,7 +54,7 @@ export function createOutput(): Output {
     get: (key) => current.get(key),
     put(object, key = objectKey(object.kind, object.namespace, object.name)) {
       const old = current.get(key);
-      if (isDeepStrictEqual(old, object)) return false;
+      if (old !== undefined && isDeepStrictEqual(old, object)) return false;
       replace(key, old, object);
       return true;
     },
@@ -67,16 +67,18 @@ export function createOutput(): Output {
     touchedNamespaces: () => touched,
     inUse: (namespace) => (population.get(namespace) ?? 0) > 0,
     flush() {
-      const changes: ObjectChange[] = [];
+      const changes = new Map(KIND_ORDER.map((kind): [ObjectKind, ObjectChange[]] => [kind, []]));
       for (const [key, old] of before) {
         const now = current.get(key);
-        if (isDeepStrictEqual(old, now)) continue;
-        if (now !== undefined) changes.push({ type: 'set', object: now });
-        else if (old !== undefined) changes.push(deletionOf(old));
+        if (now === undefined) {
+          if (old !== undefined) changes.get(old.kind)?.push(deletionOf(old));
+        } else if (old === undefined || !isDeepStrictEqual(old, now)) {
+          changes.get(now.kind)?.push({ type: 'set', object: now });
+        }
       }
       before = new Map();
       touched.clear();
-      return changes.sort(compareChanges);
+      return [...changes.values()].flatMap((ofKind) => ofKind.sort(compareChanges));
     },
   };
 }
@@ -85,12 +87,9 @@ function deletionOf({ kind, namespace, name }: WeirObject): ObjectChange {
   return { type: 'delete', kind, namespace, name };
 }
 
+/** Orders changes of one kind. */
 function compareChanges(a: ObjectChange, b: ObjectChange): number {
   const left = a.type === 'set' ? a.object : a;
   const right = b.type === 'set' ? b.object : b;
-  return (
-    KIND_ORDER.indexOf(left.kind) - KIND_ORDER.indexOf(right.kind) ||
-    compareText(left.namespace, right.namespace) ||
-    compareText(left.name, right.name)
-  );
+  return compareText(left.namespace, right.namespace) || compareText(left.name, right.name);
 }
