@@ -3,7 +3,6 @@ import { type Command, type Nftables, openNftables } from '../../../kernel/nativ
 import type { ObjectName } from '../../../model/names.ts';
 import type { PolicyRows } from '../../../model/policy-rows.ts';
 import type { PolicyChange } from '../../bpf/policies/dataplane.ts';
-import type { Numbers } from '../../bpf/policies/numbers.ts';
 import type { PodInterface } from '../../bpf/policies/subjects.ts';
 import { DataplaneError } from '../../dataplane.ts';
 import type { PolicyBackend, PolicyInstallReport } from '../../policy-backend.ts';
@@ -16,9 +15,10 @@ import { TABLE_FAMILY } from '../table-layout.ts';
 import { deltaCommands, isEmptyDelta } from '../transaction.ts';
 import { readCounts } from './figures.ts';
 import { hookChains } from './hook-chains.ts';
-import { adoptNumbers, type InstalledPolicies, installedPolicies } from './installed.ts';
+import { type InstalledPolicies, installedPolicies } from './installed.ts';
 import { judgingChains } from './judging-chains.ts';
 import { POLICY_TABLE } from './layout.ts';
+import { createNames, type Names } from './names.ts';
 
 export interface NftPolicyOptions {
   /** Denied packets are answered with a TCP reset, or ICMP administratively prohibited; else dropped in silence. */
@@ -32,7 +32,7 @@ interface State {
   readonly skeleton: readonly Chain[];
   /** null until the first sync. */
   installed: InstalledPolicies | null;
-  numbers: Numbers | null;
+  names: Names | null;
   /** The kernel may differ from `installed`: the next call reads everything back. */
   uncertain: boolean;
   /** Changes written by this process. */
@@ -52,7 +52,7 @@ export async function openNftPolicies(options: NftPolicyOptions): Promise<Policy
     nft: await openNftables(options.netns === undefined ? {} : { netns: options.netns }),
     skeleton: policySkeleton(options),
     installed: null,
-    numbers: null,
+    names: null,
     uncertain: true,
     revision: 0,
     monitor: null,
@@ -85,11 +85,14 @@ async function sync(
   interfaces: ReadonlyMap<ObjectName, PodInterface>,
 ): Promise<PolicyInstallReport> {
   state.uncertain = true;
-  state.numbers ??= adoptNumbers(
-    await refusing(POLICY_TABLE.table, () => readBack(state.nft, POLICY_TABLE, { learnt: false })),
-  );
-  state.installed = installedPolicies(rows, interfaces, state.numbers);
+  state.names ??= await readNames(state);
+  state.installed = installedPolicies(rows, interfaces, state.names);
   return reconcile(state, state.installed);
+}
+
+async function readNames({ nft }: State): Promise<Names> {
+  const { sets } = await refusing(POLICY_TABLE.table, () => readBack(nft, POLICY_TABLE, { learnt: false }));
+  return createNames(sets.get('name')?.values() ?? []);
 }
 
 async function apply(state: State, change: PolicyChange): Promise<PolicyInstallReport> {

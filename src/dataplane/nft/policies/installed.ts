@@ -1,5 +1,4 @@
 /** The rows that are (to be) installed with the elements they stand for: turns changes of rows into deltas. */
-import { NAME_KIND_WORDS } from '../../../generated/policy.ts';
 import type { Prefix } from '../../../model/address.ts';
 import type { ObjectName } from '../../../model/names.ts';
 import type {
@@ -10,11 +9,8 @@ import type {
   SubjectRow,
 } from '../../../model/policy-rows.ts';
 import type { PolicyChange } from '../../bpf/policies/dataplane.ts';
-import { createNumbers, type NameEntry, type Numbers } from '../../bpf/policies/numbers.ts';
 import type { PodInterface } from '../../bpf/policies/subjects.ts';
-import { numberFromKey } from '../element.ts';
 import { createElementStore, type ElementDelta, type ElementStore } from '../element-store.ts';
-import type { Observed } from '../read-back.ts';
 import { POLICY_TABLE, type PolicySet } from './layout.ts';
 import {
   isSingleAddress,
@@ -25,6 +21,7 @@ import {
   lowerPod,
   type PolicyElement,
 } from './lower.ts';
+import type { Names } from './names.ts';
 
 export interface InstalledPolicies {
   readonly store: ElementStore<PolicySet>;
@@ -32,20 +29,10 @@ export interface InstalledPolicies {
   change(change: PolicyChange): ElementDelta<PolicySet>;
 }
 
-/** The numbers that the table's names stand for. */
-export function adoptNumbers(observed: Observed<PolicySet>): Numbers {
-  const entries = [...(observed.sets.get('name')?.values() ?? [])].flatMap((element): NameEntry[] => {
-    const { kind, number } = nameKey(element);
-    if (kind === undefined || element.comment === undefined) return [];
-    return [[{ kind, number }, Buffer.from(element.comment, 'hex')]];
-  });
-  return createNumbers(entries);
-}
-
 export function installedPolicies(
   rows: PolicyRows,
   interfaces: ReadonlyMap<ObjectName, PodInterface>,
-  numbers: Numbers,
+  names: Names,
 ): InstalledPolicies {
   const peers = new Map<Prefix, PeerClassName | null>();
   const blocks = new Map<Prefix, PeerClassName | null>();
@@ -58,23 +45,18 @@ export function installedPolicies(
 
   const peer = (prefix: Prefix) => {
     const peerClass = peers.get(prefix);
-    return peerClass === undefined ? [] : lowerPeer(prefix, peerClass, numbers);
+    return peerClass === undefined ? [] : lowerPeer(prefix, peerClass, names);
   };
-  const pod = (name: ObjectName) => lowerPod(subjects.get(name), joined.get(name), numbers);
-  const policyClass = (name: PolicyClassName) => {
-    const found = classes.get(name);
-    return found === undefined ? [] : lowerClass(found, numbers);
-  };
-
+  const pod = (name: ObjectName) => lowerPod(subjects.get(name), joined.get(name), names);
   function* all(): Iterable<PolicyElement> {
     yield* lowerFixed();
     for (const prefix of peers.keys()) yield* peer(prefix);
-    yield* lowerBlocks(blocks, numbers);
+    yield* lowerBlocks(blocks, names);
     for (const name of new Set([...subjects.keys(), ...joined.keys()])) yield* pod(name);
-    for (const name of classes.keys()) yield* policyClass(name);
+    for (const found of classes.values()) yield* lowerClass(found, names);
   }
   store.fill(all());
-  followNames(numbers, [], [...store.elements('name')]);
+  names.follow([], store.elements('name'));
 
   return {
     store,
@@ -82,49 +64,29 @@ export function installedPolicies(
       const prefixes = [...(changed?.peers.keys() ?? [])];
       const single = prefixes.filter(isSingleAddress);
       const pods = new Set([...(changed?.subjects.keys() ?? []), ...(moved?.keys() ?? [])]);
-      const touchedClasses = [...(changed?.classes.keys() ?? [])];
       // Blocks overlap: how one is cut depends on all of them.
       const lowered = (): readonly PolicyElement[] => [
-        ...(prefixes.length > single.length ? lowerBlocks(blocks, numbers) : []),
+        ...(prefixes.length > single.length ? lowerBlocks(blocks, names) : []),
         ...single.flatMap(peer),
         ...[...pods].flatMap(pod),
-        ...touchedClasses.flatMap(policyClass),
       ];
-      const removed = lowered();
+      const removed = [...lowered()];
+      const added: PolicyElement[] = [];
+      for (const [name, after] of changed?.classes ?? []) {
+        const before = classes.get(name);
+        if (before !== undefined) removed.push(...lowerClass(before, names, after ?? undefined));
+        if (after !== null) added.push(...lowerClass(after, names, before));
+        assign(classes, name, after ?? undefined);
+      }
       for (const [prefix, row] of changed?.peers ?? [])
         assign(isSingleAddress(prefix) ? peers : blocks, prefix, row === null ? undefined : row.peerClass);
       for (const [name, row] of changed?.subjects ?? []) assign(subjects, name, row ?? undefined);
-      for (const [name, row] of changed?.classes ?? []) assign(classes, name, row ?? undefined);
       for (const [name, value] of moved ?? []) assign(joined, name, value ?? undefined);
-      const delta = store.exchange(removed, lowered());
-      followNames(numbers, delta.deleted, delta.added);
+      const delta = store.exchange(removed, [...added, ...lowered()]);
+      names.follow(delta.deleted, delta.added);
       return delta;
     },
   };
-}
-
-/** A number means its content for as long as the table names it. */
-function followNames(
-  numbers: Numbers,
-  deleted: readonly PolicyElement[],
-  added: readonly PolicyElement[],
-): void {
-  const each = (elements: readonly PolicyElement[], follow: Numbers['hold']) => {
-    for (const element of elements) {
-      if (element.set !== 'name') continue;
-      const { kind, number } = nameKey(element);
-      const content = kind && numbers.contentOf(kind, number);
-      if (kind !== undefined && content !== undefined) follow(kind, content);
-    }
-  };
-  each(added, numbers.hold);
-  each(deleted, numbers.drop);
-  if (deleted.some(({ set }) => set === 'name')) numbers.takeUnused();
-  numbers.takeNew();
-}
-
-function nameKey({ key }: PolicyElement) {
-  return { kind: NAME_KIND_WORDS[numberFromKey(key, 0)], number: numberFromKey(key, 4) };
 }
 
 function assign<Key, Value>(map: Map<Key, Value>, key: Key, value: Value | undefined): void {

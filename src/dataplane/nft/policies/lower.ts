@@ -1,16 +1,12 @@
 /** Policy rows → elements of the table. */
-import { hash } from 'node:crypto';
-import { NAME_KIND_WORDS, type NameKind } from '../../../generated/policy.ts';
 import { type Address, addressBits, familyOf, type Prefix, splitPrefix } from '../../../model/address.ts';
 import {
   DIRECTIONS,
   type PeerClassName,
-  type PolicyClassName,
   type PolicyClassRows,
   type SubjectRow,
   type VerdictRow,
 } from '../../../model/policy-rows.ts';
-import type { Numbers } from '../../bpf/policies/numbers.ts';
 import type { PodInterface } from '../../bpf/policies/subjects.ts';
 import { addressKey, type Element, numberKey, portKey, protocolKey } from '../element.ts';
 import { blockRanges } from './block-ranges.ts';
@@ -29,9 +25,9 @@ import {
   policySet,
   verdictRoute,
 } from './layout.ts';
+import type { Names } from './names.ts';
 
 export type PolicyElement = Element<PolicySet>;
-type Numbering = Pick<Numbers, 'numberOf'>;
 
 const NOTHING = numberKey(0);
 
@@ -77,22 +73,22 @@ export function isSingleAddress(prefix: Prefix): boolean {
 export function lowerPeer(
   prefix: Prefix,
   peerClass: PeerClassName | null,
-  numbers: Numbering,
+  names: Names,
 ): readonly PolicyElement[] {
   const { address } = splitPrefix(prefix);
-  const [number, names] = peerNumber(peerClass, numbers);
+  const [number, named] = peerNumber(peerClass, names);
   const set = policySet('peer', familyOf(address));
-  return [{ set, key: addressKey(address), data: NOTHING + numberKey(number) }, ...names];
+  return [{ set, key: addressKey(address), data: NOTHING + numberKey(number) }, ...named];
 }
 
 export function lowerBlocks(
   blocks: ReadonlyMap<Prefix, PeerClassName | null>,
-  numbers: Numbering,
+  names: Names,
 ): readonly PolicyElement[] {
   return blockRanges(blocks).flatMap(({ family, key, behind, value }) => {
-    const [number, names] = peerNumber(value, numbers);
+    const [number, named] = peerNumber(value, names);
     const set = policySet('peer-block', family);
-    return [{ set, key, behind, data: NOTHING + numberKey(number) }, ...names];
+    return [{ set, key, behind, data: NOTHING + numberKey(number) }, ...named];
   });
 }
 
@@ -100,10 +96,11 @@ export function lowerBlocks(
 export function lowerPod(
   subject: SubjectRow | undefined,
   joined: PodInterface | undefined,
-  numbers: Numbering,
+  names: Names,
 ): readonly PolicyElement[] {
   const held = joined?.held === true;
-  const number = subject === undefined || held ? CLOSED_CLASS : classNumber(subject.policyClass, numbers);
+  const number =
+    subject === undefined || held ? CLOSED_CLASS : names.nameOf('policy-class', subject.policyClass).number;
   const judged =
     subject === undefined && !held ? [] : [...(subject?.addresses ?? []), ...(joined?.addresses ?? [])];
   const own = new Set([...judged, ...(joined?.addresses ?? [])]);
@@ -133,41 +130,57 @@ function lowerInterface({ interfaceIndex, addresses, held }: PodInterface): read
   ];
 }
 
-/** One element of `group` for each direction and peer class; those with ports have the rest in `verdict`. */
+/**
+ * One element of `group` for each direction and peer class; those with ports have the rest in `verdict`. Groups that `other`
+ * has as well are left out: of a thousand rows a change touches a few.
+ */
 export function lowerClass(
   { name, verdicts }: PolicyClassRows,
-  numbers: Numbering,
+  names: Names,
+  other?: PolicyClassRows,
 ): readonly PolicyElement[] {
-  const policyClass = classNumber(name, numbers);
-  const groups = new Map<string, VerdictRow[]>();
-  for (const row of verdicts) {
-    const id = `${row.direction} ${row.peerClass ?? ''}`;
-    const group = groups.get(id);
-    if (group === undefined) groups.set(id, [row]);
-    else group.push(row);
-  }
-  return [
-    nameOf('policy-class', name, policyClass),
-    ...[...groups.values()].flatMap((rows) => lowerGroup(policyClass, rows, numbers)),
-  ];
+  const policyClass = names.nameOf('policy-class', name);
+  const others = groupsOf(other?.verdicts ?? []);
+  const groups = [...groupsOf(verdicts)].filter(([id, rows]) => !areSame(rows, others.get(id)));
+  return [policyClass.element, ...groups.flatMap(([, rows]) => lowerGroup(policyClass.number, rows, names))];
+}
+
+function groupsOf(verdicts: readonly VerdictRow[]): ReadonlyMap<string, readonly VerdictRow[]> {
+  return Map.groupBy(verdicts, ({ direction, peerClass }) => `${direction} ${peerClass ?? ''}`);
+}
+
+function areSame(rows: readonly VerdictRow[], others: readonly VerdictRow[] = []): boolean {
+  return rows.length === others.length && rows.every((row, index) => isSame(row, others[index]));
+}
+
+function isSame(row: VerdictRow, other: VerdictRow | undefined): boolean {
+  if (row === other || other === undefined) return row === other;
+  return (
+    row.protocol === other.protocol &&
+    row.port === other.port &&
+    row.bits === other.bits &&
+    row.verdict === other.verdict &&
+    row.rule === other.rule &&
+    row.auditRule === other.auditRule
+  );
 }
 
 function lowerGroup(
   policyClass: number,
   rows: readonly VerdictRow[],
-  numbers: Numbering,
+  names: Names,
 ): readonly PolicyElement[] {
   const [first] = rows;
   if (first === undefined) return [];
   const { direction, peerClass } = first;
-  const [peer, names] = peerNumber(peerClass, numbers);
+  const [peer, named] = peerNumber(peerClass, names);
   const ends = numberKey(policyClass) + numberKey(peer);
   const key = ends + numberKey(DIRECTION_NUMBER[direction]);
-  const rules = rows.map(({ rule }) => nameOf('rule', rule, numbers.numberOf('rule', rule)));
+  const rules = rows.map(({ rule }) => names.nameOf('rule', rule).element);
   const value = (row: VerdictRow) =>
-    numberKey(numbers.numberOf('rule', row.rule)) + numberKey(outcomeOf(row));
+    numberKey(names.nameOf('rule', row.rule).number) + numberKey(outcomeOf(row));
   if (rows.length === 1 && first.protocol === null)
-    return [{ set: 'group', key, data: value(first) }, ...names, ...rules];
+    return [{ set: 'group', key, data: value(first) }, ...named, ...rules];
   const isWhole = rows.every(({ bits }) => bits === 0 || bits === PORT_BITS);
   return [
     { set: 'group', key, data: NOTHING + numberKey(isWhole ? OUTCOME.ports : OUTCOME.ranges) },
@@ -176,7 +189,7 @@ function lowerGroup(
       const scope = numberKey(scopeNumber(direction, row.bits));
       return { set: 'verdict', key: ends + scope + protocol + portKey(row.port), data: value(row) };
     }),
-    ...names,
+    ...named,
     ...rules,
   ];
 }
@@ -186,24 +199,8 @@ function outcomeOf({ verdict, auditRule }: VerdictRow): number {
   return auditRule === null ? OUTCOME.allow : OUTCOME.audit;
 }
 
-function classNumber(name: PolicyClassName, numbers: Numbering): number {
-  return numbers.numberOf('policy-class', name);
-}
-
-function peerNumber(
-  name: PeerClassName | null,
-  numbers: Numbering,
-): readonly [number, readonly PolicyElement[]] {
+function peerNumber(name: PeerClassName | null, names: Names): readonly [number, readonly PolicyElement[]] {
   if (name === null) return [ANY_PEER, []];
-  const number = numbers.numberOf('peer-class', name);
-  return [number, [nameOf('peer-class', name, number)]];
-}
-
-/** How a restarted agent finds the number again; goes with the last element that has the number. */
-function nameOf(kind: NameKind, content: string, number: number): PolicyElement {
-  return {
-    set: 'name',
-    key: numberKey(NAME_KIND_WORDS.indexOf(kind)) + numberKey(number),
-    comment: hash('sha256', content, 'hex').slice(0, 32),
-  };
+  const { number, element } = names.nameOf('peer-class', name);
+  return [number, [element]];
 }
