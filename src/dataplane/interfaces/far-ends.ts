@@ -15,6 +15,8 @@ export interface FarEnds {
   interfacesTo(address: Address): readonly number[];
   addressesBehind(interfaceIndex: number): readonly Address[];
   addressesIn(namespace: number): readonly Address[];
+  /** Veths whose other end has any address. */
+  inhabited(): readonly number[];
 }
 
 export function createFarEnds(): FarEnds {
@@ -50,5 +52,6 @@ export function createFarEnds(): FarEnds {
     interfacesTo: (address) => addresses.leftsOf(address).flatMap(veths.rightsOf),
     addressesBehind: (index) => addressesAt(veths.leftsOf(index)),
     addressesIn: (namespace) => addressesAt(ends.rightsOf(namespace)),
+    inhabited: () => addresses.lefts().flatMap(veths.rightsOf),
   };
 }

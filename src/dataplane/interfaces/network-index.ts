@@ -19,6 +19,8 @@ export interface NetworkIndex {
   waysTo(address: Address): readonly Way[];
   /** Every address that the interface leads to. */
   addressesBehind(interfaceIndex: number): readonly Address[];
+  /** Veths whose other end, in another namespace, has an address. Looks at all of them. */
+  inhabited(): readonly NetworkInterface[];
 }
 
 export function createNetworkIndex(snapshot: NetworkSnapshot): NetworkIndex {
@@ -58,11 +60,8 @@ export function createNetworkIndex(snapshot: NetworkSnapshot): NetworkIndex {
   const take = (change: NetworkChange) => {
     if (change.kind === 'interface') setInterface(change.subject, change.gone);
     else if (change.kind === 'namespace') ends.forgetNamespace(change.id);
-    else if (change.kind === 'route') {
-      if (change.gone) routes.delete(change.subject);
-      else routes.set(change.subject);
-    } else if (change.gone) ends.deleteAddress(change.subject);
-    else ends.setAddress(change.subject);
+    else if (change.kind === 'route') routes[change.gone ? 'delete' : 'set'](change.subject);
+    else ends[change.gone ? 'deleteAddress' : 'setAddress'](change.subject);
   };
   for (const subject of snapshot.interfaces) setInterface(subject, false);
   for (const route of snapshot.routes) routes.set(route);
@@ -79,5 +78,6 @@ export function createNetworkIndex(snapshot: NetworkSnapshot): NetworkIndex {
     },
     waysTo,
     addressesBehind,
+    inhabited: () => ends.inhabited().flatMap((index) => interfaces.get(index) ?? []),
   };
 }

@@ -47,6 +47,12 @@ export function isFound(state: PodInterfaceState): state is FoundInterface {
   return 'interfaceIndex' in state;
 }
 
+/** A veth into a namespace with addresses of which no pod is known: of a pod that is just being made, or of something else. */
+export interface Stranger {
+  readonly interfaceIndex: number;
+  readonly interfaceName: string;
+}
+
 /** The interface in a pod that has the pod's address. */
 export interface PodDevice {
   readonly name: string;

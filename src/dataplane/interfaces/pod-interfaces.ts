@@ -3,7 +3,7 @@
  * costs the pods it concerns.
  */
 import { isDeepStrictEqual } from 'node:util';
-import type { NetworkChange } from '../../kernel/network.ts';
+import type { NetworkChange, NetworkInterface } from '../../kernel/network.ts';
 import type { NetworkSnapshot } from '../../kernel/network-stream.ts';
 import type { Address } from '../../model/address.ts';
 import type { ObjectName } from '../../model/names.ts';
@@ -11,7 +11,7 @@ import { chooseInterface } from './choice.ts';
 import { type Choice, createChoices } from './choices.ts';
 import { explainMissing } from './missing-interface.ts';
 import { createNetworkIndex, type NetworkIndex } from './network-index.ts';
-import { isFound, type PodDevice, type PodInterfaceState } from './pod-interface-state.ts';
+import { isFound, type PodDevice, type PodInterfaceState, type Stranger } from './pod-interface-state.ts';
 import { createRelation, type Relation } from './relation.ts';
 
 /** The whole new state of each pod that has another one, or null where the pod went. */
@@ -20,6 +20,8 @@ export type PodInterfaceChanges = ReadonlyMap<ObjectName, PodInterfaceState | nu
 export interface PodInterfaces {
   /** Every pod. */
   readonly current: ReadonlyMap<ObjectName, PodInterfaceState>;
+  /** By index. Looks at all veths. */
+  strangers(): ReadonlyMap<number, Stranger>;
   /** Pods of this node with addresses of their own (no hostNetwork); null, or no address: it went. */
   setPods(pods: ReadonlyMap<ObjectName, readonly Address[] | null>): PodInterfaceChanges;
   /** Everything that was known of the network is replaced. */
@@ -60,6 +62,11 @@ export function createPodInterfaces(): PodInterfaces {
   };
   return {
     current,
+    strangers() {
+      const hasPod = ({ index }: NetworkInterface) => podsAt(network.addressesBehind(index)).length > 0;
+      const unknown = network.inhabited().filter((each) => !hasPod(each));
+      return new Map(unknown.map((each) => [each.index, strangerOf(each)]));
+    },
     setPods(changes) {
       const touched: ObjectName[] = [];
       for (const [pod, addresses] of changes) {
@@ -68,7 +75,7 @@ export function createPodInterfaces(): PodInterfaces {
         setPod(pods, pod, addresses ?? []);
         touched.push(...podsAt(addressesBeside(pods.rightsOf(pod), network)));
       }
-      for (const address of devices.keys()) if (pods.leftsOf(address).length === 0) devices.delete(address);
+      for (const address of devices.keys()) if (podsAt([address]).length === 0) devices.delete(address);
       return update(touched);
     },
     setNetwork(snapshot) {
@@ -77,8 +84,7 @@ export function createPodInterfaces(): PodInterfaces {
     },
     applyNetwork: (changes) => update(podsAt([...network.apply(changes)])),
     setDevices(found) {
-      const known = [...found].filter(([address]) => pods.leftsOf(address).length > 0);
-      for (const [address, device] of known) devices.set(address, device);
+      for (const [address, device] of found) if (podsAt([address]).length > 0) devices.set(address, device);
       return update(podsAt([...found.keys()]));
     },
   };
@@ -93,6 +99,10 @@ function setPod(pods: Relation<ObjectName, Address>, pod: ObjectName, addresses:
 function addressesBeside(addresses: readonly Address[], network: NetworkIndex): readonly Address[] {
   const ways = addresses.flatMap(network.waysTo);
   return ways.flatMap((way) => network.addressesBehind(way.interface.index));
+}
+
+function strangerOf({ index, name }: NetworkInterface): Stranger {
+  return { interfaceIndex: index, interfaceName: name };
 }
 
 function joinOf(pod: ObjectName, choice: Choice) {

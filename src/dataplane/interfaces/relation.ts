@@ -5,7 +5,7 @@ export interface Relation<Left, Right> {
   /** Everything that belongs to it; stays as it was when the relation changes. */
   rightsOf(left: Left): readonly Right[];
   leftsOf(right: Right): readonly Left[];
-  clear(): void;
+  lefts(): readonly Left[];
 }
 
 export function createRelation<Left, Right>(): Relation<Left, Right> {
@@ -22,10 +22,7 @@ export function createRelation<Left, Right>(): Relation<Left, Right> {
     },
     rightsOf: (left) => [...(rights.get(left) ?? [])],
     leftsOf: (right) => [...(lefts.get(right) ?? [])],
-    clear() {
-      rights.clear();
-      lefts.clear();
-    },
+    lefts: () => [...rights.keys()],
   };
 }
 

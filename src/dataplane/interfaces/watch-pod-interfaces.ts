@@ -1,15 +1,19 @@
 /** Local pods' interfaces as they are now, followed live. */
+import { isDeepStrictEqual } from 'node:util';
 import type { NetworkPlace } from '../../kernel/network.ts';
 import { streamNetwork } from '../../kernel/network-stream.ts';
 import type { Address } from '../../model/address.ts';
 import type { ObjectName } from '../../model/names.ts';
 import { findPodDevices } from './pod-devices.ts';
-import type { PodInterfaceState } from './pod-interface-state.ts';
+import type { PodInterfaceState, Stranger } from './pod-interface-state.ts';
 import { createPodInterfaces, type PodInterfaceChanges } from './pod-interfaces.ts';
 import { createPodSearch } from './pod-search.ts';
 
 export interface PodInterfaceWatchOptions extends NetworkPlace {
-  /** Never empty; by the network, not by `setPods`. Called in the turn of the event loop that takes the kernel's message. */
+  /**
+   * The network changed something, in the turn of the event loop that takes the kernel's message; `setPods` does not call it.
+   * Without changes: others are strangers now.
+   */
   readonly onChange: (changes: PodInterfaceChanges) => void;
   /** Reading the network, or looking for a pod, failed; it is tried again. */
   readonly onError: (error: unknown) => void;
@@ -17,6 +21,7 @@ export interface PodInterfaceWatchOptions extends NetworkPlace {
 
 export interface PodInterfaceWatch {
   readonly current: ReadonlyMap<ObjectName, PodInterfaceState>;
+  strangers(): ReadonlyMap<number, Stranger>;
   /** Pods of this node with addresses of their own: the whole new value, or null where they went. Returns what that changes. */
   setPods(pods: ReadonlyMap<ObjectName, readonly Address[] | null>): PodInterfaceChanges;
   /** Resolves when what the kernel told until now is in `current`; rejects with what keeps the network from being read. */
@@ -28,12 +33,16 @@ export interface PodInterfaceWatch {
 export function watchPodInterfaces(options: PodInterfaceWatchOptions): PodInterfaceWatch {
   const { onChange, onError } = options;
   const interfaces = createPodInterfaces();
-  const taken = (changes: PodInterfaceChanges): PodInterfaceChanges => {
+  let strangers: ReadonlyMap<number, Stranger> = new Map();
+  /** Returns whether anything differs. */
+  const take = (changes: PodInterfaceChanges): boolean => {
     if (changes.size > 0) search.plan();
-    return changes;
+    const before = strangers;
+    strangers = interfaces.strangers();
+    return changes.size > 0 || !isDeepStrictEqual(strangers, before);
   };
   const tell = (changes: PodInterfaceChanges) => {
-    if (taken(changes).size > 0) onChange(changes);
+    if (take(changes)) onChange(changes);
   };
   const search = createPodSearch(interfaces.current, async (addresses) => {
     const found = await findPodDevices(addresses, options).catch((error) => {
@@ -50,7 +59,12 @@ export function watchPodInterfaces(options: PodInterfaceWatchOptions): PodInterf
   });
   return {
     current: interfaces.current,
-    setPods: (pods) => taken(interfaces.setPods(pods)),
+    strangers: () => strangers,
+    setPods(pods) {
+      const changes = interfaces.setPods(pods);
+      take(changes);
+      return changes;
+    },
     settled: stream.settled,
     close() {
       stream.close();

@@ -15,15 +15,18 @@ let network: PodNetwork;
 let watch: PodInterfaceWatch;
 /** Every state each pod was told to have. */
 let told: Map<string, (PodInterfaceState | null)[]>;
+let changed: number;
 const errors: unknown[] = [];
 
 beforeEach(() => {
   network = createPodNetwork(`weir-test-pods-${process.pid}`);
   told = new Map();
+  changed = 0;
   errors.length = 0;
   watch = watchPodInterfaces({
     networkNamespace: network.node,
     onChange: (changes) => {
+      changed += 1;
       for (const [pod, state] of changes) told.set(pod, [...(told.get(pod) ?? []), state]);
     },
     onError: (error) => errors.push(error),
@@ -141,6 +144,31 @@ describe('bridged pods', () => {
     await expectState('shop/c', { missing: 'shared-interface' });
     expect(stateOf('shop/a')).toMatchObject({ interfaceName: 'veth1' });
     expect(stateOf('shop/b')).toMatchObject({ interfaceName: 'veth2' });
+  });
+});
+
+describe('strangers', () => {
+  it('[H6] are veths to addresses of no known pod, from before the pod is known until it goes', async () => {
+    network.onNode('link add uplink up type veth peer name cable', 'address add 172.18.0.2/16 dev uplink');
+    network.addRoutedPod('a', 'cali1', ['10.1.0.5/32']);
+    network.addRoutedPod('b', 'cali2', []);
+    const name = { interfaceIndex: network.indexOf('cali1'), interfaceName: 'cali1' };
+    await vi.waitFor(() => expect([...watch.strangers().values()]).toEqual([name]), { timeout: 20_000 });
+    expect(changed).toBeGreaterThan(0);
+    setPods({ 'shop/a': ['10.1.0.5'] });
+    expect(watch.strangers().size).toBe(0);
+    const before = changed;
+    network.inPod('b', 'address add 10.1.0.6/32 dev eth0');
+    await vi.waitFor(() => expect(watch.strangers().has(network.indexOf('cali2'))).toBe(true), {
+      timeout: 20_000,
+    });
+    expect(changed).toBe(before + 1);
+    setPods({ 'shop/a': null });
+    expect(watch.strangers().has(name.interfaceIndex)).toBe(true);
+    network.deletePod('a');
+    await vi.waitFor(() => expect(watch.strangers().has(name.interfaceIndex)).toBe(false), {
+      timeout: 20_000,
+    });
   });
 });
 
