@@ -223,7 +223,7 @@ function nodeMissing(node: NodeName): Problem {
       field: '',
       reason: 'NodeNotFound',
       message: 'there is no such Node, so its zone, addresses and podCIDRs are unknown',
-      remedy: 'Create the Node, or name the right one with --hostname-override.',
+      remedy: 'create the Node, or name the right one with --hostname-override',
     },
   );
 }

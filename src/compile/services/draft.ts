@@ -173,7 +173,7 @@ function repeatedPort(port: ServicePort, index: number): Finding {
     field: `spec.ports[${index}]`,
     reason: 'DuplicatePort',
     message: `the Service has another ${port.protocol} port named "${port.name}"; this one is skipped`,
-    remedy: 'Give each port of the Service a name of its own.',
+    remedy: 'give each port of the Service a name of its own',
   };
 }
 
@@ -183,6 +183,6 @@ function repeatedFrontend(field: string, key: string, first: number): Finding {
     field,
     reason: 'DuplicateFrontend',
     message: `${key} already belongs to spec.ports[${first}] of this Service`,
-    remedy: 'Give each port of the Service a number of its own.',
+    remedy: 'give each port of the Service a number of its own',
   };
 }

@@ -56,6 +56,6 @@ function badValue(text: string): Finding {
     reason: 'UnknownAnnotationValue',
     message: `"${text}" is not a value of ${ANNOTATION}; the Service is exposed on every node by all of its types`,
     remedy:
-      'Use `all` or a list of ClusterIP, NodePort, LoadBalancer, ExternalIP, then ` on ` and a node selector.',
+      'use `all` or a list of ClusterIP, NodePort, LoadBalancer, ExternalIP, then ` on ` and a node selector',
   };
 }

@@ -134,7 +134,7 @@ function conflict({ hostPort, hostIp, index, port }: HostPort, first: HostPort):
     message:
       `host port ${hostPort}/${port.protocol} at ${hostIp ?? 'every address'} of the node is ` +
       `already Pod ${podName(first.pod)}'s, which is older; it does not lead to this pod`,
-    remedy: 'Use another hostPort or hostIP, or let the pods run on different nodes.',
+    remedy: 'use another hostPort or hostIP, or let the pods run on different nodes',
   };
 }
 

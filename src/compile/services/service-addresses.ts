@@ -81,6 +81,6 @@ function refused({ address, field }: ServiceAddress, why: string): Finding {
     reason: 'AddressRefused',
     message: `${address} is ${why}; the Service is not served at it`,
     remedy:
-      'Use an address that belongs to nobody else in the cluster and lies in --external-ip-cidrs, if that is set.',
+      'use an address that belongs to nobody else in the cluster and lies in --external-ip-cidrs, if that is set',
   };
 }

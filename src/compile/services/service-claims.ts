@@ -136,7 +136,7 @@ function lost({ service }: ServiceDraft, { row, field }: WantedFrontend, winner:
     field,
     reason: 'DuplicateFrontend',
     message: `${frontendText(row)} already belongs to Service ${winner}, which is older; it does not lead to this one`,
-    remedy: 'Use another port or address, or delete one of the two Services.',
+    remedy: 'use another port or address, or delete one of the two Services',
   });
 }
 
@@ -146,7 +146,7 @@ function shadowed({ service }: ServiceDraft, { row, field }: WantedFrontend, pod
     field,
     reason: 'HostPortShadowsNodePort',
     message: `on this node, ${frontendText(row)} is a host port of Pod ${pod} and leads there, not to this Service`,
-    remedy: 'Use another nodePort, or another hostPort in the pod.',
+    remedy: 'use another nodePort, or another hostPort in the pod',
   });
 }
 

@@ -69,7 +69,7 @@ function refusedProblems(
         field: `endpoints[${index}].addresses[0]`,
         reason: 'EndpointAddressNotAllowed',
         message: `${address} is ${why} and can't be an endpoint; the endpoint is skipped`,
-        remedy: 'Give the address of a pod, of a node, or of a machine that the nodes have a route to.',
+        remedy: 'give the address of a pod, of a node, or of a machine that the nodes have a route to',
       }),
     ];
   });

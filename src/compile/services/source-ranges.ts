@@ -59,6 +59,6 @@ function badValue(text: string): Finding {
     field: `metadata.annotations['${ANNOTATION}']`,
     reason: 'UnknownAnnotationValue',
     message: `"${text}" is not a value of ${ANNOTATION}; the source ranges are an allow list for load-balancer IPs`,
-    remedy: 'Use `allow` or `deny`, with `,all-types` to guard node ports and external IPs as well.',
+    remedy: 'use `allow` or `deny`, with `,all-types` to guard node ports and external IPs as well',
   };
 }
