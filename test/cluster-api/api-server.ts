@@ -6,6 +6,7 @@ import { execFile, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type { Manifest } from '../e2e/manifests.ts';
@@ -91,7 +92,10 @@ export function createApiServer(netns: string, address = '127.0.0.1'): ApiServer
     },
     stop,
     async kill() {
-      for (const name of ['apiserver', 'etcd'] as const) process.kill(pidOf(data, name), 'SIGKILL');
+      const pids = (['apiserver', 'etcd'] as const).map((name) => pidOf(data, name));
+      for (const pid of pids) process.kill(pid, 'SIGKILL');
+      // What a large process held is given back a moment later, its port too.
+      while (pids.some((pid) => existsSync(`/proc/${pid}`))) await delay(10);
       await stop();
     },
     pause: () => void process.kill(pidOf(data, 'apiserver'), 'SIGSTOP'),

@@ -64,6 +64,8 @@ interface Following {
   unanswered: boolean;
   /** The server came back in this outage: waits began anew, which happens once. */
   eased: boolean;
+  /** When the conversation under way, or the last one, was answered well; null: it was not. */
+  answeredAtMs: number | null;
   /** In a row. */
   failures: number;
   retries: number;
@@ -94,6 +96,7 @@ export function createReflector(options: ReflectorOptions): Reflector {
     wake: null,
     unanswered: false,
     eased: false,
+    answeredAtMs: null,
     failures: 0,
     retries: 0,
     listed: false,
@@ -155,12 +158,14 @@ async function converse(following: Following, signal: AbortSignal): Promise<void
   const { connector, timing } = options;
   const startedMs = timing.monotonicMs();
   let heard = false;
+  following.answeredAtMs = null;
   const connection = await connector.connect();
   await followOnce(connection, {
     ...options,
     position,
     signal,
     onAnswer: () => {
+      following.answeredAtMs = timing.monotonicMs();
       // A listing is whole at its end only; a watch that goes on is whole at once.
       if (position.resourceVersion !== null) recover(following);
       options.onAnswer();
@@ -198,6 +203,7 @@ async function fail(following: Following, error: unknown): Promise<void> {
     [following.failures, following.eased] = [0, true];
     onAnswer();
   }
+  if (isFresh(following, failure)) following.failures = 0;
   following.failures += 1;
   following.retries += 1;
   following.unanswered = unanswered;
@@ -211,6 +217,12 @@ async function fail(following: Following, error: unknown): Promise<void> {
 /** A server that is as it should be, and can't now; after anything else the configuration may be corrected by the next try. */
 function isPassing({ status }: ApiFailure): boolean {
   return status !== null && (status === 410 || status === 429 || status >= 500);
+}
+
+/** No failure after others: a conversation went well for a while, or the server is there and we have to list anew. */
+function isFresh({ answeredAtMs, options }: Following, { status }: ApiFailure): boolean {
+  if (status === 410) return true;
+  return answeredAtMs !== null && options.timing.monotonicMs() - answeredAtMs >= LEAST_CONVERSATION_MS;
 }
 
 /** Not served, or not allowed, and not needed. */
