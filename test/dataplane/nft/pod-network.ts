@@ -35,6 +35,9 @@ export function podName(host: Host): ObjectName {
   return `test/${host}` as ObjectName;
 }
 
+/** TCP port 80 unless it says otherwise. */
+export type Question = Partial<PodProbe> & Pick<PodProbe, 'address'>;
+
 export interface PodNetwork {
   /** Path of the node's network namespace. */
   readonly netns: string;
@@ -44,11 +47,14 @@ export interface PodNetwork {
   run(host: Host, ...command: readonly string[]): string;
   namespaceOf(host: Host): string;
   /** Asks once; `allowed` means that it was answered. */
-  ask(from: Host, question: Partial<PodProbe> & Pick<PodProbe, 'address'>): Promise<string>;
+  ask(from: Host, question: Question): Promise<string>;
+  /** Asks all at the same time; answers are in the order of the questions. */
+  askAll(from: Host, questions: readonly Question[]): Promise<readonly string[]>;
   close(): Promise<void>;
 }
 
-const PORTS = [80, 443, 8080, 9000];
+/** Everybody serves these, by TCP and by UDP. */
+export const PORTS: readonly number[] = [80, 443, 8080, 9000];
 
 /** Everything is there and answers when this resolves. */
 export async function createPodNetwork(name: string): Promise<PodNetwork> {
@@ -84,18 +90,22 @@ export async function createPodNetwork(name: string): Promise<PodNetwork> {
     const pod = podName(host);
     return [pod, { pod, interfaceIndex, addresses: addressesOf(host), held: false }];
   });
+  const askAll: PodNetwork['askAll'] = async (from, questions) => {
+    const usual = { protocol: 'TCP', port: 80, source: null, sourcePort: 0, mark: 0 } as const;
+    const probes = questions.map((question) => ({ ...usual, ...question }));
+    const answers = await probeFrom(`${directory}/${from}.sock`, probes);
+    return answers.map((answer) => {
+      if ('verdict' in answer) return answer.verdict;
+      throw new Error(answer.error);
+    });
+  };
   return {
     netns: `/run/netns/${namespaceOf('node')}`,
     interfaces: new Map(interfaces),
     run,
     namespaceOf,
-    async ask(from, question) {
-      const [answer] = await probeFrom(`${directory}/${from}.sock`, [
-        { protocol: 'TCP', port: 80, source: null, sourcePort: 0, mark: 0, ...question },
-      ]);
-      if (answer === undefined || !('verdict' in answer)) throw new Error(JSON.stringify(answer));
-      return answer.verdict;
-    },
+    askAll,
+    ask: async (from, question) => (await askAll(from, [question]))[0] ?? '',
     close,
   };
 }

@@ -50,7 +50,7 @@ async function drops(reason: DropReason): Promise<number> {
 beforeAll(async () => {
   network = await createPodNetwork(`weir-tnp-${process.pid}`);
 });
-afterAll(() => network.close());
+afterAll(() => network?.close());
 beforeEach(async () => {
   network.run('node', 'nft', 'flush', 'ruleset');
   backend = await openNftPolicies({ reject: false, netns: network.netns });
