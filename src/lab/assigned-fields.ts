@@ -53,7 +53,7 @@ function podWithAssigned(raw: RawObject, { nodeName, addresses }: PodObject): Ra
 }
 
 function serviceWithAssigned(raw: RawObject, service: ServiceObject): RawObject {
-  const { clusterIps, healthCheckNodePort, ipFamilies } = service;
+  const { clusterIps, healthCheckNodePort, ipFamilies, ipFamilyPolicy } = service;
   const spec: Record<string, unknown> = { ...fieldsOf(raw.spec) };
   if (clusterIps !== 'headless' && clusterIps.length > 0 && service.type !== 'ExternalName') {
     if (!isGiven(spec.clusterIP) && !isGiven(spec.clusterIPs)) {
@@ -62,6 +62,7 @@ function serviceWithAssigned(raw: RawObject, service: ServiceObject): RawObject 
       if (!isGiven(spec.ipFamilies) && ipFamilies.length === clusterIps.length) spec.ipFamilies = ipFamilies;
     }
   }
+  if (!isGiven(spec.ipFamilyPolicy) && ipFamilyPolicy !== null) spec.ipFamilyPolicy = ipFamilyPolicy;
   if (!isGiven(spec.healthCheckNodePort) && healthCheckNodePort !== null)
     spec.healthCheckNodePort = healthCheckNodePort;
   if (Array.isArray(spec.ports)) spec.ports = spec.ports.map((port) => portWithAssigned(port, service));

@@ -93,4 +93,22 @@ describe('completeKeepingGood', () => {
     expect(dual).toEqual([first, expect.stringMatching(/^fd96::/)]);
     expect(reasons(apply('04', service('web', { clusterIP: '10.96.0.8' })))).toEqual(['ImmutableField web']);
   });
+
+  it('[A64] keeps the second family of a Service whose manifest drops its policy, through every later change', () => {
+    const { apply } = lab();
+    const dual = apply('01', nodeManifest('n'), service('a', { ipFamilyPolicy: 'PreferDualStack' })).find(
+      'a',
+    );
+    expect(dual).toMatchObject({ ipFamilies: ['IPv4', 'IPv6'] });
+    for (const [time, ...others] of [['02'], ['03', service('b')], ['04']] as const) {
+      const { find, shown, problems } = apply(time, service('a'), ...others);
+      expect(problems).toEqual([]);
+      expect(find('a')).toMatchObject({ clusterIps: (dual as { readonly clusterIps: unknown }).clusterIps });
+      const { spec } = shown.find(({ metadata }) => (metadata as Raw).name === 'a') ?? {};
+      expect(spec).toMatchObject({ ipFamilyPolicy: 'PreferDualStack' });
+    }
+    expect(apply('05', service('a', { ipFamilyPolicy: 'SingleStack' })).find('a')).toMatchObject({
+      ipFamilies: ['IPv4'],
+    });
+  });
 });
