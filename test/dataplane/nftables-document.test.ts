@@ -3,6 +3,8 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { chainNumber, FIXED_PICKS, stickChainName } from '../../src/dataplane/nft/chains/pick.ts';
 import { SETS } from '../../src/dataplane/nft/layout.ts';
+import { policySkeleton } from '../../src/dataplane/nft/policies/backend.ts';
+import { POLICY_SETS } from '../../src/dataplane/nft/policies/layout.ts';
 import { buildSkeleton } from '../../src/dataplane/nft/skeleton.ts';
 import { NODE_PORT_RANGE } from './rows-arbitrary.ts';
 
@@ -34,6 +36,18 @@ function unique(names: Iterable<string>): readonly string[] {
 }
 
 const FIXED = buildSkeleton(NODE_PORT_RANGE).map(({ name }) => name);
+
+const POLICY_CHAINS = policySkeleton({ reject: false }).map(({ name }) => name);
+
+/** Directions, courses and kinds of peers stand for themselves, but where there is one direction only. */
+function documentedPolicyName(name: string): string {
+  if (/^drop-(spoofed|rogue)/.test(name)) return name;
+  return name
+    .replace(/\b(ingress|egress)\b/, 'DIRECTION')
+    .replace(/DIRECTION-(forth|back)/, 'DIRECTION-COURSE')
+    .replace(/COURSE-(address|block|any)-(ports|ranges)$/, 'COURSE-PEER-$2')
+    .replace(/^route-DIRECTION-COURSE-.*/, 'route-DIRECTION-COURSE-PEER');
+}
 
 describe('docs/nftables.md', () => {
   it('names every set and map, and no other', () => {
@@ -74,5 +88,16 @@ describe('docs/nftables.md', () => {
     expect(DOCUMENT).toContain(
       `\`0x${(chainNumber('pick-local-1') - 1).toString(16).padStart(8, '0')}\` + N`,
     );
+  });
+
+  it('names every chain, set and map of policies, and no other', () => {
+    expect(namesBelow('### Policies: the way of a packet')).toEqual(
+      unique(POLICY_CHAINS.map(documentedPolicyName)),
+    );
+    expect(namesBelow('### Policies: sets and maps')).toEqual(
+      unique([...POLICY_SETS.keys()].map((name) => documentedPolicyName(name.replace(/[46]$/, '')))),
+    );
+    const prose = DOCUMENT.replace(/\s+/g, ' ');
+    expect(prose).toContain(`${POLICY_CHAINS.length} fixed chains and ${POLICY_SETS.size} sets and maps`);
   });
 });
