@@ -32,8 +32,11 @@ UniqueFd open_socket() {
   if (::setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUFFORCE, &kReceiveBytes, sizeof(kReceiveBytes)) != 0) {
     set_option(fd.get(), SOL_SOCKET, SO_RCVBUF, kReceiveBytes);
   }
-  // What happens in every namespace that has an id here, with that id beside it.
-  set_option(fd.get(), SOL_NETLINK, NETLINK_LISTEN_ALL_NSID, 1);
+  // What happens in every namespace that has an id here, with that id beside it. Needs CAP_NET_BROADCAST.
+  const int on = 1;
+  if (::setsockopt(fd.get(), SOL_NETLINK, NETLINK_LISTEN_ALL_NSID, &on, sizeof(on)) != 0 && errno != EPERM) {
+    throw ErrnoError("setsockopt", kWhat, errno);
+  }
   sockaddr_nl address = {};
   address.nl_family = AF_NETLINK;
   if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) {

@@ -20,7 +20,8 @@ struct ObservedChange {
 
 class NetworkMonitor {
  public:
-  // Of the namespace at the path ("" is the caller's). Everything that changes afterwards is told. Throws ErrnoError.
+  // Of the namespace at the path ("" is the caller's). Everything that changes afterwards is told, addresses in the
+  // namespaces beside only to who has CAP_NET_BROADCAST. Throws ErrnoError.
   explicit NetworkMonitor(const std::string& network_namespace);
 
   // Readable while changes wait.

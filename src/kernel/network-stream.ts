@@ -25,6 +25,8 @@ export interface NetworkStream {
    * with what keeps the network from being read.
    */
   settled(): Promise<void>;
+  /** Begins again with a snapshot: for what the kernel did not tell. Settles, and rejects, as `settled`. */
+  refresh(): Promise<void>;
   close(): void;
 }
 
@@ -87,6 +89,11 @@ export function streamNetwork(options: NetworkStreamOptions): NetworkStream {
   turns.request();
   return {
     settled: turns.settled,
+    refresh() {
+      lost = true;
+      turns.request();
+      return turns.settled();
+    },
     close() {
       closed = true;
       turns.cancel();

@@ -83,7 +83,8 @@ export async function listNeighbourAddresses(
 
 /**
  * Tells of everything that changes from now on, in order, until the returned function is called; `null` when the kernel had
- * to drop changes. Throws an Error when the namespace can't be watched.
+ * to drop changes. Addresses in other namespaces are told only to a process with CAP_NET_BROADCAST. Throws an Error when
+ * the namespace can't be watched.
  */
 export function watchNetwork(
   take: (changes: readonly NetworkChange[] | null) => void,

@@ -34,6 +34,7 @@ export function watchPodInterfaces(options: PodInterfaceWatchOptions): PodInterf
   const { onChange, onError } = options;
   const interfaces = createPodInterfaces();
   let strangers: ReadonlyMap<number, Stranger> = new Map();
+  let closed = false;
   /** Returns whether anything differs. */
   const take = (changes: PodInterfaceChanges): boolean => {
     if (changes.size > 0) search.plan();
@@ -42,9 +43,11 @@ export function watchPodInterfaces(options: PodInterfaceWatchOptions): PodInterf
     return changes.size > 0 || !isDeepStrictEqual(strangers, before);
   };
   const tell = (changes: PodInterfaceChanges) => {
-    if (take(changes)) onChange(changes);
+    if (take(changes) && !closed) onChange(changes);
   };
   const search = createPodSearch(interfaces.current, async (addresses) => {
+    // Without CAP_NET_BROADCAST nobody tells what happens at the other ends of veths. A failure is told by the stream.
+    await stream.refresh().catch(() => undefined);
     const found = await findPodDevices(addresses, options).catch((error) => {
       onError(error);
       return new Map(addresses.map((address) => [address, null]));
@@ -67,6 +70,7 @@ export function watchPodInterfaces(options: PodInterfaceWatchOptions): PodInterf
     },
     settled: stream.settled,
     close() {
+      closed = true;
       stream.close();
       search.close();
     },

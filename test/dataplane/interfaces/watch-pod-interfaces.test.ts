@@ -1,5 +1,6 @@
 /** Pods' interfaces found on real networks of every common shape, and followed. */
 import { spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { PodInterfaceState } from '../../../src/dataplane/interfaces/pod-interface-state.ts';
 import type { PodInterfaceChanges } from '../../../src/dataplane/interfaces/pod-interfaces.ts';
@@ -10,6 +11,8 @@ import {
 import type { Address } from '../../../src/model/address.ts';
 import type { ObjectName } from '../../../src/model/names.ts';
 import { createPodNetwork, type PodNetwork } from './pod-network.ts';
+
+const WATCH_PROCESS = fileURLToPath(new URL('./watch-process.ts', import.meta.url));
 
 let network: PodNetwork;
 let watch: PodInterfaceWatch;
@@ -144,6 +147,29 @@ describe('bridged pods', () => {
     await expectState('shop/c', { missing: 'shared-interface' });
     expect(stateOf('shop/a')).toMatchObject({ interfaceName: 'veth1' });
     expect(stateOf('shop/b')).toMatchObject({ interfaceName: 'veth2' });
+  });
+});
+
+describe('without CAP_NET_BROADCAST', () => {
+  it('bridged pods are found too, when they are looked for', async () => {
+    network.onNode('link add cni0 type bridge', 'link set cni0 up');
+    network.addBridgedPod('a', 'veth1', 'cni0', []);
+    const without = ['--bounding-set=-net_broadcast', '--inh-caps=-net_broadcast', process.execPath];
+    const child = spawn('setpriv', [...without, WATCH_PROCESS, network.node, '10.1.0.5'], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
+    try {
+      let lines: readonly string[] = [];
+      child.stdout.on('data', (text) => {
+        lines = [...lines, ...String(text).trim().split('\n')];
+      });
+      const last = () => JSON.parse(lines.at(-1) ?? 'null');
+      await vi.waitFor(() => expect(last()).toMatchObject({ missing: 'searching' }), { timeout: 20_000 });
+      network.inPod('a', 'address add 10.1.0.5/24 dev eth0');
+      await vi.waitFor(() => expect(last()).toMatchObject({ interfaceName: 'veth1' }), { timeout: 20_000 });
+    } finally {
+      child.stdin.end();
+    }
   });
 });
 
