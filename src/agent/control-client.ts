@@ -1,5 +1,6 @@
 /** Asks a running agent through its control socket. */
 import { request } from 'node:http';
+import { createInterface } from 'node:readline';
 
 /** The agent could not be asked, or answered with an error. */
 export class ControlError extends Error {
@@ -38,6 +39,27 @@ export function askAgent(
       });
     });
     outgoing.on('timeout', () => outgoing.destroy(new Error('the agent hangs: no answer; restart it')));
+    outgoing.on('error', (cause: NodeJS.ErrnoException) => reject(failure(path, cause)));
+    outgoing.end();
+  });
+}
+
+/**
+ * Asks for an answer of lines, and calls back for each as it comes; resolves at its end.
+ * @throws ControlError as its code says
+ */
+export function streamAgent(path: string, resource: string, onLine: (line: string) => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const outgoing = request({ socketPath: path, path: resource, agent: false }, (response) => {
+      const lines = createInterface({ input: response });
+      const refusal: string[] = [];
+      lines.on('line', (line) => (response.statusCode === 200 ? onLine(line) : refusal.push(line)));
+      lines.on('close', () => {
+        if (response.statusCode === 200) resolve();
+        else reject(new ControlError(errorText(refusal.join('\n')), { code: 'refused' }));
+      });
+      response.on('error', (cause) => reject(failure(path, cause)));
+    });
     outgoing.on('error', (cause: NodeJS.ErrnoException) => reject(failure(path, cause)));
     outgoing.end();
   });

@@ -18,7 +18,7 @@ import type { NamedVerdict, VerdictLog } from './verdict-log.ts';
 export interface ControlledAgent {
   status(): Promise<AgentStatus>;
   rows(): RowsJson;
-  /** null: nothing enforces policies. */
+  /** null: what enforces policies tells of none. */
   verdicts(): VerdictLog | null;
   /**
    * Resolves when everything is in the kernel, after another look at the source; with versions, as soon as the source
@@ -113,7 +113,9 @@ async function answer(
 /** A JSON line for each verdict; with `?follow` they go on until the client has enough. */
 function answerFlows(request: IncomingMessage, response: ServerResponse, verdicts: VerdictLog | null): void {
   if (verdicts === null) {
-    answerJson(response, 409, { error: 'no backend enforces policies on this node; see weir status' });
+    answerJson(response, 409, {
+      error: 'nftables tells of no verdicts; run the agent with --policy-backend=bpf',
+    });
     return;
   }
   const write = (verdict: NamedVerdict) => void response.write(`${JSON.stringify(verdict)}\n`);

@@ -3,6 +3,7 @@
  * is no failure of the other.
  */
 import type { Logger } from 'pino';
+import { watchInterfaces } from '../dataplane/interfaces/pod-like-interfaces.ts';
 import type { Enforcement } from '../dataplane/interfaces/unenforced-pods.ts';
 import type {
   PodInterfaceWatch,
@@ -32,6 +33,8 @@ export interface PolicyParts {
   readonly openBackend: (onVerdict: (verdict: PolicyVerdict) => void) => Promise<PolicyBackend>;
   readonly watchPodInterfaces: (options: PodInterfaceWatchOptions) => PodInterfaceWatch;
   readonly enforcement: Enforcement;
+  /** Interfaces that look like a pod's let nothing through before their pod is known. */
+  readonly defaultClosed: boolean;
 }
 
 export interface PolicyCoreOptions extends PolicyParts {
@@ -50,7 +53,8 @@ export interface PolicyCore {
   request(): void;
   /** Syncs now; resolves when all that was there at the call is in the kernel, rejects with the attempt's error. */
   flush(): Promise<void>;
-  readonly verdicts: VerdictLog;
+  /** null: the backend tells of none. */
+  readonly verdicts: VerdictLog | null;
   status(): Promise<PolicyStatus>;
   problems(): readonly Problem[];
   stop(): Promise<void>;
@@ -69,12 +73,14 @@ export function createPolicyCore(options: PolicyCoreOptions): PolicyCore {
   let lastError: string | null = null;
   // Nothing is installed before the source was heard.
   let begun = false;
+  const requestLater = () => {
+    if (begun) loop.request();
+  };
   const podInterfaces = options.watchPodInterfaces({
-    onChange() {
-      if (begun) loop.request();
-    },
+    onChange: requestLater,
     onError: (error) => log.warn(`pods’ interfaces can’t be read, it is tried again: ${errorLine(error)}`),
   });
+  const endWatch = options.defaultClosed ? watchInterfaces(requestLater) : () => {};
   const installation = createPolicyInstallation({
     ...options,
     openBackend: () => options.openBackend((verdict) => verdicts.add(named(verdict))),
@@ -107,12 +113,13 @@ export function createPolicyCore(options: PolicyCoreOptions): PolicyCore {
   return {
     request: () => loop.request(),
     flush: () => loop.flush(),
-    verdicts,
+    verdicts: options.enforcement.backend === 'bpf' ? verdicts : null,
     status: async () => policyStatus(known(), (await installation.backend()?.figures()) ?? null),
     problems: () => enforcementProblems(known()),
     async stop() {
       await loop.stop();
       await chores.stop();
+      endWatch();
       podInterfaces.close();
       await installation.close();
     },

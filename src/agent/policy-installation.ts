@@ -5,6 +5,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { PodInterface as Joined } from '../dataplane/bpf/policies/subjects.ts';
 import { isFound } from '../dataplane/interfaces/pod-interface-state.ts';
+import { listPodLikeInterfaces } from '../dataplane/interfaces/pod-like-interfaces.ts';
 import type { PodInterfaceWatch } from '../dataplane/interfaces/watch-pod-interfaces.ts';
 import type { PolicyBackend, PolicyInstallReport } from '../dataplane/policy-backend.ts';
 import { listInterfaces } from '../kernel/network.ts';
@@ -36,6 +37,8 @@ export interface PolicyInstallationOptions {
   /** Called at the first install, and again as long as it rejects. */
   readonly openBackend: () => Promise<PolicyBackend>;
   readonly podInterfaces: PodInterfaceWatch;
+  /** Interfaces that look like a pod's let nothing through before their pod is known. */
+  readonly defaultClosed: boolean;
 }
 
 /** Starts with nothing installed: the first install writes the difference from whatever the kernel holds. */
@@ -50,12 +53,11 @@ export function createPolicyInstallation(options: PolicyInstallationOptions): Po
   /** `rows` null: they could not be compiled. */
   const write = async (attempt: SyncAttempt, rows: PolicyRowsChange | null) => {
     backend ??= await options.openBackend();
+    // Before the kernel's first answer every pod would count as missing, and lose its guard.
     await podInterfaces.settled();
     const local = enforcedPods(pipeline.podsOnNode(options.node));
     podInterfaces.setPods(differences(enforced, local));
     enforced = local;
-    // What the kernel told until now: before its first answer every pod would count as missing, and lose its guard.
-    await podInterfaces.settled();
     const next = await joinedNow(options, joined);
     const interfaces = differences(joined, next);
     joined = next;
@@ -91,7 +93,7 @@ export function createPolicyInstallation(options: PolicyInstallationOptions): Po
 
 /** The interfaces as they are to be judged; `before`: as they were. */
 async function joinedNow(
-  { pipeline, podInterfaces }: PolicyInstallationOptions,
+  { pipeline, podInterfaces, defaultClosed }: PolicyInstallationOptions,
   before: ReadonlyMap<ObjectName, Joined>,
 ): Promise<ReadonlyMap<ObjectName, Joined>> {
   const next = new Map<ObjectName, Joined>();
@@ -104,9 +106,13 @@ async function joinedNow(
     next.set(pod, { pod, interfaceIndex, addresses, held: !isKnown && !pipeline.isCompiled(pod) });
   }
   const used = new Set([...next.values()].map(({ interfaceIndex }) => interfaceIndex));
-  const left = [...before.values()].filter(({ interfaceIndex }) => !used.has(interfaceIndex));
-  for (const interfaceIndex of await standing(left)) {
-    // Its pod is gone, or another one now: nobody knows who talks here.
+  const left = [...before.values()]
+    .map(({ interfaceIndex }) => interfaceIndex)
+    .filter((index) => !used.has(index));
+  const unknown = defaultClosed ? await listPodLikeInterfaces() : await standing(left);
+  for (const interfaceIndex of unknown) {
+    if (used.has(interfaceIndex)) continue;
+    // No pod is here yet, or it is gone, or another one now: nobody knows who talks.
     const pod = `interface ${interfaceIndex}` as ObjectName;
     next.set(pod, { pod, interfaceIndex, addresses: [], held: true });
   }
@@ -121,11 +127,11 @@ function compiled(pipeline: PolicyPipeline) {
   }
 }
 
-/** Those interfaces that are still there. */
-async function standing(left: readonly Joined[]): Promise<readonly number[]> {
-  if (left.length === 0) return [];
+/** Those of the interfaces that are still there. */
+async function standing(indexes: readonly number[]): Promise<readonly number[]> {
+  if (indexes.length === 0) return [];
   const there = new Set((await listInterfaces()).map(({ index }) => index));
-  return left.map(({ interfaceIndex }) => interfaceIndex).filter((index) => there.has(index));
+  return indexes.filter((index) => there.has(index));
 }
 
 /** Addresses of pods that policies can be about: those of the host's network are the node, and finished ones have left. */

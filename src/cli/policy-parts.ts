@@ -21,6 +21,8 @@ export function policyParts(
   return {
     pipeline,
     watchPodInterfaces,
+    // nft judges by addresses, not by interfaces.
+    defaultClosed: policyDefaultClosed && backend === 'bpf',
     enforcement: backend === 'bpf' ? { backend } : { backend, bridgeNetfilter: capabilities.bridgeNetfilter },
     openBackend: async (onVerdict) =>
       backend === 'nft'

@@ -94,10 +94,20 @@ function addQuestions(program: Command): void {
   program
     .command('status')
     .description('what an agent does: backends, counts, sync state, problems')
-    .argument('[what]', '"services" for the table of Services with their endpoints')
+    .argument(
+      '[what]',
+      '"services" for Services with their endpoints, "policies" for rules, drops and their reasons',
+    )
     .option(...INSTANCE)
     .option(...JSON_FLAG)
     .action(async (what, options) => (await import('./status.ts')).status(what, options));
+  program
+    .command('flows')
+    .description('what policies let through and dropped, with the rule that decided')
+    .option('--follow', 'go on with what comes')
+    .option(...INSTANCE)
+    .option(...JSON_FLAG)
+    .action(async (options) => (await import('./flows.ts')).flows(options));
 }
 
 function camelCase(name: string): string {

@@ -23,6 +23,7 @@ export function statusText(status: AgentStatus, nowMs: number): string {
       `${counts.services} Services, ${counts.frontends} frontends, ${counts.slots} slots, ${counts.backends} backends, ${counts.hostPorts} host ports, ${counts.addresses} addresses`,
     ],
     ['kernel', dataplane === null ? 'nothing yet' : `${elements} elements, ${dataplane.chains} chains`],
+    ...policiesLine(status),
     [
       'repairs',
       `${status.repairs}, and ${status.conntrackDeleted} stale connection-tracking entries deleted`,
@@ -35,6 +36,14 @@ export function statusText(status: AgentStatus, nowMs: number): string {
     ...lines.map(([name, text]) => `${name.padEnd(width)}  ${text}`),
     ...status.problems.map((problem) => `  ${problem.severity}: ${problemLine(problem)}`),
   ].join('\n');
+}
+
+function policiesLine({ policies }: AgentStatus): readonly [string, string][] {
+  if (policies === null) return [];
+  const { rows, kernel, unenforced, lastError } = policies;
+  const dropped = (kernel?.drops ?? []).reduce((sum, { ingress, egress }) => sum + ingress + egress, 0);
+  const counts = `${rows.subjects} pods selected, ${rows.verdicts} verdict rows, ${dropped} packets dropped, ${unenforced.length} pods not enforced`;
+  return [['policies', lastError === null ? counts : `${counts}; last error: ${lastError}`]];
 }
 
 function eventsLine({ events }: AgentStatus): readonly [string, string][] {

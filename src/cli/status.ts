@@ -6,14 +6,19 @@ import type { AgentStatus } from '../agent/status.ts';
 import { usageFailure } from './exit.ts';
 import { checkInstance } from './instance.ts';
 import { print, printJson } from './output.ts';
+import { policiesTable } from './policies-table.ts';
 import { servicesTable } from './services-table.ts';
 import { statusText } from './status-text.ts';
 
-/** Prints the status, or the table of Services; exit code 1 where the agent says that it is not healthy. */
+/** Prints the status, or the table of Services or policies; exit code 1 where the agent says that it is not healthy. */
 export async function status(
   what: string | undefined,
   options: { readonly instance: string; readonly json?: true },
 ): Promise<void> {
+  if (what !== undefined && what !== 'services' && what !== 'policies')
+    throw usageFailure(
+      `status ${what}: write "weir status", "weir status services" or "weir status policies"`,
+    );
   const socket = controlSocketPath(checkInstance(options.instance));
   if (what === 'services') {
     const rows = (await askAgent(socket, 'GET', '/rows')) as RowsJson;
@@ -21,8 +26,12 @@ export async function status(
     else print(servicesTable(rows.services));
     return;
   }
-  if (what !== undefined) throw usageFailure(`status ${what}: write "weir status" or "weir status services"`);
   const answer = (await askAgent(socket, 'GET', '/status')) as AgentStatus;
+  if (what === 'policies') {
+    if (options.json) printJson(answer.policies);
+    else print(answer.policies === null ? 'no policies are enforced' : policiesTable(answer.policies));
+    return;
+  }
   if (options.json) printJson(answer);
   else print(statusText(answer, Date.now()));
   if (!answer.healthy) process.exitCode = 1;

@@ -69,7 +69,10 @@ export function choosePolicyBackend(
 
 /** What was looked for on this machine. */
 export function featuresOf({ policyHook, withoutBpf }: Capabilities): Features {
-  const missing = [{ feature: 'socket load-balancing', why: NO_SERVICES_BY_BPF }];
+  const missing = [
+    { feature: 'socket load-balancing', why: NO_SERVICES_BY_BPF },
+    { feature: 'weir flows and hits of rules, by nft', why: 'nothing reads the log of its chains' },
+  ];
   if (policyHook === null)
     return { found: ['nftables'], missing: [...missing, { feature: 'policies by BPF', why: withoutBpf }] };
   return {

@@ -87,6 +87,14 @@ export function policyAnswerText(direction: Direction, answer: PolicyAnswer): st
   return `${isolated}; nearest ${policy} ${path} misses by ${misses.join(' and ')}`;
 }
 
+/** A rule for people: its policy and path, or the policies that isolate. */
+export function ruleText(rule: RuleRow): string {
+  if (rule.kind === 'not-selected') return 'no policy decides';
+  if (rule.kind === 'default-deny') return `isolated by ${rule.policies.map(policyText).join(', ')}`;
+  const { policy, path } = placeOf(rule);
+  return `${policy} ${path}`;
+}
+
 function placeOf(rule: Extract<RuleRow, { kind: 'rule' }>): RulePlace {
   const { direction, policy, peerIndex, portIndex, ruleIndex } = rule;
   const peer = peerIndex === null ? '' : `.${direction === 'ingress' ? 'from' : 'to'}[${peerIndex}]`;
@@ -104,6 +112,5 @@ function placeOf(rule: Extract<RuleRow, { kind: 'rule' }>): RulePlace {
 function namesOf(rule: RuleRow): readonly string[] {
   if (rule.kind === 'default-deny') return rule.policies.map(policyText);
   if (rule.kind === 'not-selected') return [];
-  const { policy, path } = placeOf(rule);
-  return [`${policy} ${path}`];
+  return [ruleText(rule)];
 }

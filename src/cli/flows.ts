@@ -1,0 +1,48 @@
+/** `weir flows`: what policies let through and dropped, with names and the rule that decided. */
+import { streamAgent } from '../agent/control-client.ts';
+import { controlSocketPath } from '../agent/instance-paths.ts';
+import type { NamedVerdict } from '../agent/verdict-log.ts';
+import { ruleText } from '../explain/policy-answer.ts';
+import { formatEndpoint } from '../model/address.ts';
+import { checkInstance } from './instance.ts';
+import { print } from './output.ts';
+
+const PROTOCOL_NAMES: Readonly<Record<number, string>> = {
+  1: 'icmp',
+  6: 'tcp',
+  17: 'udp',
+  58: 'icmpv6',
+  132: 'sctp',
+};
+
+/** Prints the last verdicts, and with `follow` the next ones until Ctrl-C; JSON is a line for each. */
+export async function flows(options: {
+  readonly instance: string;
+  readonly follow?: true;
+  readonly json?: true;
+}): Promise<void> {
+  const resource = options.follow ? '/flows?follow' : '/flows';
+  await streamAgent(controlSocketPath(checkInstance(options.instance)), resource, (line) =>
+    print(options.json ? line : verdictText(JSON.parse(line) as NamedVerdict)),
+  );
+}
+
+/** One verdict as a line: when, what, who to whom, why. */
+export function verdictText(verdict: NamedVerdict): string {
+  const { direction, kind, protocol, local, peer, localPort, peerPort } = verdict;
+  const own = endText(verdict.pod, local, localPort);
+  const other = endText(verdict.peerPod ?? verdict.peerService, peer, peerPort);
+  const [from, to] = direction === 'egress' ? [own, other] : [other, own];
+  const way = `${from} \u2192 ${to} ${PROTOCOL_NAMES[protocol] ?? `protocol ${protocol}`}`;
+  return `${verdict.time} ${kind} ${direction} ${way}, ${reasonText(verdict)}`;
+}
+
+function endText(name: string | null, address: NamedVerdict['local'], port: number): string {
+  const endpoint = port === 0 ? address : formatEndpoint(address, port);
+  return name === null ? endpoint : `${name} (${endpoint})`;
+}
+
+function reasonText({ reason, rule, auditRule }: NamedVerdict): string {
+  const decided = rule === null ? reason : ruleText(rule);
+  return auditRule === null ? decided : `${decided}; would be denied: ${ruleText(auditRule)}`;
+}

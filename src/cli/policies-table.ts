@@ -1,0 +1,46 @@
+/** Policies as people ask for them: what stands in the kernel, what was dropped and why, which rules decided. */
+import type { PolicyStatus } from '../agent/policy-record.ts';
+import { ruleText } from '../explain/policy-answer.ts';
+import { compareText } from '../model/names.ts';
+import { table } from './output.ts';
+
+/** A line on rows, then drops by reason, pods where nothing is enforced, and rules by hits. */
+export function policiesTable(status: PolicyStatus): string {
+  const { rows, kernel, unenforced, guarded, lastError } = status;
+  const summary = [
+    `${rows.subjects} of ${guarded + unenforced.length} local pods are selected, in ${rows.classes} classes; ${rows.peers} peers, ${rows.verdicts} verdict rows, ${rows.rules} rules`,
+    ...(kernel === null
+      ? ['nothing is in the kernel yet']
+      : [`revision ${kernel.revision}, ${kernel.flows} open flows`]),
+    ...(lastError === null ? [] : [`last error: ${lastError}`]),
+  ].join('\n');
+  const drops = (kernel?.drops ?? []).filter(({ ingress, egress }) => ingress + egress > 0);
+  return [
+    summary,
+    ...section(
+      ['dropped because', 'to pods', 'from pods'],
+      drops.map(({ reason, ingress, egress }) => [reason, String(ingress), String(egress)]),
+    ),
+    ...section(
+      ['not enforced on', 'because'],
+      unenforced.map(({ pod, reason, detail }) => [pod, [reason, detail].filter(Boolean).join(': ')]),
+    ),
+    ...section(['rule', 'direction', 'hits', 'last'], ruleLines(status)),
+  ].join('\n\n');
+}
+
+function section(header: readonly string[], lines: readonly (readonly string[])[]): readonly string[] {
+  return lines.length === 0 ? [] : [table(header, lines)];
+}
+
+function ruleLines({ rules }: PolicyStatus): readonly (readonly string[])[] {
+  return rules
+    .map(({ rule, hits, lastHitAt }) => ({
+      text: ruleText(rule),
+      direction: rule.direction,
+      hits,
+      lastHitAt,
+    }))
+    .sort((a, b) => b.hits - a.hits || compareText(a.text, b.text))
+    .map(({ text, direction, hits, lastHitAt }) => [text, direction, String(hits), lastHitAt]);
+}
