@@ -2,7 +2,9 @@
 import { Agent as PlainAgent, request as requestPlain } from 'node:http';
 import { type RequestOptions, request as requestSecure, Agent as SecureAgent } from 'node:https';
 import { loadAccess } from '../../source/kubernetes/access.ts';
-import { LabError, messageOf } from '../lab-error.ts';
+import { UNKNOWN_ACCESS } from '../../source/kubernetes/connection.ts';
+import { connectionFailure } from '../../source/kubernetes/connection-failure.ts';
+import { LabError } from '../lab-error.ts';
 
 /** The server that a lab writes to. */
 export interface LabServer {
@@ -39,9 +41,11 @@ const ANSWER_MS = 30_000;
  * @throws ApiFailure where the kubeconfig can't be used
  */
 export async function openApiClient({ kubeconfig, context }: LabServer): Promise<ApiClient> {
-  const { origin, requestOptions } = await loadAccess({ kubeconfig, context, environment: process.env });
+  const access = await loadAccess({ kubeconfig, context, environment: process.env });
+  const { origin } = access;
   // No proxy's: the relay does not take one either.
-  const { agent: _, ...options } = await requestOptions();
+  const { agent: _, ...options } = await access.requestOptions();
+  const described = { ...(access.describe?.(Date.now()) ?? UNKNOWN_ACCESS), proxy: null };
   const isPlain = origin.startsWith('http:');
   const agent = new (isPlain ? PlainAgent : SecureAgent)({ keepAlive: true, maxSockets: 1 });
   return {
@@ -50,8 +54,7 @@ export async function openApiClient({ kubeconfig, context }: LabServer): Promise
       try {
         return await sendOnce(new URL(`${origin}${path}`), { ...options, agent, method }, body);
       } catch (cause) {
-        const remedy = 'check that the server runs and can be reached from here';
-        throw new LabError('failed', `${origin}: no answer (${messageOf(cause)}); ${remedy}`, cause);
+        throw new LabError('failed', connectionFailure(origin, described, cause).message, cause);
       }
     },
     close: () => agent.destroy(),

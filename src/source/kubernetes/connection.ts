@@ -20,6 +20,13 @@ export interface AccessDescription {
   readonly proxy: string | null;
 }
 
+/** What is said of an access that does not describe itself. */
+export const UNKNOWN_ACCESS: AccessDescription = {
+  credentials: 'our credentials',
+  authority: 'its certificate authority',
+  proxy: null,
+};
+
 export interface Connector {
   /** @throws ApiFailure where the configuration can't be used */
   connect(): Promise<ApiConnection>;

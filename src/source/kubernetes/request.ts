@@ -4,7 +4,7 @@ import { request as requestSecure } from 'node:https';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import { retryAfterMs } from './backoff.ts';
-import type { AccessDescription, ApiConnection } from './connection.ts';
+import { type AccessDescription, type ApiConnection, UNKNOWN_ACCESS } from './connection.ts';
 import { connectionFailure, foreignAnswer } from './connection-failure.ts';
 import { type Encoding, encodingOf } from './decoding.ts';
 import { ApiFailure, type ApiTarget, answerFailure, errorMessage } from './failure.ts';
@@ -31,13 +31,6 @@ export interface ApiRequest {
   readonly signal: AbortSignal;
   readonly timing: Timing;
 }
-
-/** What is said of an access that does not describe itself. */
-const UNKNOWN_ACCESS: AccessDescription = {
-  credentials: 'our credentials',
-  authority: 'its certificate authority',
-  proxy: null,
-};
 
 /** Nothing came for so long that the connection must be taken for dead. */
 export class SilenceFailure extends ApiFailure {}
