@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
 import type { Assignment, ClaimHistory } from '../cluster/claims.ts';
 import type { ControlPlaneMemory } from '../cluster/last-good.ts';
+import { entriesOf, snapshotOf } from '../cluster/snapshot.ts';
 import type { Address } from '../model/address.ts';
 import type { NodeName, ObjectName } from '../model/names.ts';
 import type { ServiceCidrObject, WeirObject } from '../model/objects.ts';
@@ -72,13 +73,13 @@ export async function allocationText(memory: ControlPlaneMemory, by: string): Pr
 function* bodyPieces({ allocations, given }: ControlPlaneMemory): Generator<string> {
   const books = ['nodeNumbers', 'podAddresses', 'clusterIps', 'nodePorts'] as const;
   for (const [index, book] of books.entries()) {
-    const { assigned, kept } = claimEntries(allocations[book]);
+    const [assigned, kept] = claimEntries(allocations[book]);
     yield* inPieces(`${index === 0 ? '{' : ','}"${book}":{"assigned":{`, assigned, '}');
     yield* inPieces(',"kept":{', kept, '}}');
   }
-  yield* inPieces(',"balancerAddresses":{', entries(allocations.balancerAddresses), '}');
+  yield* inPieces(',"balancerAddresses":{', entries(allocations.balancerAddresses.entries()), '}');
   yield `,"leavingCidrs":${JSON.stringify(allocations.leavingCidrs)}`;
-  yield* inPieces(',"placements":{', entries(allocations.placements), '}');
+  yield* inPieces(',"placements":{', entries(entriesOf(allocations.placements)), '}');
   yield* inPieces(
     ',"given":[',
     given.values().map((object) => JSON.stringify(object)),
@@ -86,29 +87,39 @@ function* bodyPieces({ allocations, given }: ControlPlaneMemory): Generator<stri
   );
 }
 
-function claimEntries({ assigned, kept }: ClaimHistory): Record<keyof ClaimJson, Iterable<string>> {
-  const isAssigned = (value: string, owner: ObjectName): boolean =>
-    assigned.get(owner)?.some((each) => each.value === value) === true;
-  return {
-    assigned: entries(
-      assigned
-        .entries()
-        .flatMap(([owner, each]) => each.map(({ slot, value }) => [`${owner}|${slot}`, value] as const)),
-    ),
-    kept: entries(kept.entries().filter(([value, owner]) => !isAssigned(value, owner))),
-  };
+/** Assigned entries, then those kept besides. */
+function claimEntries({ assigned, kept }: ClaimHistory): readonly [Iterable<string>, Iterable<string>] {
+  const holders = new Map<string, ObjectName>();
+  const places = entriesOf(assigned).flatMap(([owner, assignments]) =>
+    assignments.map(({ slot, value }) => {
+      holders.set(value, owner);
+      return entry(`${owner}|${slot}`, value);
+    }),
+  );
+  const others = entriesOf(kept).map(([value, owner]) =>
+    holders.get(value) === owner ? '' : entry(value, owner),
+  );
+  return [places, others];
 }
 
-function* entries(pairs: Iterable<readonly [string, string]>): Generator<string> {
-  for (const [key, value] of pairs) yield `${JSON.stringify(key)}:${JSON.stringify(value)}`;
+function entries(pairs: IteratorObject<readonly [string, string]>): Iterable<string> {
+  return pairs.map(([key, value]) => entry(key, value));
 }
 
+function entry(key: string, value: string): string {
+  return `${JSON.stringify(key)}:${JSON.stringify(value)}`;
+}
+
+/** @param items those that are empty are left out, but looking at many of them takes its turns as well */
 function* inPieces(begin: string, items: Iterable<string>, end: string): Generator<string> {
   let piece = begin;
+  let comma = '';
   let count = 0;
   for (const item of items) {
-    if (count > 0) piece += ',';
-    piece += item;
+    if (item !== '') {
+      piece += comma + item;
+      comma = ',';
+    }
     count += 1;
     if (count % PIECE > 0) continue;
     yield piece;
@@ -136,7 +147,7 @@ export function readAllocationText(text: string, by: string): ControlPlaneMemory
       nodePorts: claimHistory(memory.nodePorts),
       balancerAddresses: new Map(Object.entries(memory.balancerAddresses)),
       leavingCidrs: memory.leavingCidrs,
-      placements: new Map(Object.entries(memory.placements) as [ObjectName, NodeName][]),
+      placements: snapshotOf(new Map(Object.entries(memory.placements) as [ObjectName, NodeName][])),
       slices: new Map(),
     },
     given: header.by === by ? memory.given : [],
@@ -166,5 +177,5 @@ function claimHistory({ assigned, kept }: ClaimJson): ClaimHistory {
     slots.set(owner, [...(slots.get(owner) ?? []), { slot, value }]);
     keepers.set(value, owner);
   }
-  return { assigned: slots, kept: keepers };
+  return { assigned: snapshotOf(slots), kept: snapshotOf(keepers) };
 }

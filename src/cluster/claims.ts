@@ -5,6 +5,7 @@
  * they may, so that adding an object moves no other.
  */
 import { compareText, type ObjectName } from '../model/names.ts';
+import { entriesOf, type Snapshot, snapshotOf } from './snapshot.ts';
 
 /** The values an owner may be assigned, in order of preference. */
 export interface Candidates {
@@ -21,9 +22,9 @@ export interface Assignment {
 /** What a book remembers: given to a new one, the same owners have the same values again. */
 export interface ClaimHistory {
   /** Who was assigned what. */
-  readonly assigned: ReadonlyMap<ObjectName, readonly Assignment[]>;
+  readonly assigned: Snapshot<ObjectName, readonly Assignment[]>;
   /** Whose the values are that were kept. */
-  readonly kept: ReadonlyMap<string, ObjectName>;
+  readonly kept: Snapshot<string, ObjectName>;
 }
 
 export interface ClaimBook {
@@ -112,7 +113,7 @@ export function createClaimBook(history?: ClaimHistory): ClaimBook {
       return affected;
     },
     keep: () => keepAll(book),
-    history: () => ({ assigned: new Map(book.slots), kept: new Map(book.kept) }),
+    history: () => ({ assigned: snapshotOf(book.slots), kept: snapshotOf(book.kept) }),
     revision: () => book.revision,
   };
 }
@@ -123,14 +124,14 @@ function openBook(history: ClaimHistory | undefined): Book {
     claimedBy: new Map(),
     holders: new Map(),
     slots: new Map(),
-    kept: new Map(history?.kept),
+    kept: new Map(history === undefined ? [] : entriesOf(history.kept)),
     moved: new Set(),
     starved: new Map(),
     fresh: new Set(),
     affected: new Set(),
     revision: 0,
   };
-  for (const [owner, assignments] of history?.assigned ?? [])
+  for (const [owner, assignments] of history === undefined ? [] : entriesOf(history.assigned))
     for (const { slot, value } of assignments) if (!book.holders.has(value)) hold(book, owner, slot, value);
   return book;
 }

@@ -1,5 +1,5 @@
 /** The standalone control plane: what an API server and its controllers do to objects, one batch at a time. */
-import { compareText, type ObjectKey, type ObjectName, objectName } from '../model/names.ts';
+import { type ObjectKey, type ObjectName, objectName } from '../model/names.ts';
 import type {
   ObjectChange,
   ObjectKind,
@@ -16,6 +16,7 @@ import type { ClusterOptions } from './options.ts';
 import { settlePods } from './pod-stage.ts';
 import { settleServices } from './service-stage.ts';
 import { settleSlices } from './slice-stage.ts';
+import { snapshotOf } from './snapshot.ts';
 import { type AllocationHistory, createDirty, createState, type Dirty, type State } from './state.ts';
 
 export interface ControlPlane {
@@ -34,7 +35,7 @@ export interface ControlPlane {
   keep(): void;
   /** The object as it came, of the kinds that may be refused; undefined also for any other kind. */
   given(kind: ObjectKind, namespace: string, name: string): WeirObject | undefined;
-  /** Services and ServiceCIDRs as they came, in an order that follows from their names. */
+  /** Services and ServiceCIDRs as they came. */
   givenServices(): readonly (ServiceObject | ServiceCidrObject)[];
   /** The object in effect. */
   completed(key: ObjectKey): WeirObject | undefined;
@@ -75,7 +76,7 @@ export function createControlPlane(
       for (const book of Object.values(state.books)) book.keep();
     },
     given: (kind, namespace, name) => givenIn(state, kind, objectName(namespace, name)),
-    givenServices: () => [...byName(state.input.services), ...byName(state.input.serviceCidrs)],
+    givenServices: () => [...state.input.services.values(), ...state.input.serviceCidrs.values()],
     completed: (key) => state.output.get(key),
     revision() {
       const { books, balancers, leavingCidrs, placements } = state;
@@ -89,7 +90,7 @@ export function createControlPlane(
       nodePorts: state.books.nodePorts.history(),
       balancerAddresses: state.balancers.held,
       leavingCidrs: [...state.leavingCidrs.values()],
-      placements: new Map(state.placements),
+      placements: snapshotOf(state.placements),
       slices: new Map(state.madeSlices),
     }),
   };
@@ -108,10 +109,6 @@ function givenIn({ input }: State, kind: ObjectKind, owner: ObjectName): WeirObj
     default:
       return undefined;
   }
-}
-
-function byName<T>(objects: ReadonlyMap<ObjectName, T>): readonly T[] {
-  return [...objects].sort(([a], [b]) => compareText(a, b)).map(([, object]) => object);
 }
 
 /** The first batch holds every object there is: what history gave to others is free. */

@@ -18,6 +18,7 @@ import { createOutput, type Output } from './output.ts';
 import { type BalancerBook, createBalancerBook } from './pool-stage.ts';
 import { createProblemLedger, type ProblemLedger } from './problems.ts';
 import { createSelectorIndex, type SelectorIndex } from './selector-index.ts';
+import { entriesOf, type Snapshot } from './snapshot.ts';
 
 /** Everything that was chosen rather than given: a control plane that starts with it chooses the same again. */
 export interface AllocationHistory {
@@ -29,7 +30,7 @@ export interface AllocationHistory {
   readonly balancerAddresses: ReadonlyMap<string, Address>;
   /** Deleted, but in use. */
   readonly leavingCidrs: readonly ServiceCidrObject[];
-  readonly placements: ReadonlyMap<ObjectName, NodeName>;
+  readonly placements: Snapshot<ObjectName, NodeName>;
   /** By Service: which endpoint is in which slice. */
   readonly slices: ReadonlyMap<ObjectName, readonly EndpointSliceObject[]>;
 }
@@ -116,7 +117,7 @@ export function createState(options: ClusterOptions, history: Partial<Allocation
     balancers: createBalancerBook(history?.balancerAddresses),
     networks: serviceNetworksOf(options, leaving),
     leavingCidrs: leavingByKey(leaving),
-    placements: new Map(history?.placements),
+    placements: new Map(history?.placements === undefined ? [] : entriesOf(history.placements)),
     podsByNode: new Map(),
     nodeOfPod: new Map(),
     selectors: createSelectorIndex(),

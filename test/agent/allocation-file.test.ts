@@ -19,7 +19,7 @@ import { allocationText, readAllocationText } from '../../src/agent/allocation-t
 import { createControlPlane } from '../../src/cluster/control-plane.ts';
 import { type ControlPlaneMemory, keepLastGood } from '../../src/cluster/last-good.ts';
 import { DEFAULT_CLUSTER_OPTIONS } from '../../src/cluster/options.ts';
-import { anyWalk, SCARCE_POOLS } from '../cluster/clusters.ts';
+import { anyWalk, SCARCE_POOLS, unordered } from '../cluster/clusters.ts';
 import { serviceObject } from '../objects.ts';
 
 const WRITER = fileURLToPath(new URL('./allocation-writer.ts', import.meta.url));
@@ -62,9 +62,35 @@ describe('allocationText', () => {
       const plane = planeOf();
       for (const batch of walk) plane.apply(batch);
       const memory = plane.memory();
-      expect(readAllocationText(await textOf(memory, '1.0.0'), '1.0.0')).toEqual(written(memory));
+      const read = readAllocationText(await textOf(memory, '1.0.0'), '1.0.0');
+      expect(unordered(read)).toEqual(unordered(written(memory)));
     });
     await fc.assert(property, { numRuns: 100 });
+  });
+
+  it('[A65] of many objects is made in turns, and tells of the moment at which it was begun', async () => {
+    const names = Array.from({ length: 3000 }, (_, index) => `s${index}`);
+    const plane = planeOf();
+    const set = (count: number): void => {
+      const some = names.slice(0, count);
+      plane.apply(some.map((name) => ({ type: 'set', object: serviceObject({ name }) })));
+    };
+    set(2000);
+    const memory = plane.memory();
+    const before = structuredClone(unordered(written(memory)));
+    const making = textOf(memory, '1.0.0');
+    let turns = 0;
+    const turn = (): void => {
+      turns += 1;
+      if (turns === 1) plane.apply([{ type: 'delete', kind: 'Service', namespace: 'default', name: 's7' }]);
+      if (turns === 2) set(3000);
+      following = setImmediate(turn);
+    };
+    let following = setImmediate(turn);
+    const text = await making;
+    clearImmediate(following);
+    expect(turns).toBeGreaterThan(8);
+    expect(unordered(readAllocationText(text, '1.0.0'))).toEqual(before);
   });
 
   it('leaves objects of another Weir out, and keeps its addresses', async () => {
@@ -163,7 +189,7 @@ describe('the allocation file', async () => {
       child.kill('SIGKILL');
       await once(child, 'exit');
       const memory = await readAllocations(file, log);
-      const size = memory?.allocations.clusterIps.assigned.size ?? 0;
+      const size = memory?.allocations.clusterIps.assigned.keys.length ?? 0;
       // Each writer goes on from what its predecessor left.
       expect(size).toBeGreaterThanOrEqual(newest);
       newest = size;

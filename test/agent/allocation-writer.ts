@@ -18,5 +18,5 @@ function note(count: number): void {
   setTimeout(note, 1, count + 1);
 }
 
-note((memory?.allocations.clusterIps.assigned.size ?? 0) + 1);
+note((memory?.allocations.clusterIps.assigned.keys.length ?? 0) + 1);
 process.stdout.write('started\n');

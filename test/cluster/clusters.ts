@@ -1,6 +1,8 @@
 /** Random small clusters, full of clashes: few names, few addresses, every kind of object. */
 import fc from 'fast-check';
 import type { AddressPool } from '../../src/cluster/address-pool.ts';
+import type { ControlPlaneMemory } from '../../src/cluster/last-good.ts';
+import { entriesOf } from '../../src/cluster/snapshot.ts';
 import type { Address, Family, Prefix } from '../../src/model/address.ts';
 import { type NodeName, objectKey, objectName, type Port } from '../../src/model/names.ts';
 import type {
@@ -244,6 +246,20 @@ export function follow(
     else objects.delete(keyOf(change));
   }
   return objects;
+}
+
+/** Comparable: what is remembered has no order. */
+export function unordered({ allocations, given }: ControlPlaneMemory) {
+  const { nodeNumbers, podAddresses, clusterIps, nodePorts, placements, ...others } = allocations;
+  const books = [nodeNumbers, podAddresses, clusterIps, nodePorts];
+  return {
+    allocations: {
+      ...others,
+      books: books.map(({ assigned, kept }) => [new Map(entriesOf(assigned)), new Map(entriesOf(kept))]),
+      placements: new Map(entriesOf(placements)),
+    },
+    given: ordered(given),
+  };
 }
 
 /** As a list ordered by key: comparable. */
