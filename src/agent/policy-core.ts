@@ -3,7 +3,6 @@
  * is no failure of the other.
  */
 import type { Logger } from 'pino';
-import { watchInterfaces } from '../dataplane/interfaces/pod-like-interfaces.ts';
 import type { Enforcement } from '../dataplane/interfaces/unenforced-pods.ts';
 import type {
   PodInterfaceWatch,
@@ -73,14 +72,12 @@ export function createPolicyCore(options: PolicyCoreOptions): PolicyCore {
   let lastError: string | null = null;
   // Nothing is installed before the source was heard.
   let begun = false;
-  const requestLater = () => {
-    if (begun) loop.request();
-  };
   const podInterfaces = options.watchPodInterfaces({
-    onChange: requestLater,
+    onChange() {
+      if (begun) loop.request();
+    },
     onError: (error) => log.warn(`pods’ interfaces can’t be read, it is tried again: ${errorLine(error)}`),
   });
-  const endWatch = options.defaultClosed ? watchInterfaces(requestLater) : () => {};
   const installation = createPolicyInstallation({
     ...options,
     openBackend: () => options.openBackend((verdict) => verdicts.add(named(verdict))),
@@ -119,7 +116,6 @@ export function createPolicyCore(options: PolicyCoreOptions): PolicyCore {
     async stop() {
       await loop.stop();
       await chores.stop();
-      endWatch();
       podInterfaces.close();
       await installation.close();
     },

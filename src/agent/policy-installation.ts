@@ -5,7 +5,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { PodInterface as Joined } from '../dataplane/bpf/policies/subjects.ts';
 import { isFound } from '../dataplane/interfaces/pod-interface-state.ts';
-import { listPodLikeInterfaces } from '../dataplane/interfaces/pod-like-interfaces.ts';
 import type { PodInterfaceWatch } from '../dataplane/interfaces/watch-pod-interfaces.ts';
 import type { PolicyBackend, PolicyInstallReport } from '../dataplane/policy-backend.ts';
 import { listInterfaces } from '../kernel/network.ts';
@@ -109,9 +108,8 @@ async function joinedNow(
   const left = [...before.values()]
     .map(({ interfaceIndex }) => interfaceIndex)
     .filter((index) => !used.has(index));
-  const unknown = defaultClosed ? await listPodLikeInterfaces() : await standing(left);
-  for (const interfaceIndex of unknown) {
-    if (used.has(interfaceIndex)) continue;
+  const strangers = defaultClosed ? podInterfaces.strangers().keys() : [];
+  for (const interfaceIndex of new Set([...(await standing(left)), ...strangers])) {
     // No pod is here yet, or it is gone, or another one now: nobody knows who talks.
     const pod = `interface ${interfaceIndex}` as ObjectName;
     next.set(pod, { pod, interfaceIndex, addresses: [], held: true });
