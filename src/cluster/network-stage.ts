@@ -26,12 +26,13 @@ export function serviceNetworksOf(
   const named = [...objects].sort((a, b) => compareText(a.name, b.name));
   const cidrsOf = (wanted: (object: ServiceCidrObject) => boolean) =>
     named.filter(wanted).flatMap(({ cidrs }) => cidrs);
-  const open = [
+  // Manifests of a real cluster have an object for what is configured too.
+  const open = new Set([
     ...cidrsOf(({ name, deleting }) => name === FIRST && !deleting),
     ...configured,
     ...cidrsOf(({ name, deleting }) => name !== FIRST && !deleting),
-  ];
-  return { open, all: [...open, ...cidrsOf(({ deleting }) => deleting)] };
+  ]);
+  return { open: [...open], all: [...open.union(new Set(cidrsOf(({ deleting }) => deleting)))] };
 }
 
 /** An object that left the input, or changed its networks: they stay until nothing is in them. */

@@ -44,6 +44,14 @@ describe('ServiceCIDRs', () => {
     expect(done.service('c')?.clusterIps[0]).toMatch(/^10\.112\.0\./);
   });
 
+  it('[A65] count once where they say what is configured', () => {
+    const { problems } = cluster().set(
+      more('10.96.0.0/30', 'kubernetes'),
+      ...['a', 'b', 'c'].map((name) => service(name, PORT)),
+    );
+    expect(problems.map(({ message }) => message)).toEqual(['no IPv4 cluster IP is free in 10.96.0.0/30']);
+  });
+
   it('[A65] have a static band of their own', () => {
     const done = cluster().set(
       more('10.112.0.0/24'),
