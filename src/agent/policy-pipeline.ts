@@ -1,5 +1,5 @@
 /** The half of the pipeline that compiles policies: what was touched, until it is in the rows. */
-import type { Address } from '../model/address.ts';
+import type { Address, Prefix } from '../model/address.ts';
 import { type NodeName, type ObjectName, objectName } from '../model/names.ts';
 import type { PodObject, Problem } from '../model/objects.ts';
 import type { PolicyRows, PolicyRowsChange } from '../model/policy-rows.ts';
@@ -14,6 +14,8 @@ export interface PolicyPipeline {
   compilePolicies(): PolicyRowsChange;
   policyRows(): PolicyRows;
   podsOnNode(node: NodeName): Iterable<PodObject>;
+  /** The node's own part of the pods' addresses. */
+  podNetworks(node: NodeName): readonly Prefix[];
   /** What is known of the pod is in the policy rows. */
   isCompiled(pod: ObjectName): boolean;
   /** Whose an address is, for people. */
@@ -62,6 +64,7 @@ export function createPolicyPipeline({ view, compiler }: PolicyPipelineParts): P
     },
     policyRows: () => compiler?.rows() ?? NO_POLICY_ROWS,
     podsOnNode: (node) => view.podsOnNode(node),
+    podNetworks: (node) => view.nodes.get(node)?.podCidrs ?? [],
     isCompiled: (pod) => touched !== 'everything' && !touched.pods.has(pod),
     podsByAddress() {
       byAddress ??= namesByAddress(view.pods);

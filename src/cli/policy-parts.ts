@@ -12,7 +12,7 @@ import type { PolicyBackend } from '../dataplane/policy-backend.ts';
 import { pinDirectory } from '../kernel/bpf-file-system.ts';
 
 export function policyParts(
-  { instance, policyBackend, policyDefaultClosed, policyDeny }: AgentConfiguration,
+  { instance, policyBackend, policyDefaultClosed, policyDeny, compile }: AgentConfiguration,
   capabilities: Capabilities,
   pipeline: PolicyParts['pipeline'],
 ): PolicyParts {
@@ -26,8 +26,12 @@ export function policyParts(
     enforcement: backend === 'bpf' ? { backend } : { backend, bridgeNetfilter: capabilities.bridgeNetfilter },
     openBackend: async (onVerdict) =>
       backend === 'nft'
-        ? succeeding(await openNftPolicies({ reject: policyDeny === 'reject' }), () =>
-            rm(pins, { recursive: true, force: true }),
+        ? succeeding(
+            await openNftPolicies({
+              reject: policyDeny === 'reject',
+              closedPrefixes: policyDefaultClosed ? pipeline.podNetworks(compile.node) : [],
+            }),
+            () => rm(pins, { recursive: true, force: true }),
           )
         : succeeding(
             await openBpfPolicies({

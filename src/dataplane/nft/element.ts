@@ -172,10 +172,10 @@ export function prefixRange(prefix: Prefix): { readonly first: string; readonly 
 }
 
 /** The ranges of an interval set that cover these prefixes, touching ones joined. */
-export function intervalElements(
-  setFor: (family: Family) => SetName,
+export function intervalElements<Name extends string>(
+  setFor: (family: Family) => Name,
   prefixes: readonly Prefix[],
-): readonly Element[] {
+): readonly Element<Name>[] {
   return FAMILIES.flatMap((family) => {
     const ranges = prefixes.filter((prefix) => familyOf(prefix) === family).map(prefixRange);
     ranges.sort((a, b) => (a.first < b.first ? -1 : 1));

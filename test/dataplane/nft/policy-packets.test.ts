@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { openNftPolicies } from '../../../src/dataplane/nft/policies/backend.ts';
 import type { PolicyBackend } from '../../../src/dataplane/policy-backend.ts';
 import type { DropReason } from '../../../src/generated/policy.ts';
-import { type Address, FAMILIES, type Family } from '../../../src/model/address.ts';
+import { type Address, FAMILIES, type Family, type Prefix } from '../../../src/model/address.ts';
 import type { PolicyRows, PolicyRowsChange } from '../../../src/model/policy-rows.ts';
 import { deniedBut, rowsOf, type VerdictWords } from '../../packet/policy-rows.ts';
 import {
@@ -53,7 +53,7 @@ beforeAll(async () => {
 afterAll(() => network?.close());
 beforeEach(async () => {
   network.run('node', 'nft', 'flush', 'ruleset');
-  backend = await openNftPolicies({ reject: false, netns: network.netns });
+  backend = await openNftPolicies({ reject: false, closedPrefixes: [], netns: network.netns });
 });
 afterEach(() => backend.close());
 
@@ -215,20 +215,59 @@ describe.each(FAMILIES)('policies in nftables, %s packets', (family: Family) => 
     expect(await drops('closed')).toBeGreaterThan(3);
     await backend.close();
     expect(await ask('client', 'web')).toBe('blocked');
-    backend = await openNftPolicies({ reject: false, netns: network.netns });
+    backend = await openNftPolicies({ reject: false, closedPrefixes: [], netns: network.netns });
     await backend.sync(webRows([IN_ALL, OUT_ALL]), network.interfaces);
     expect(await ask('client', 'web')).toBe('allowed');
   });
 
+  it('[C17] [C35] closes addresses of the node’s pod networks that no known pod has, agent or not', async () => {
+    await backend.close();
+    const closedPrefixes = ['10.9.0.0/24', 'fd09::/64'] as Prefix[];
+    backend = await openNftPolicies({ reject: false, closedPrefixes, netns: network.netns });
+    const known = new Map([...network.interfaces].filter(([pod]) => pod !== podName('client')));
+    await backend.sync(webRows([IN_ALL, OUT_ALL]), known);
+    expect(await ask('client', 'world')).toBe('blocked');
+    expect(await ask('world', 'client')).toBe('blocked');
+    expect(await ask('world', 'web')).toBe('allowed');
+    expect(await ask('remote', 'world')).toBe('allowed');
+    expect(await ask('node', 'web')).toBe('allowed');
+    await backend.apply({ interfaces: network.interfaces });
+    expect(await ask('client', 'world')).toBe('allowed');
+    expect(await ask('world', 'client')).toBe('allowed');
+  });
+
+  it('[C21] [I19] lets fragments through or drops them as their packet', async () => {
+    const allowed = {
+      direction: 'ingress',
+      peer: 'client',
+      protocol: 'UDP',
+      port: 80,
+      verdict: 'allow',
+    } as const;
+    await enforce(webRows(deniedBut(allowed)));
+    expect(sendLong('client', addressOf('web', family), 80)).toBe('answered');
+    expect(sendLong('client', addressOf('web', family), 443)).toBe('silence');
+  });
+
   it('[C28] answers what it denies when it is told to', async () => {
     await backend.close();
-    backend = await openNftPolicies({ reject: true, netns: network.netns });
+    backend = await openNftPolicies({ reject: true, closedPrefixes: [], netns: network.netns });
     await enforce(webRows(deniedBut()));
     expect(await ask('client', 'web')).toBe('refused');
     expect(await ask('client', 'web', { protocol: 'UDP' })).not.toBe('allowed');
     expect(await drops('policy')).toBeGreaterThan(1);
   });
 });
+
+/** A UDP packet of 8,000 bytes, in fragments. */
+function sendLong(from: Host, address: Address, port: number): string {
+  const script = `const socket = require('dgram').createSocket('${address.includes(':') ? 'udp6' : 'udp4'}');
+    const end = (text) => { console.log(text); process.exit(); };
+    socket.on('message', () => end('answered'));
+    socket.send(Buffer.alloc(8000), ${port}, '${address}');
+    setTimeout(end, 1000, 'silence');`;
+  return network.run(from, process.execPath, '-e', script).trim();
+}
 
 /** A TCP connection that says something every 20 ms; tells how many lines came back. */
 function talk(from: Host, address: Address) {

@@ -1,5 +1,6 @@
 /** Network policy by nftables: rows in, netlink batches out, in a table of its own. docs/nftables.md tells how it is arranged. */
 import { type Command, type Nftables, openNftables } from '../../../kernel/native.ts';
+import type { Prefix } from '../../../model/address.ts';
 import type { ObjectName } from '../../../model/names.ts';
 import type { PolicyRows } from '../../../model/policy-rows.ts';
 import type { PolicyChange } from '../../bpf/policies/dataplane.ts';
@@ -23,11 +24,14 @@ import { createNames, type Names } from './names.ts';
 export interface NftPolicyOptions {
   /** Denied packets are answered with a TCP reset, or ICMP administratively prohibited; else dropped in silence. */
   readonly reject: boolean;
+  /** Pod networks of this node: whoever is in them and no known pod is closed, also while no agent runs. */
+  readonly closedPrefixes: readonly Prefix[];
   /** Path of the network namespace to work in; this process's own without it. */
   readonly netns?: string;
 }
 
 interface State {
+  readonly closedPrefixes: readonly Prefix[];
   readonly nft: Nftables;
   readonly skeleton: readonly Chain[];
   /** null until the first sync. */
@@ -50,6 +54,7 @@ export function policySkeleton(options: { readonly reject: boolean }): readonly 
 export async function openNftPolicies(options: NftPolicyOptions): Promise<PolicyBackend> {
   const state: State = {
     nft: await openNftables(options.netns === undefined ? {} : { netns: options.netns }),
+    closedPrefixes: options.closedPrefixes,
     skeleton: policySkeleton(options),
     installed: null,
     names: null,
@@ -86,7 +91,7 @@ async function sync(
 ): Promise<PolicyInstallReport> {
   state.uncertain = true;
   state.names ??= await readNames(state);
-  state.installed = installedPolicies(rows, interfaces, state.names);
+  state.installed = installedPolicies(rows, interfaces, state.names, state.closedPrefixes);
   return reconcile(state, state.installed);
 }
 

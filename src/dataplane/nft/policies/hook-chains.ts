@@ -97,6 +97,7 @@ function prerouting(): Chain {
     about: 'from a pod: nothing that routers say, no address but its own',
     base: { type: 'filter', hook: 'prerouting', priority: BEFORE_TRACKING, policy: 'accept' },
     rules: [
+      ...closeUnknown('egress'),
       [incoming(0), notInSet('pod-interface', 0), ACCEPT],
       [...matchNeighbourProtocol(), jumpTo('from-pod-neighbour')],
       [
@@ -155,6 +156,7 @@ function forward(): Chain {
     base: { type: 'filter', hook: 'forward', priority: BEFORE_FILTERS, policy: 'accept' },
     rules: [
       [outgoing(0), inSet('closed-interface', 0), goTo('drop-closed-ingress')],
+      ...closeUnknown('ingress'),
       ...acceptNeighbours(),
       ...acceptRelated(),
       [...matchBack(), goTo('back')],
@@ -185,6 +187,18 @@ function output(): Chain {
     base: { type: 'filter', hook: 'output', priority: BEFORE_FILTERS, policy: 'accept' },
     rules: [...acceptNeighbours(), [outgoing(0), inSet('closed-interface', 0), goTo('drop-closed-ingress')]],
   };
+}
+
+/** An address of this node's pod networks that no known pod has. */
+function closeUnknown(direction: Direction): readonly Rule[] {
+  const { subject } = endsOf(direction, 'forth');
+  return forEachFamily((family) => [
+    loadAddress(family, subject, 0),
+    inSet(policySet('pod-block', family), 0),
+    loadAddress(family, subject, addressWidth(family)),
+    notInSet(policySet('own', family), 0),
+    goTo(`drop-closed-${direction}`),
+  ]);
 }
 
 /** Both ends of a forwarded packet may be local pods: each is judged. */

@@ -33,6 +33,7 @@ export function installedPolicies(
   rows: PolicyRows,
   interfaces: ReadonlyMap<ObjectName, PodInterface>,
   names: Names,
+  closedPrefixes: readonly Prefix[],
 ): InstalledPolicies {
   const peers = new Map<Prefix, PeerClassName | null>();
   const blocks = new Map<Prefix, PeerClassName | null>();
@@ -49,7 +50,7 @@ export function installedPolicies(
   };
   const pod = (name: ObjectName) => lowerPod(subjects.get(name), joined.get(name), names);
   function* all(): Iterable<PolicyElement> {
-    yield* lowerFixed();
+    yield* lowerFixed(closedPrefixes);
     for (const prefix of peers.keys()) yield* peer(prefix);
     yield* lowerBlocks(blocks, names);
     for (const name of new Set([...subjects.keys(), ...joined.keys()])) yield* pod(name);

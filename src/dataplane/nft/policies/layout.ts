@@ -15,7 +15,7 @@ export const COURSES: readonly Course[] = ['forth', 'back'];
 export type PeerKind = 'address' | 'block' | 'any';
 export const PEER_KINDS: readonly PeerKind[] = ['address', 'block', 'any'];
 
-type FamilySet = 'subject' | 'peer' | 'peer-block' | 'pod-source' | 'own';
+type FamilySet = 'subject' | 'peer' | 'peer-block' | 'pod-source' | 'own' | 'pod-block';
 export type GroupRoute = `route-${Direction}-${Course}-${PeerKind}`;
 export type VerdictRoute = `route-${Direction}`;
 export type PolicySet =
@@ -66,6 +66,7 @@ function familySets(family: Family): [PolicySet, SetSpec][] {
       'pod-source',
       { key: ['ifindex', address], comment: 'interface of a pod, address that it may send from' },
     ],
+    ['pod-block', { key: [address], interval: true, comment: 'closed but for local pods that are known' }],
     ['own', { key: [address, address], comment: 'a local pod reaching itself' }],
   ];
   return specs.map(([name, spec]) => [policySet(name, family), spec]);

@@ -8,7 +8,7 @@ import {
   type VerdictRow,
 } from '../../../model/policy-rows.ts';
 import type { PodInterface } from '../../bpf/policies/subjects.ts';
-import { addressKey, type Element, numberKey, portKey, protocolKey } from '../element.ts';
+import { addressKey, type Element, intervalElements, numberKey, portKey, protocolKey } from '../element.ts';
 import { blockRanges } from './block-ranges.ts';
 import { flowChain } from './hook-chains.ts';
 import { portChain, scopeNumber } from './judging-chains.ts';
@@ -32,8 +32,9 @@ export type PolicyElement = Element<PolicySet>;
 const NOTHING = numberKey(0);
 
 /** What is there whatever the rows: the chains that outcomes stand for, and the class of pods that are closed. */
-export function lowerFixed(): readonly PolicyElement[] {
-  return DIRECTIONS.flatMap((direction) => {
+export function lowerFixed(closedPrefixes: readonly Prefix[]): readonly PolicyElement[] {
+  const closed = intervalElements((family) => policySet('pod-block', family), closedPrefixes);
+  const outcomes = DIRECTIONS.flatMap((direction) => {
     const ends: readonly (readonly [number, string])[] = [
       [OUTCOME.allow, flowChain('allowed', direction)],
       [OUTCOME.deny, `drop-policy-${direction}`],
@@ -63,6 +64,7 @@ export function lowerFixed(): readonly PolicyElement[] {
       },
     ];
   });
+  return [...closed, ...outcomes];
 }
 
 export function isSingleAddress(prefix: Prefix): boolean {
