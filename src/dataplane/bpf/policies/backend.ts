@@ -28,7 +28,7 @@ export interface BpfPolicyOptions {
 }
 
 /** What the programs are loaded with beside what the agent's configuration says. */
-const PROGRAM_OPTIONS: PolicyOptions = {
+export const PROGRAM_OPTIONS: PolicyOptions = {
   unknownInterfaceClosed: 0,
   flowsPerSubject: 65_536,
   allowSample: 1,
@@ -108,7 +108,8 @@ async function openHooks({ directory, hookKind }: BpfPolicyOptions, { programs }
   return hookKind === 'tcx' ? linkHooks(`${directory}/links`, byHook) : filterHooks(byHook);
 }
 
-function named(all: Readonly<Record<string, Descriptor>>, name: string): Descriptor {
+/** The map or program of this name; throws where there is none. */
+export function named(all: Readonly<Record<string, Descriptor>>, name: string): Descriptor {
   const found = all[name];
   if (found === undefined) throw new Error(`the policy programs have no ${name}`);
   return found;
