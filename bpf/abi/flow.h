@@ -32,7 +32,7 @@ struct flow {
   __u64 packets[2];   // in the direction that opened it, and back
   __u64 bytes[2];     // of whole frames, likewise
   __u32 revision;     // of the verdict table when it was judged last
-  __u32 rule;         // number of the rule that allowed it; 0: exempt
+  __u32 rule;         // number of the rule that allowed it; 0: exempt, or cut by a change
   __u32 audit_rule;   // number of the rule that would deny it if audited policies were enforced; 0: none
   enum direction direction;  // in which it was opened and judged
   enum flow_state state;

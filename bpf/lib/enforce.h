@@ -72,7 +72,8 @@ static __noinline int admit(struct __sk_buff *skb, const struct packet *packet, 
   return pass(packet);
 }
 
-// The rows changed since the flow was judged.
+// The rows changed since the flow was judged. One that is no longer allowed stays in the table as it was: its next packets
+// are judged here again, and none of them is taken for one from the middle of a connection the other way.
 static __noinline int judge_again(struct __sk_buff *skb, const struct packet *packet, const struct subject *subject,
                                   struct flow *flow) {
   struct decision decision = {};
@@ -84,11 +85,13 @@ static __noinline int judge_again(struct __sk_buff *skb, const struct packet *pa
     flow->revision = packet->revision;
     return go_on(skb, packet, flow);
   }
-  remove_flow(&packet->key);
-  count(TALLY_CUT);
   count_drop(packet, decision.reason);
   count_rule(packet, decision.rule);
-  send_event(skb, packet, EVENT_CUT, &decision);
+  if (flow->rule != 0) {
+    flow->rule = 0;
+    count(TALLY_CUT);
+    send_event(skb, packet, EVENT_CUT, &decision);
+  }
   return TC_ACT_SHOT;
 }
 

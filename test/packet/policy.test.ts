@@ -194,20 +194,23 @@ describe.each(FAMILIES)('%s', (family) => {
 
   it('[C18] a change cuts open flows that it denies at their next packet, and no others', async () => {
     const second: VerdictWords = { ...FROM_FRIEND, port: 81 };
-    await judgedBy(...deniedBut(FROM_FRIEND, second));
+    // Packets of the cut flow could be those of a connection that the pod opened.
+    const out: VerdictWords = { direction: 'egress', peer: 'friend', verdict: 'allow' };
+    await judgedBy(...deniedBut(FROM_FRIEND, second, out));
     for (const port of [80, 81]) {
       await node.toPod(ip(friend, pod, TCP, tcp(4300, port, SYN)));
       await node.fromPod(ip(pod, friend, TCP, tcp(port, 4300, SYN | ACK)));
     }
     await node.events();
-    await node.dataplane.sync(rowsOf(POD, POD_ADDRESSES, PEERS, deniedBut(second)), interfaceOf());
-    await expect(node.fromPod(ip(pod, friend, TCP, tcp(80, 4300, ACK)))).resolves.toBe('drop');
-    await expect(node.toPod(ip(friend, pod, TCP, tcp(4300, 80, ACK)))).resolves.toBe('drop');
+    await node.dataplane.sync(rowsOf(POD, POD_ADDRESSES, PEERS, deniedBut(second, out)), interfaceOf());
+    for (let round = 0; round < 2; round++) {
+      await expect(node.fromPod(ip(pod, friend, TCP, tcp(80, 4300, ACK)))).resolves.toBe('drop');
+      await expect(node.toPod(ip(friend, pod, TCP, tcp(4300, 80, ACK)))).resolves.toBe('drop');
+    }
     await expect(node.fromPod(ip(pod, friend, TCP, tcp(81, 4300, ACK)))).resolves.toBe('pass');
     const events = await node.events();
     expect(events.map(({ kind, rule }) => [kind, node.dataplane.contentOf('rule', rule)])).toEqual([
       ['cut', 'ingress * * * deny'],
-      ['drop', 'ingress * * * deny'],
     ]);
   });
 

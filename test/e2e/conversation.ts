@@ -1,0 +1,80 @@
+/** One TCP connection or UDP socket from inside a lab's namespace that is asked to talk now and then. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import type { LabCluster } from './lab-cluster.ts';
+
+export interface Conversation {
+  /** Says something: `answered`, or `silent` after as long as a probe waits. */
+  talk(): Promise<string>;
+  end(): void;
+}
+
+interface ConversationOptions {
+  readonly address: string;
+  readonly port: number;
+  /** Default: tcp. */
+  readonly protocol?: 'tcp' | 'udp';
+  /** Where from; default: as the kernel chooses. */
+  readonly source?: string;
+  /** Bytes of what is said. Default: 6. */
+  readonly length?: number;
+}
+
+const PATIENCE_MS = 450;
+
+/** Runs in the namespace: an answer for each line of stdin. */
+function converse(
+  order: Required<Omit<ConversationOptions, 'source'>> & { source?: string; patience: number },
+) {
+  const { createConnection } = require('node:net') as typeof import('node:net');
+  const { createSocket } = require('node:dgram') as typeof import('node:dgram');
+  const text = `${'x'.repeat(order.length - 1)}\n`;
+  let heard = () => {};
+  let say = () => {};
+  if (order.protocol === 'tcp') {
+    const { address: host, port, source: localAddress } = order;
+    const socket = createConnection({ host, port, ...(localAddress === undefined ? {} : { localAddress }) });
+    socket.on('error', () => {});
+    socket.on('data', () => heard());
+    say = () => void socket.write(text);
+  } else {
+    const socket = createSocket(order.address.includes(':') ? 'udp6' : 'udp4');
+    socket.on('error', () => {});
+    socket.on('message', () => heard());
+    socket.bind(0, order.source);
+    say = () => socket.send(text, order.port, order.address);
+  }
+  process.stdin.on('data', () => {
+    const timer = setTimeout(() => console.log('silent'), order.patience);
+    heard = () => {
+      heard = () => {};
+      clearTimeout(timer);
+      console.log('answered');
+    };
+    say();
+  });
+}
+
+/** Starts talking from `who`; nothing is said yet, but a TCP connection is opened. */
+export function startConversation(
+  lab: Pick<LabCluster, 'netns'>,
+  who: string,
+  options: ConversationOptions,
+): Conversation {
+  const order = { protocol: 'tcp', length: 6, patience: PATIENCE_MS, ...options };
+  const script = `(${converse.toString()})(${JSON.stringify(order)})`;
+  const child: ChildProcess = spawn('nsenter', [`--net=${lab.netns(who)}`, process.execPath, '-e', script], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  if (child.stdout === null) throw new Error('no output of the conversation');
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  return {
+    async talk() {
+      child.stdin?.write('talk\n');
+      const { value, done } = await lines.next();
+      if (done === true) throw new Error(`the conversation of ${who} has ended`);
+      return value;
+    },
+    end: () => void child.kill('SIGKILL'),
+  };
+}
