@@ -64,7 +64,7 @@ std::vector<InterfaceAddress> list_addresses(std::optional<int32_t> id, const st
     try {
       addresses = dump<InterfaceAddress>(socket, write_addresses_request(buffer, id), "addresses");
     } catch (const ErrnoError& error) {
-      if (!id || error.number() != EINVAL) throw;
+      if (!id || (error.number() != EINVAL && error.number() != EACCES)) throw;
     }
   });
   return addresses;

@@ -72,7 +72,7 @@ export async function listAddresses(place: NetworkPlace = {}): Promise<readonly 
   return (await nativeAddon().listAddresses(null, place.networkNamespace)).map(addressFromNative);
 }
 
-/** The addresses of the namespace that has this id there; none when nothing has it (any more). */
+/** The addresses of the namespace that has this id there; none when nothing has it (any more), or it may not be looked at. */
 export async function listNeighbourAddresses(
   id: number,
   place: NetworkPlace = {},

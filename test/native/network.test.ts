@@ -1,4 +1,7 @@
 /** Interfaces, routes and addresses of a real namespace: listed, watched, and what happens when too much happens. */
+import { execFileSync, spawn } from 'node:child_process';
+import { readlinkSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { nativeAddon } from '../../src/kernel/native.ts';
 import {
@@ -13,6 +16,7 @@ import { type NetworkSnapshot, streamNetwork } from '../../src/kernel/network-st
 import { createPodNetwork, type PodNetwork } from '../dataplane/interfaces/pod-network.ts';
 
 const NAME = `weir-test-network-${process.pid}`;
+const LIST_NETWORK = fileURLToPath(new URL('./list-network.ts', import.meta.url));
 let network: PodNetwork;
 let place: { readonly networkNamespace: string };
 let stop = () => {};
@@ -77,6 +81,22 @@ describe('lists', () => {
     await expect(listNeighbourAddresses(99, place)).resolves.toEqual([]);
     const pod = { networkNamespace: `/run/netns/${network.nameOf('a')}` };
     expect((await listAddresses(pod)).map(({ address }) => address)).toEqual(['10.1.0.5', 'fd00::5']);
+  });
+
+  it('have no addresses of a namespace that the process has no say in: that of the host around its user namespace', async () => {
+    const child = spawn('unshare', ['--user', '--map-root-user', '--net', 'sleep', '60']);
+    const pid = String(child.pid);
+    try {
+      const own = readlinkSync('/proc/self/ns/net');
+      await eventually(() => expect(readlinkSync(`/proc/${pid}/ns/net`)).not.toBe(own));
+      network.onNode(`link add up1 type veth peer name eth0 netns ${pid}`, 'link set up1 up');
+      network.onNode('address add 192.0.2.33/32 dev up1');
+      const enter = ['--target', pid, '--user', '--net', '--preserve-credentials', process.execPath];
+      const text = execFileSync('nsenter', [...enter, LIST_NETWORK], { encoding: 'utf8' });
+      expect(JSON.parse(text)).toEqual({ names: ['lo', 'eth0'], ids: [0], addresses: [[]] });
+    } finally {
+      child.kill();
+    }
   });
 
   it('say which namespace can’t be entered', async () => {

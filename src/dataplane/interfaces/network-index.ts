@@ -17,6 +17,8 @@ export interface NetworkIndex {
   apply(changes: readonly NetworkChange[]): ReadonlySet<Address>;
   /** An interface may be in it twice, once for each `how`. */
   waysTo(address: Address): readonly Way[];
+  /** The bridge that the interface is a port of; null: none, or its master is something else. */
+  bridgeOf(port: NetworkInterface): number | null;
   /** Every address that the interface leads to. */
   addressesBehind(interfaceIndex: number): readonly Address[];
   /** Veths whose other end, in another namespace, has an address. Looks at all of them. */
@@ -77,6 +79,7 @@ export function createNetworkIndex(snapshot: NetworkSnapshot): NetworkIndex {
       return touched;
     },
     waysTo,
+    bridgeOf: ({ master }) => (master !== null && interfaces.get(master)?.kind === 'bridge' ? master : null),
     addressesBehind,
     inhabited: () => ends.inhabited().flatMap((index) => interfaces.get(index) ?? []),
   };

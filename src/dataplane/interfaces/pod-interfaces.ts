@@ -45,7 +45,7 @@ export function createPodInterfaces(): PodInterfaces {
     if (addresses.length === 0) return null;
     const choice = choices.of(pod);
     if (choice === undefined) return { ...explainMissing(addresses, network, devices), addresses };
-    return { ...joinOf(pod, choice), addresses };
+    return { ...joinOf(pod, choice, network), addresses };
   };
   const update = (touched: Iterable<ObjectName>): PodInterfaceChanges => {
     const changes = new Map<ObjectName, PodInterfaceState | null>();
@@ -105,10 +105,8 @@ function strangerOf({ index, name }: NetworkInterface): Stranger {
   return { interfaceIndex: index, interfaceName: name };
 }
 
-function joinOf(pod: ObjectName, choice: Choice) {
-  const { index, name, master } = choice.interface;
-  if (choice.holder === pod) {
-    return { interfaceIndex: index, interfaceName: name, how: choice.how, bridge: master } as const;
-  }
-  return { missing: 'shared-interface', detail: `${name}, which ${choice.holder} has` } as const;
+function joinOf(pod: ObjectName, { holder, how, interface: own }: Choice, network: NetworkIndex) {
+  const { index, name } = own;
+  if (holder !== pod) return { missing: 'shared-interface', detail: `${name}, which ${holder} has` } as const;
+  return { interfaceIndex: index, interfaceName: name, how, bridge: network.bridgeOf(own) } as const;
 }

@@ -40,12 +40,17 @@ describe('a pod’s interface', () => {
 
   it('is the bridge’s port whose other end has the address', () => {
     const interfaces = resolver({
-      interfaces: [veth(7, 3, { master: 9 }), veth(8, 4, { master: 9 })],
+      interfaces: [
+        { ...veth(9, null), kind: 'bridge', peer: null },
+        { ...veth(10, null), kind: 'vrf', peer: null },
+        veth(7, 3, { master: 9 }),
+        veth(8, 4, { master: 10 }),
+      ],
       addresses: [held('10.1.0.5', 3), held('10.1.0.6', 4), held('10.1.0.5', 4, 5)],
     });
     interfaces.setPods(podsAt({ 'shop/a': ['10.1.0.5'], 'shop/b': ['10.1.0.6'] }));
     expect(interfaces.current.get(A)).toMatchObject({ interfaceIndex: 7, how: 'namespace', bridge: 9 });
-    expect(interfaces.current.get(B)).toMatchObject({ interfaceIndex: 8 });
+    expect(interfaces.current.get(B)).toMatchObject({ interfaceIndex: 8, bridge: null });
   });
 
   it('follows a recreated interface, a moved route, and a moved address', () => {
