@@ -71,6 +71,7 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
     status: parts.status,
     rows: () =>
       rowsToJson(options.pipeline.rows(), options.policies?.pipeline.policyRows() ?? NO_POLICY_ROWS),
+    podInterfaces: () => policies?.podInterfaces() ?? [],
     verdicts: () => policies?.verdicts ?? null,
     async syncNow(versions) {
       await sourceBegun;

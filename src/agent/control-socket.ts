@@ -5,6 +5,7 @@
 import { chmodSync, mkdirSync, rmSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { dirname } from 'node:path';
+import type { PodInterface } from '../dataplane/bpf/policies/subjects.ts';
 import type { ObjectVersion } from '../model/source.ts';
 import { askAgent, ControlError } from './control-client.ts';
 import { removeIfEmpty } from './empty-directory.ts';
@@ -18,6 +19,8 @@ import type { NamedVerdict, VerdictLog } from './verdict-log.ts';
 export interface ControlledAgent {
   status(): Promise<AgentStatus>;
   rows(): RowsJson;
+  /** Of local pods, as policies are enforced on them; empty where nothing enforces any. */
+  podInterfaces(): readonly PodInterface[];
   /** null: what enforces policies tells of none. */
   verdicts(): VerdictLog | null;
   /**
@@ -95,6 +98,7 @@ async function answer(
   try {
     if (what === 'GET /status') answerJson(response, 200, await agent.status());
     else if (what === 'GET /rows') answerJson(response, 200, agent.rows());
+    else if (what === 'GET /interfaces') answerJson(response, 200, agent.podInterfaces());
     else if (what === 'GET /flows') answerFlows(request, response, agent.verdicts());
     else if (what === 'POST /sync') {
       const started = performance.now();
@@ -103,7 +107,7 @@ async function answer(
       answerJson(response, 200, { synced: true, durationMs: performance.now() - started, problems });
     } else
       answerJson(response, 404, {
-        error: `${what}: ask for GET /status, GET /rows, GET /flows or POST /sync`,
+        error: `${what}: ask for GET /status, GET /rows, GET /interfaces, GET /flows or POST /sync`,
       });
   } catch (error) {
     answerJson(response, 500, { error: errorLine(error) });

@@ -3,6 +3,7 @@
  * is no failure of the other.
  */
 import type { Logger } from 'pino';
+import type { PodInterface } from '../dataplane/bpf/policies/subjects.ts';
 import type { Enforcement } from '../dataplane/interfaces/unenforced-pods.ts';
 import type {
   PodInterfaceWatch,
@@ -55,6 +56,8 @@ export interface PolicyCore {
   /** null: the backend tells of none. */
   readonly verdicts: VerdictLog | null;
   status(): Promise<PolicyStatus>;
+  /** Of local pods, as the last install had them judged. */
+  podInterfaces(): readonly PodInterface[];
   problems(): readonly Problem[];
   stop(): Promise<void>;
 }
@@ -112,6 +115,7 @@ export function createPolicyCore(options: PolicyCoreOptions): PolicyCore {
     flush: () => loop.flush(),
     verdicts: options.enforcement.backend === 'bpf' ? verdicts : null,
     status: async () => policyStatus(known(), (await installation.backend()?.figures()) ?? null),
+    podInterfaces: () => [...installation.podInterfaces()],
     problems: () => enforcementProblems(known()),
     async stop() {
       await loop.stop();

@@ -27,6 +27,8 @@ export interface PolicyInstallation {
   backend(): PolicyBackend | null;
   /** Whose interface it was at the last install. */
   podBehind(interfaceIndex: number): ObjectName | undefined;
+  /** As the last install had them judged. */
+  podInterfaces(): Iterable<Joined>;
   close(): Promise<void>;
 }
 
@@ -84,6 +86,7 @@ export function createPolicyInstallation(options: PolicyInstallationOptions): Po
     },
     backend: () => backend,
     podBehind: (interfaceIndex) => pods.get(interfaceIndex),
+    podInterfaces: () => joined.values(),
     async close() {
       await backend?.close();
     },

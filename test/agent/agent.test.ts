@@ -170,7 +170,7 @@ describe('control socket', () => {
   it('names what it can be asked', async () => {
     await start();
     await expect(ask('GET', '/else')).rejects.toThrow(
-      'ask for GET /status, GET /rows, GET /flows or POST /sync',
+      'ask for GET /status, GET /rows, GET /interfaces, GET /flows or POST /sync',
     );
   });
 
