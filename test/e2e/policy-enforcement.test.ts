@@ -1,0 +1,203 @@
+/** How policies are enforced: on open flows, errors, fragments and odd packets, behind Services, and told to people. */
+import { afterAll, describe, expect, it } from 'vitest';
+import { type Conversation, startConversation } from './conversation.ts';
+import { type Manifest, node, pod, service } from './manifests.ts';
+import { POLICY_BACKENDS, usePolicyLab } from './policy-lab.ts';
+import { networkPolicy, podsLabelled } from './policy-manifests.ts';
+
+const ADDRESSES = {
+  web: ['10.244.1.10', 'fd44:1::10'],
+  near: ['10.244.1.11', 'fd44:1::11'],
+  far: ['10.244.2.12', 'fd44:2::12'],
+} as const;
+const FAMILIES = [0, 1] as const;
+
+function at(name: keyof typeof ADDRESSES, onNode: string, more: Parameters<typeof pod>[1] = {}): Manifest {
+  const manifest = pod(name, { node: onNode, ...more });
+  const podIPs = ADDRESSES[name].map((ip) => ({ ip }));
+  return { ...manifest, status: { ...(manifest.status as object), podIPs } };
+}
+
+const PORTS = [
+  { containerPort: 80 },
+  { containerPort: 81 },
+  { containerPort: 53, protocol: 'UDP' as const },
+  { containerPort: 54, protocol: 'UDP' as const },
+];
+
+describe.each(POLICY_BACKENDS)('enforcement on %s', (backend) => {
+  const lab = usePolicyLab(backend, [
+    node('one'),
+    node('two'),
+    at('web', 'one', { ports: PORTS }),
+    at('near', 'one', { ports: [] }),
+    at('far', 'two', { ports: [] }),
+    service('web', { ports: [{ port: 8080, targetPort: 80 }] }),
+    service('web-edge', {
+      selector: { app: 'web' },
+      type: 'NodePort',
+      ports: [{ port: 80, nodePort: 30080 }],
+    }),
+  ]);
+  const open: Conversation[] = [];
+  const converse = (...[who, options]: [string, Parameters<typeof startConversation>[2]]) => {
+    const conversation = startConversation(lab, who, options);
+    open.push(conversation);
+    return conversation;
+  };
+  afterAll(() => {
+    for (const conversation of open) conversation.end();
+  });
+  const letIn = (...apps: readonly string[]) =>
+    networkPolicy('web', { ingress: apps.map((app) => ({ from: [podsLabelled(app)] })) });
+  const drops = async (onNode: string, reason: string) => {
+    const found = (await lab.policies(onNode)).kernel?.drops.find((drop) => drop.reason === reason);
+    return (found?.ingress ?? 0) + (found?.egress ?? 0);
+  };
+
+  it.each(FAMILIES)(
+    '[C18] [C11] a change cuts the open flows that it no longer allows, and no others (%i)',
+    async (family) => {
+      const [address, port] = [ADDRESSES.web[family], 80];
+      await lab.during([letIn('near', 'far')], async () => {
+        const [cut, kept] = ['default/near', 'default/far'].map((who) => converse(who, { address, port }));
+        expect([await cut?.talk(), await kept?.talk()]).toEqual(['answered', 'answered']);
+        await lab.apply(letIn('far'));
+        expect([await cut?.talk(), await kept?.talk()]).toEqual(['silent', 'answered']);
+      });
+    },
+  );
+
+  it.each(FAMILIES)(
+    '[C24] a connection from before its policy lives on where the policy allows it (%i)',
+    async (family) => {
+      const talk = converse('default/near', { address: ADDRESSES.web[family], port: 80 });
+      expect(await talk.talk()).toBe('answered');
+      await lab.during(
+        [letIn('near'), networkPolicy('near', { egress: [{ to: [podsLabelled('web')] }] })],
+        async () => expect(await talk.talk()).toBe('answered'),
+      );
+    },
+  );
+
+  it('[C11] [E31] errors of allowed flows come back to a pod that lets nobody in', async () => {
+    const shut = networkPolicy('near', {
+      policyTypes: ['Ingress', 'Egress'],
+      egress: [{ to: [podsLabelled('web')] }],
+    });
+    await lab.during([shut], async () => {
+      expect(
+        await lab.verdicts('default/near > default/web:99/udp', 'default/near > default/web:53/udp'),
+      ).toEqual({
+        'default/near > default/web:99/udp': 'refused',
+        'default/near > default/web:53/udp': 'allowed',
+      });
+    });
+  });
+
+  it('[I10] [C22] an echo request is no reply to one the other way', async () => {
+    await lab.during([networkPolicy('web', { ingress: [] })], async () => {
+      const [there, back] = ['default/far > default/web/icmp', 'default/web > default/far/icmp'];
+      const round = async () => [(await lab.verdicts(there))[there], (await lab.verdicts(back))[back]];
+      expect(await round()).toEqual(['blocked', 'allowed']);
+      expect(await round()).toEqual(['blocked', 'allowed']);
+    });
+  });
+
+  it.each(FAMILIES)('[C21] [I19] datagrams in fragments pass or fall whole (%i)', async (family) => {
+    const say = (port: number) =>
+      converse('default/far', { address: ADDRESSES.web[family], port, protocol: 'udp', length: 8000 });
+    const only = networkPolicy('web', { ingress: [{ ports: [{ protocol: 'UDP', port: 53 }] }] });
+    await lab.during([only], async () => {
+      expect([await say(53).talk(), await say(54).talk()]).toEqual(['answered', 'silent']);
+    });
+  });
+
+  it.each(FAMILIES)(
+    '[C34] [I22] what a pod sends from another’s address is dropped and counted (%i)',
+    async (family) => {
+      const [address, port, source] = [ADDRESSES.web[family], 53, ['10.244.1.99', 'fd44:1::99'][family]];
+      const bits = family === 0 ? 32 : 128;
+      await lab.inside('default/near', 'ip', 'address', 'add', `${source}/${bits}`, 'dev', 'lo');
+      const before = await drops('one', 'spoofed-source');
+      const spoofed = converse('default/near', { address, port, protocol: 'udp', source: String(source) });
+      expect(await spoofed.talk()).toBe('silent');
+      expect(await drops('one', 'spoofed-source')).toBeGreaterThan(before);
+      await lab.inside('default/near', 'ip', 'address', 'del', `${source}/${bits}`, 'dev', 'lo');
+    },
+  );
+
+  it('[C15] a policy sees the pod behind a Service, or denies; it never sees less', async () => {
+    const toWeb = networkPolicy('near', { policyTypes: ['Egress'], egress: [{ to: [podsLabelled('web')] }] });
+    const asked = ['default/near > svc:default/web:8080', 'default/far > svc:default/web:8080'];
+    await lab.during([toWeb], async () =>
+      // The programs see the Service's address; nft judges behind the translation.
+      expect(Object.values(await lab.verdicts(...asked))).toEqual([
+        backend === 'nft' ? 'allowed' : 'blocked',
+        'allowed',
+      ]),
+    );
+    const toNobody = networkPolicy('near', { policyTypes: ['Egress'] });
+    await lab.during([toNobody], async () =>
+      expect(Object.values(await lab.verdicts(...asked))).toEqual(['blocked', 'allowed']),
+    );
+    await lab.during([letIn('far')], async () =>
+      expect(Object.values(await lab.verdicts(...asked))).toEqual(['blocked', 'allowed']),
+    );
+  });
+
+  it('[C23] through a node port a policy sees the client where the server is, else the node', async () => {
+    const from = (...blocks: readonly string[]) =>
+      networkPolicy('web', { ingress: [{ from: blocks.map((cidr) => ({ ipBlock: { cidr } })) }] });
+    const asked = ['external > nodeport:one:30080', 'external > nodeport:two:30080'];
+    await lab.during([from('203.0.113.10/32', '2001:db8:ffff::10/128')], async () =>
+      expect(Object.values(await lab.verdicts(...asked))).toEqual(['allowed', 'blocked']),
+    );
+    await lab.during([from('172.31.0.0/24', 'fd31::/64')], async () =>
+      expect(Object.values(await lab.verdicts(...asked))).toEqual(['blocked', 'allowed']),
+    );
+  });
+
+  it('[C19] an ended pod’s address is that of the pod that has it now', async () => {
+    const ended = { ...at('near', 'one', { ports: [], labels: { app: 'old' } }) };
+    const old: Manifest = {
+      ...ended,
+      metadata: { name: 'old', namespace: 'default', labels: { app: 'old' } },
+      status: { ...(ended.status as object), phase: 'Succeeded' },
+    };
+    const asked = 'default/near > default/web:80';
+    await lab.apply(old);
+    await lab.during([letIn('old')], async () =>
+      expect(await lab.verdicts(asked)).toEqual({ [asked]: 'blocked' }),
+    );
+    await lab.during([letIn('near')], async () =>
+      expect(await lab.verdicts(asked)).toEqual({ [asked]: 'allowed' }),
+    );
+    await lab.remove(old);
+  });
+
+  it('[C29] an audited policy lets pass what it would deny', async () => {
+    const audited = networkPolicy('web', { ingress: [] }, { annotations: { 'weir.dev/audit': 'true' } });
+    const asked = 'default/far > default/web:80';
+    await lab.during([audited], async () =>
+      expect(await lab.verdicts(asked)).toEqual({ [asked]: 'allowed' }),
+    );
+    await lab.during([networkPolicy('web', { ingress: [] })], async () =>
+      expect(await lab.verdicts(asked)).toEqual({ [asked]: 'blocked' }),
+    );
+  });
+
+  it('[H18] every drop is counted under its reason, as a metric too', async () => {
+    const asked = 'default/far > default/web:80';
+    await lab.during([letIn('near')], async () => {
+      const before = await drops('one', 'policy');
+      expect(await lab.verdicts(asked)).toEqual({ [asked]: 'blocked' });
+      expect(await drops('one', 'policy')).toBeGreaterThan(before);
+    });
+    const script = "fetch('http://127.0.0.1:10249/metrics').then((r) => r.text()).then(console.log)";
+    const metrics = await lab.inside('node/one', process.execPath, '-e', script);
+    expect(metrics).toMatch(/weir_policy_drops_total\{reason="policy",direction="ingress"\} [1-9]/);
+    expect(metrics).toMatch(/weir_policy_drops_total\{reason="tiny-fragment",direction="ingress"\} 0/);
+    expect(metrics).toMatch(/weir_policy_rows\{table="subjects"\} 0/);
+  });
+});
