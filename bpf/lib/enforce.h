@@ -3,6 +3,7 @@
 
 #include <linux/if_ether.h>
 
+#include "answer.h"
 #include "flow.h"
 #include "fragments.h"
 #include "ipv4.h"
@@ -48,6 +49,11 @@ static __always_inline void tell_admission(struct __sk_buff *skb, const struct p
   }
 }
 
+// What the rows deny is answered where that is asked for.
+static __always_inline int refuse(struct __sk_buff *skb, const struct packet *packet, enum drop_reason reason) {
+  return options.answer_denied && reason == DROP_POLICY ? answer(skb, packet) : TC_ACT_SHOT;
+}
+
 // A packet of no flow. TCP from the middle of a connection is judged as its opening and as a reply, so that connections
 // which were there first live on if either is allowed.
 static __noinline int admit(struct __sk_buff *skb, const struct packet *packet, const struct subject *subject,
@@ -64,7 +70,10 @@ static __noinline int admit(struct __sk_buff *skb, const struct packet *packet, 
       opened.direction = other;
     }
   }
-  if (decision.reason != DROP_NONE) return drop(skb, packet, &decision);
+  if (decision.reason != DROP_NONE) {
+    drop(skb, packet, &decision);
+    return refuse(skb, packet, decision.reason);
+  }
   opened.rule = decision.rule;
   opened.audit_rule = decision.audit_rule;
   if (can_open(packet)) open_flow(skb, packet, old, &opened);
@@ -92,7 +101,7 @@ static __noinline int judge_again(struct __sk_buff *skb, const struct packet *pa
     count(TALLY_CUT);
     send_event(skb, packet, EVENT_CUT, &decision);
   }
-  return TC_ACT_SHOT;
+  return refuse(skb, packet, decision.reason);
 }
 
 // From the pod's own node, or back from the pod itself: passes whatever the rows say, and so do the replies.

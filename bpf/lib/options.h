@@ -8,6 +8,7 @@ const volatile struct policy_options options = {
     .flows_per_subject = 0,
     .allow_sample = 1,
     .events_per_second = 1000,
+    .answer_denied = 0,
     .tcp_opening_seconds = 120,
     .tcp_established_seconds = 86400,
     .tcp_closing_seconds = 60,

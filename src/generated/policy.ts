@@ -334,6 +334,7 @@ export interface PolicyOptions {
   readonly flowsPerSubject: number;
   readonly allowSample: number;
   readonly eventsPerSecond: number;
+  readonly answerDenied: number;
   readonly tcpOpeningSeconds: number;
   readonly tcpEstablishedSeconds: number;
   readonly tcpClosingSeconds: number;
@@ -342,28 +343,30 @@ export interface PolicyOptions {
 }
 
 export const policyOptionsCodec: Codec<PolicyOptions> = {
-  size: 36,
+  size: 40,
   write(view, at, value) {
     view.setUint32(at, value.unknownInterfaceClosed, true);
     view.setUint32(at + 4, value.flowsPerSubject, true);
     view.setUint32(at + 8, value.allowSample, true);
     view.setUint32(at + 12, value.eventsPerSecond, true);
-    view.setUint32(at + 16, value.tcpOpeningSeconds, true);
-    view.setUint32(at + 20, value.tcpEstablishedSeconds, true);
-    view.setUint32(at + 24, value.tcpClosingSeconds, true);
-    view.setUint32(at + 28, value.otherOpeningSeconds, true);
-    view.setUint32(at + 32, value.otherEstablishedSeconds, true);
+    view.setUint32(at + 16, value.answerDenied, true);
+    view.setUint32(at + 20, value.tcpOpeningSeconds, true);
+    view.setUint32(at + 24, value.tcpEstablishedSeconds, true);
+    view.setUint32(at + 28, value.tcpClosingSeconds, true);
+    view.setUint32(at + 32, value.otherOpeningSeconds, true);
+    view.setUint32(at + 36, value.otherEstablishedSeconds, true);
   },
   read: (view, at) => ({
     unknownInterfaceClosed: view.getUint32(at, true),
     flowsPerSubject: view.getUint32(at + 4, true),
     allowSample: view.getUint32(at + 8, true),
     eventsPerSecond: view.getUint32(at + 12, true),
-    tcpOpeningSeconds: view.getUint32(at + 16, true),
-    tcpEstablishedSeconds: view.getUint32(at + 20, true),
-    tcpClosingSeconds: view.getUint32(at + 24, true),
-    otherOpeningSeconds: view.getUint32(at + 28, true),
-    otherEstablishedSeconds: view.getUint32(at + 32, true),
+    answerDenied: view.getUint32(at + 16, true),
+    tcpOpeningSeconds: view.getUint32(at + 20, true),
+    tcpEstablishedSeconds: view.getUint32(at + 24, true),
+    tcpClosingSeconds: view.getUint32(at + 28, true),
+    otherOpeningSeconds: view.getUint32(at + 32, true),
+    otherEstablishedSeconds: view.getUint32(at + 36, true),
   }),
 };
 
@@ -1074,7 +1077,7 @@ export const LAYOUT = {
       ]
     },
     "policy_options": {
-      "size": 36,
+      "size": 40,
       "fields": [
         {
           "name": "unknown_interface_closed",
@@ -1109,7 +1112,7 @@ export const LAYOUT = {
           "count": 1
         },
         {
-          "name": "tcp_opening_seconds",
+          "name": "answer_denied",
           "offset": 16,
           "size": 4,
           "form": "number",
@@ -1117,7 +1120,7 @@ export const LAYOUT = {
           "count": 1
         },
         {
-          "name": "tcp_established_seconds",
+          "name": "tcp_opening_seconds",
           "offset": 20,
           "size": 4,
           "form": "number",
@@ -1125,7 +1128,7 @@ export const LAYOUT = {
           "count": 1
         },
         {
-          "name": "tcp_closing_seconds",
+          "name": "tcp_established_seconds",
           "offset": 24,
           "size": 4,
           "form": "number",
@@ -1133,7 +1136,7 @@ export const LAYOUT = {
           "count": 1
         },
         {
-          "name": "other_opening_seconds",
+          "name": "tcp_closing_seconds",
           "offset": 28,
           "size": 4,
           "form": "number",
@@ -1141,8 +1144,16 @@ export const LAYOUT = {
           "count": 1
         },
         {
-          "name": "other_established_seconds",
+          "name": "other_opening_seconds",
           "offset": 32,
+          "size": 4,
+          "form": "number",
+          "type": "",
+          "count": 1
+        },
+        {
+          "name": "other_established_seconds",
+          "offset": 36,
           "size": 4,
           "form": "number",
           "type": "",

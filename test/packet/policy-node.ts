@@ -35,6 +35,7 @@ export const DEFAULT_OPTIONS: PolicyOptions = {
   flowsPerSubject: 0,
   allowSample: 1,
   eventsPerSecond: 1_000_000,
+  answerDenied: 0,
   tcpOpeningSeconds: 120,
   tcpEstablishedSeconds: 86_400,
   tcpClosingSeconds: 60,

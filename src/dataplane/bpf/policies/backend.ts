@@ -33,6 +33,7 @@ export const PROGRAM_OPTIONS: PolicyOptions = {
   flowsPerSubject: 65_536,
   allowSample: 1,
   eventsPerSecond: 1000,
+  answerDenied: 0,
   tcpOpeningSeconds: 120,
   tcpEstablishedSeconds: 86_400,
   tcpClosingSeconds: 60,
