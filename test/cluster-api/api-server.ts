@@ -47,6 +47,8 @@ export interface ApiServer {
   kubectl(...argv: readonly string[]): Promise<string>;
   /** Stops it and removes its data. */
   remove(): Promise<void>;
+  /** The same at once, for a process that is about to end. */
+  removeNow(): void;
 }
 
 export interface StartSettings {
@@ -116,6 +118,12 @@ export function createApiServer(netns: string, address = '127.0.0.1'): ApiServer
       await stop();
       rmSync(folder, { recursive: true, force: true });
     },
+    removeNow() {
+      for (const name of ['apiserver', 'etcd'] as const) {
+        if (existsSync(join(data, `${name}.pid`))) killIfThere(pidOf(data, name));
+      }
+      rmSync(folder, { recursive: true, force: true });
+    },
   };
 }
 
@@ -139,6 +147,14 @@ async function serveBesides(
     await work(kubectl);
   } finally {
     child.kill('SIGKILL');
+  }
+}
+
+function killIfThere(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It has ended already.
   }
 }
 

@@ -54,6 +54,9 @@ export async function withApiCluster<Result>(
 ): Promise<Result> {
   const namespace = createNamespace('api');
   const server = createApiServer(`/run/netns/${namespace}`);
+  // A benchmark that is interrupted ends without the rest of this function.
+  const removeNow = (): void => server.removeNow();
+  process.once('exit', removeNow);
   const children: Child[] = [];
   const start = (script: string, nodeOptions: readonly string[]): Child => {
     const child = startChild(namespace, script, nodeOptions);
@@ -82,6 +85,7 @@ export async function withApiCluster<Result>(
   } finally {
     for (const child of children) await child.exit();
     await server.remove();
+    process.off('exit', removeNow);
     removeNamespaces([namespace]);
   }
 }
