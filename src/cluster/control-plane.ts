@@ -1,5 +1,5 @@
 /** The standalone control plane: what an API server and its controllers do to objects, one batch at a time. */
-import { type ObjectKey, type ObjectName, objectName } from '../model/names.ts';
+import { type ObjectName, objectName } from '../model/names.ts';
 import type {
   ObjectChange,
   ObjectKind,
@@ -19,6 +19,8 @@ import { settleSlices } from './slice-stage.ts';
 import { snapshotOf } from './snapshot.ts';
 import { type AllocationHistory, createDirty, createState, type Dirty, type State } from './state.ts';
 
+type ObjectIdentity = Pick<WeirObject, 'kind' | 'namespace' | 'name'>;
+
 export interface ControlPlane {
   /**
    * Takes changes of the input and tells what they change in the completed objects, ordered by kind and name, and all
@@ -34,11 +36,11 @@ export interface ControlPlane {
    */
   keep(): void;
   /** The object as it came, of the kinds that may be refused; undefined also for any other kind. */
-  given(kind: ObjectKind, namespace: string, name: string): WeirObject | undefined;
+  given(of: ObjectIdentity): WeirObject | undefined;
   /** Services and ServiceCIDRs as they came. */
   givenServices(): readonly (ServiceObject | ServiceCidrObject)[];
   /** The object in effect. */
-  completed(key: ObjectKey): WeirObject | undefined;
+  completed(of: ObjectIdentity): WeirObject | undefined;
   /** All that was chosen so far, as of now whatever comes later. */
   history(): AllocationHistory;
   /** Another text whenever history may be another, apart from slices: cheap, for who writes it down. After `keep`. */
@@ -75,9 +77,9 @@ export function createControlPlane(
     keep() {
       for (const book of Object.values(state.books)) book.keep();
     },
-    given: (kind, namespace, name) => givenIn(state, kind, objectName(namespace, name)),
+    given: ({ kind, namespace, name }) => givenIn(state, kind, objectName(namespace, name)),
     givenServices: () => [...state.input.services.values(), ...state.input.serviceCidrs.values()],
-    completed: (key) => state.output.get(key),
+    completed: ({ kind, namespace, name }) => state.output.get(kind, objectName(namespace, name)),
     revision() {
       const { books, balancers, leavingCidrs, placements } = state;
       const numbers = Object.values(books).map((book) => book.revision());

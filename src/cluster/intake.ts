@@ -90,7 +90,7 @@ function deleteInput(state: State, kind: ObjectKind, namespace: string, name: st
       return;
     case 'Endpoints':
       input.endpoints.delete(owner);
-      state.output.remove('Endpoints', namespace, name);
+      state.output.remove('Endpoints', owner);
       dirty.sliceOwners.add(owner);
       return;
     case 'ServiceCIDR':
@@ -98,7 +98,7 @@ function deleteInput(state: State, kind: ObjectKind, namespace: string, name: st
       return;
     case 'NetworkPolicy':
     case 'ClusterNetworkPolicy':
-      state.output.remove(kind, namespace, name);
+      state.output.remove(kind, owner);
       return;
     case 'EndpointSlice':
       dropSlice(state, owner, dirty);
@@ -146,7 +146,7 @@ function dropSlice(state: State, name: ObjectName, dirty: Dirty): void {
   const slice = state.input.slices.get(name);
   if (slice === undefined) return;
   state.input.slices.delete(name);
-  state.output.remove('EndpointSlice', slice.namespace, slice.name);
+  state.output.remove('EndpointSlice', name);
   markSliceOwners(slice, dirty);
   if (slice.service === null) return;
   const foreign = state.foreignSlices.get(slice.service);

@@ -99,7 +99,7 @@ function isEdit(known: WeirObject, change: ObjectChange): boolean {
 
 /** Kinds of which every object is remembered. */
 function isRemembered(change: ObjectChange): boolean {
-  const { kind } = change.type === 'set' ? change.object : change;
+  const { kind } = subjectOf(change);
   return kind === 'Service' || kind === 'ServiceCIDR';
 }
 
@@ -127,9 +127,9 @@ function applyEdits(ledger: Ledger, changes: readonly ObjectChange[]): Step {
     refused.set(key, { newest: change.object, good: last, problems });
   };
   for (const [key, change] of wanted) {
-    const inEffect = plane.completed(key);
+    const inEffect = plane.completed(subjectOf(change));
     if (inEffect === undefined) continue;
-    good.set(key, plane.given(inEffect.kind, inEffect.namespace, inEffect.name));
+    good.set(key, plane.given(inEffect));
     refuse(key, change, immutableProblems(inEffect, change));
   }
   for (const key of refused.keys()) wanted.delete(key);
@@ -137,7 +137,7 @@ function applyEdits(ledger: Ledger, changes: readonly ObjectChange[]): Step {
   const errors = errorsByObject(first.problems);
   const backTo: ObjectChange[] = [];
   for (const [key, change] of wanted) {
-    if (plane.completed(key) === undefined) refuse(key, change, errors.get(key) ?? []);
+    if (plane.completed(subjectOf(change)) === undefined) refuse(key, change, errors.get(key) ?? []);
     const refusal = refused.get(key);
     if (refusal !== undefined) backTo.push(setTo(refusal.good));
   }
@@ -149,7 +149,7 @@ function applyEdits(ledger: Ledger, changes: readonly ObjectChange[]): Step {
 /** An edit that leaves ipFamilyPolicy out changes nothing about it: no family goes because a line went. */
 function withFormerPolicy(plane: ControlPlane, change: ObjectChange): ObjectChange {
   if (change.type === 'delete' || change.object.kind !== 'Service') return change;
-  const former = plane.completed(keyOf(change));
+  const former = plane.completed(change.object);
   const isOpen = change.object.ipFamilyPolicy === null && change.object.type !== 'ExternalName';
   if (!isOpen || former?.kind !== 'Service') return change;
   return setTo({ ...change.object, ipFamilyPolicy: former.ipFamilyPolicy });
@@ -176,8 +176,13 @@ function setTo(object: WeirObject): ObjectChange {
   return { type: 'set', object };
 }
 
+/** Kind, namespace and name. */
+function subjectOf(change: ObjectChange): Pick<WeirObject, 'kind' | 'namespace' | 'name'> {
+  return change.type === 'set' ? change.object : change;
+}
+
 function keyOf(change: ObjectChange): ObjectKey {
-  const { kind, namespace, name } = change.type === 'set' ? change.object : change;
+  const { kind, namespace, name } = subjectOf(change);
   return objectKey(kind, namespace, name);
 }
 

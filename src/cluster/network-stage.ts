@@ -3,7 +3,7 @@
  * as long as a cluster IP is in it and in no other, but no new one is chosen there.
  */
 import { type Address, type Prefix, prefixContains } from '../model/address.ts';
-import { compareText } from '../model/names.ts';
+import { compareText, objectName } from '../model/names.ts';
 import type { ServiceCidrObject } from '../model/objects.ts';
 import type { ClusterOptions } from './options.ts';
 import type { Dirty, State } from './state.ts';
@@ -74,7 +74,7 @@ export function closeNetworks(state: State, dirty: Dirty): boolean {
   for (const object of state.input.serviceCidrs.values()) objects.set(object.name, object);
   for (const name of dirty.serviceCidrs) {
     const object = objects.get(name);
-    if (object === undefined) state.output.remove('ServiceCIDR', '', name);
+    if (object === undefined) state.output.remove('ServiceCIDR', objectName('', name));
     else state.output.put(object);
   }
   return isClosed;

@@ -20,12 +20,12 @@ export function settleNodes(state: State, dirty: Dirty): void {
       state.books.nodeNumbers.retain(owner, new Set());
       state.nodes.delete(name);
       state.problems.record('object', key, { kind: 'Node', namespace: '', name }, []);
-      if (state.output.remove('Node', '', name)) changed.set(name, changed.get(name) ?? before);
+      if (state.output.remove('Node', owner)) changed.set(name, changed.get(name) ?? before);
       return;
     }
     state.nodes.set(name, completed.object);
     state.problems.record('object', key, completed.object, completed.problems);
-    if (state.output.put(completed.object)) changed.set(name, changed.get(name) ?? before);
+    if (state.output.put(completed.object, owner)) changed.set(name, changed.get(name) ?? before);
   });
   if (changed.size === 0) return;
   state.schedulable = [...state.nodes.values()]

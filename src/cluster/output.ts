@@ -1,6 +1,6 @@
 /** The completed objects, and how a batch changed them. */
 import { isDeepStrictEqual } from 'node:util';
-import { compareText, type ObjectKey, objectKey } from '../model/names.ts';
+import { compareText, type ObjectName, objectName } from '../model/names.ts';
 import type { ObjectChange, ObjectKind, WeirObject } from '../model/objects.ts';
 
 const KIND_ORDER: readonly ObjectKind[] = [
@@ -16,14 +16,14 @@ const KIND_ORDER: readonly ObjectKind[] = [
 ];
 
 export interface Output {
-  get(key: ObjectKey): WeirObject | undefined;
+  get(kind: ObjectKind, owner: ObjectName): WeirObject | undefined;
   /**
    * Sets the object; true if it differs from the one there.
-   * @param key the object's, where the caller has it already
+   * @param owner the object's name, where the caller has it already
    */
-  put(object: WeirObject, key?: ObjectKey): boolean;
+  put(object: WeirObject, owner?: ObjectName): boolean;
   /** Drops the object; true if there was one. */
-  remove(kind: ObjectKind, namespace: string, name: string): boolean;
+  remove(kind: ObjectKind, owner: ObjectName): boolean;
   /** Namespaces in which objects came or went since the last flush. */
   touchedNamespaces(): Iterable<string>;
   /** Whether any object lives in the namespace. */
@@ -32,55 +32,73 @@ export interface Output {
   flush(): readonly ObjectChange[];
 }
 
+/** The objects of one kind. */
+interface Shelf {
+  readonly current: Map<ObjectName, WeirObject>;
+  /** Those that changed since the last flush, as they were then. */
+  readonly before: Map<ObjectName, WeirObject | undefined>;
+}
+
 export function createOutput(): Output {
-  const current = new Map<ObjectKey, WeirObject>();
+  const shelves = new Map(
+    KIND_ORDER.map((kind): [ObjectKind, Shelf] => [kind, { current: new Map(), before: new Map() }]),
+  );
   const population = new Map<string, number>();
   const touched = new Set<string>();
-  /** As of the last flush. */
-  let before = new Map<ObjectKey, WeirObject | undefined>();
+  const shelfOf = (kind: ObjectKind): Shelf => shelves.get(kind) as Shelf;
 
-  function replace(key: ObjectKey, old: WeirObject | undefined, next: WeirObject | undefined): void {
-    if (!before.has(key)) before.set(key, old);
-    if (next === undefined) current.delete(key);
-    else current.set(key, next);
-    const namespace = (next ?? old)?.namespace ?? '';
-    const growth = Number(next !== undefined) - Number(old !== undefined);
-    if (namespace === '' || growth === 0) return;
+  function note({ before }: Shelf, owner: ObjectName, old: WeirObject | undefined): void {
+    if (!before.has(owner)) before.set(owner, old);
+  }
+
+  function count(namespace: string, growth: number): void {
+    if (namespace === '') return;
     population.set(namespace, (population.get(namespace) ?? 0) + growth);
     touched.add(namespace);
   }
 
   return {
-    get: (key) => current.get(key),
-    put(object, key = objectKey(object.kind, object.namespace, object.name)) {
-      const old = current.get(key);
+    get: (kind, owner) => shelfOf(kind).current.get(owner),
+    put(object, owner = objectName(object.namespace, object.name)) {
+      const shelf = shelfOf(object.kind);
+      const old = shelf.current.get(owner);
       if (old !== undefined && isDeepStrictEqual(old, object)) return false;
-      replace(key, old, object);
+      note(shelf, owner, old);
+      shelf.current.set(owner, object);
+      if (old === undefined) count(object.namespace, 1);
       return true;
     },
-    remove(kind, namespace, name) {
-      const key = objectKey(kind, namespace, name);
-      const old = current.get(key);
-      if (old !== undefined) replace(key, old, undefined);
-      return old !== undefined;
+    remove(kind, owner) {
+      const shelf = shelfOf(kind);
+      const old = shelf.current.get(owner);
+      if (old === undefined) return false;
+      note(shelf, owner, old);
+      shelf.current.delete(owner);
+      count(old.namespace, -1);
+      return true;
     },
     touchedNamespaces: () => touched,
     inUse: (namespace) => (population.get(namespace) ?? 0) > 0,
     flush() {
-      const changes = new Map(KIND_ORDER.map((kind): [ObjectKind, ObjectChange[]] => [kind, []]));
-      for (const [key, old] of before) {
-        const now = current.get(key);
-        if (now === undefined) {
-          if (old !== undefined) changes.get(old.kind)?.push(deletionOf(old));
-        } else if (old === undefined || !isDeepStrictEqual(old, now)) {
-          changes.get(now.kind)?.push({ type: 'set', object: now });
-        }
-      }
-      before = new Map();
+      const changes = [...shelves.values()].flatMap(changesOf);
+      for (const { before } of shelves.values()) before.clear();
       touched.clear();
-      return [...changes.values()].flatMap((ofKind) => ofKind.sort(compareChanges));
+      return changes;
     },
   };
+}
+
+function changesOf({ before, current }: Shelf): readonly ObjectChange[] {
+  const changes: ObjectChange[] = [];
+  for (const [owner, old] of before) {
+    const now = current.get(owner);
+    if (now === undefined) {
+      if (old !== undefined) changes.push(deletionOf(old));
+    } else if (old === undefined || !isDeepStrictEqual(old, now)) {
+      changes.push({ type: 'set', object: now });
+    }
+  }
+  return changes.sort(compareChanges);
 }
 
 function deletionOf({ kind, namespace, name }: WeirObject): ObjectChange {

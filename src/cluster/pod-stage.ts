@@ -1,5 +1,5 @@
 /** Completes the pods of a batch, and finds the Services whose endpoints they are. */
-import { type NodeName, type ObjectKey, type ObjectName, objectKey } from '../model/names.ts';
+import { type NodeName, type ObjectName, objectKey } from '../model/names.ts';
 import type { PodObject } from '../model/objects.ts';
 import { completePod } from './pods.ts';
 import { type Dirty, type State, settle } from './state.ts';
@@ -22,9 +22,8 @@ function resolvePod(state: State, owner: ObjectName, input: PodObject, dirty: Di
   moveToNode(state, owner, nodeName ?? '');
   const key = objectKey('Pod', input.namespace, input.name);
   state.problems.record('object', key, input, problems);
-  const before = publishedPod(state, key);
-  const changed =
-    object === null ? state.output.remove('Pod', input.namespace, input.name) : state.output.put(object, key);
+  const before = publishedPod(state, owner);
+  const changed = object === null ? state.output.remove('Pod', owner) : state.output.put(object, owner);
   if (!changed) return;
   markServices(state, before, dirty);
   const services = state.selectors.setPod(owner, object ?? undefined);
@@ -45,14 +44,14 @@ function forgetPod(state: State, owner: ObjectName, dirty: Dirty): void {
   const reference = { kind: 'Pod', namespace: owner.slice(0, slash), name: owner.slice(slash + 1) };
   const key = objectKey('Pod', reference.namespace, reference.name);
   state.problems.record('object', key, reference, []);
-  const before = publishedPod(state, key);
-  if (!state.output.remove('Pod', reference.namespace, reference.name)) return;
+  const before = publishedPod(state, owner);
+  if (!state.output.remove('Pod', owner)) return;
   markServices(state, before, dirty);
   state.selectors.setPod(owner, undefined);
 }
 
-function publishedPod(state: State, key: ObjectKey): PodObject | undefined {
-  const object = state.output.get(key);
+function publishedPod(state: State, owner: ObjectName): PodObject | undefined {
+  const object = state.output.get('Pod', owner);
   return object?.kind === 'Pod' ? object : undefined;
 }
 

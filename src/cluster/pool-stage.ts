@@ -90,9 +90,9 @@ function tell({ balancers: book, output, problems: ledger }: State, owner: Objec
   const outcome = book.outcomes.get(owner) ?? { addresses: [], problems: [] };
   const key = objectKey('Service', service.namespace, service.name);
   ledger.record('addresses', key, service, [...problems, ...outcome.problems]);
-  if (service.loadBalancerIngress.length > 0) output.put(service);
+  if (service.loadBalancerIngress.length > 0) output.put(service, owner);
   else {
     const ingress = outcome.addresses.map((address) => ({ address, ipMode: 'VIP' as const }));
-    output.put({ ...service, loadBalancerIngress: ingress });
+    output.put({ ...service, loadBalancerIngress: ingress }, owner);
   }
 }

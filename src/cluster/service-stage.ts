@@ -37,8 +37,8 @@ function note(
   if (noteBalancer(desk, owner, object)) return;
   const reference = { kind: 'Service', namespace, name };
   state.problems.record('addresses', objectKey('Service', namespace, name), reference, []);
-  if (object === null) state.output.remove('Service', namespace, name);
-  else state.output.put(object);
+  if (object === null) state.output.remove('Service', owner);
+  else state.output.put(object, owner);
 }
 
 type Named = Pick<ServiceObject, 'namespace' | 'name'>;

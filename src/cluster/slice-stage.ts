@@ -11,7 +11,7 @@ export function settleSlices(state: State, dirty: Dirty): void {
   for (const owner of dirty.sliceOwners) {
     const slash = owner.indexOf('/');
     const [namespace, name] = [owner.slice(0, slash), owner.slice(slash + 1)];
-    const { slices, problems } = makeSlices(state, dirty, owner, namespace, name);
+    const { slices, problems } = makeSlices(state, dirty, owner, namespace);
     state.formerSlices.delete(owner);
     state.problems.record(
       'slices',
@@ -21,9 +21,10 @@ export function settleSlices(state: State, dirty: Dirty): void {
     );
     const names = new Set(slices.map((slice) => slice.name));
     for (const former of state.madeSlices.get(owner) ?? []) {
+      const slice = objectName(namespace, former.name);
       // A slice made by hand in this batch may have taken the name: that one stays.
-      const takenOver = state.input.slices.has(objectName(namespace, former.name));
-      if (!names.has(former.name) && !takenOver) state.output.remove('EndpointSlice', namespace, former.name);
+      const takenOver = state.input.slices.has(slice);
+      if (!names.has(former.name) && !takenOver) state.output.remove('EndpointSlice', slice);
     }
     for (const slice of slices) state.output.put(slice);
     if (slices.length === 0) state.madeSlices.delete(owner);
@@ -36,10 +37,9 @@ function makeSlices(
   dirty: Dirty,
   owner: ObjectName,
   namespace: string,
-  name: string,
 ): { readonly slices: readonly EndpointSliceObject[]; readonly problems: readonly ProblemText[] } {
   const none = { slices: [], problems: [] };
-  const service = state.output.get(objectKey('Service', namespace, name));
+  const service = state.output.get('Service', owner);
   if (service?.kind !== 'Service' || service.type === 'ExternalName') return none;
   if (state.foreignSlices.has(owner)) return none;
   const former = state.madeSlices.get(owner) ?? state.formerSlices.get(owner) ?? [];
