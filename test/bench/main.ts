@@ -21,6 +21,7 @@ import { CHANGE } from './scenarios/change.ts';
 import { COLD } from './scenarios/cold.ts';
 import { CONNECTIONS } from './scenarios/connections.ts';
 import { POLICY_COMPILE } from './scenarios/policy-compile.ts';
+import { POLICY_FUZZ } from './scenarios/policy-fuzz.ts';
 import { POLICY_PROGRAM } from './scenarios/policy-program.ts';
 import { STANDALONE_COMPLETE } from './scenarios/standalone-complete.ts';
 import { STANDALONE_READINESS } from './scenarios/standalone-readiness.ts';
@@ -36,6 +37,7 @@ const SCENARIOS: readonly Scenario[] = [
   API_RATE,
   POLICY_COMPILE,
   POLICY_PROGRAM,
+  POLICY_FUZZ,
   STANDALONE_COMPLETE,
   STANDALONE_READINESS,
 ];
