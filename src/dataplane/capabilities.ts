@@ -1,7 +1,8 @@
 /** What this machine can do, which backend does what, and why: a wish that can't be met falls back and says so. */
-import { access, readFile } from 'node:fs/promises';
+import { access } from 'node:fs/promises';
 import { requireBpfFileSystem } from '../kernel/bpf-file-system.ts';
 import { hasTcx } from '../kernel/bpf-program.ts';
+import { readBridgeNetfilter } from '../kernel/bridge-netfilter.ts';
 import type { Family } from '../model/address.ts';
 import { POLICY_OBJECT } from './bpf/policies/backend.ts';
 
@@ -33,7 +34,7 @@ const NO_TRANSLATION_IN_BPF =
 
 /** Looks at all but whether the verifier takes the programs, which costs a second of CPU: loading them tells. */
 export async function probeCapabilities(): Promise<Capabilities> {
-  const bridgeNetfilter = { IPv4: await isSet('iptables'), IPv6: await isSet('ip6tables') };
+  const bridgeNetfilter = await readBridgeNetfilter();
   try {
     await requireBpfFileSystem();
     await access(POLICY_OBJECT);
@@ -86,10 +87,4 @@ export function featuresOf({ policyHook, withoutBpf }: Capabilities): Features {
       },
     ],
   };
-}
-
-async function isSet(packets: 'iptables' | 'ip6tables'): Promise<boolean> {
-  // Without the module br_netfilter the file is not there.
-  const text = await readFile(`/proc/sys/net/bridge/bridge-nf-call-${packets}`, 'utf8').catch(() => '0');
-  return text.trim() === '1';
 }
