@@ -21,6 +21,8 @@ const VARINT = 0;
 const FIXED64 = 1;
 const DELIMITED = 2;
 const FIXED32 = 5;
+/** Place of the bit that makes a number negative. */
+const SIGN = 2 ** 63;
 
 interface Reader {
   readonly bytes: Buffer;
@@ -44,7 +46,7 @@ function readMessage(reader: Reader, end: number, shape: Shape): Message {
       case DELIMITED: {
         const length = readVarint(reader);
         const next = reader.at + length;
-        if (next > end) throw new RangeError(`field ${tag >>> 3} is cut short`);
+        if (length < 0 || next > end) throw new RangeError(`field ${tag >>> 3} is cut short`);
         if (field !== undefined) takeDelimited(message, field, reader, next);
         reader.at = next;
         break;
@@ -92,7 +94,7 @@ function readDelimited(reader: Reader, end: number, type: FieldType): unknown {
       return reader.bytes.subarray(reader.at, end);
     case 'time': {
       const { seconds } = readMessage(reader, end, TIME);
-      return typeof seconds === 'number' ? new Date(seconds * 1000).toISOString() : undefined;
+      return typeof seconds === 'number' ? timeText(seconds) : undefined;
     }
     case 'number or text': {
       const { type: kind, number, text } = readMessage(reader, end, NUMBER_OR_TEXT);
@@ -107,8 +109,15 @@ function readDelimited(reader: Reader, end: number, type: FieldType): unknown {
   }
 }
 
+/** Text that no time is read of, where there is no such time: the parser says so of the one object. */
+function timeText(seconds: number): string {
+  const time = new Date(seconds * 1000);
+  return Number.isNaN(time.getTime()) ? `${seconds} s` : time.toISOString();
+}
+
 /** As a number: what does not fit is no port, count or time. */
 function readVarint(reader: Reader): number {
+  const start = reader.at;
   let value = 0;
   let scale = 1;
   for (;;) {
@@ -116,9 +125,15 @@ function readVarint(reader: Reader): number {
     if (byte === undefined) throw new RangeError('the message ends in a number');
     reader.at += 1;
     value += (byte & 0x7f) * scale;
-    if (byte < 0x80) return value;
+    if (byte < 0x80) return scale < SIGN ? value : signed(reader.bytes.subarray(start, reader.at));
     scale *= 0x80;
   }
+}
+
+/** Of ten bytes and more, which only negative numbers have. */
+function signed(bytes: Buffer): number {
+  const bits = bytes.reduceRight((number, byte) => (number << 7n) | BigInt(byte & 0x7f), 0n);
+  return Number(BigInt.asIntN(64, bits));
 }
 
 /** A shape of these fields, by number. */

@@ -17,17 +17,19 @@ const SHAPE = shapeOf({
   16: list('inner', INNER),
 });
 
+const SECONDS = shapeOf({ 1: one('seconds', 'number') });
+
 const text = fc.string({ unit: 'grapheme', minLength: 1 });
 const key = text.filter((name) => name !== '__proto__');
-const number = fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER });
+const number = fc.integer({ min: Number.MIN_SAFE_INTEGER, max: Number.MAX_SAFE_INTEGER });
 const message = fc.record(
   {
     text,
     texts: fc.array(fc.string(), { minLength: 1 }),
     number,
     flag: fc.boolean(),
-    time: fc.integer({ min: 0, max: 4e9 }).map((seconds) => new Date(seconds * 1000).toISOString()),
-    port: fc.oneof(fc.integer({ min: 0, max: 65535 }), text),
+    time: fc.integer({ min: -4e9, max: 4e9 }).map((seconds) => new Date(seconds * 1000).toISOString()),
+    port: fc.oneof(fc.integer({ min: -1, max: 65535 }), text),
     map: fc.dictionary(key, fc.string(), { minKeys: 1 }),
     inner: fc.array(fc.record({ name: text, count: number }, { requiredKeys: [] }), { minLength: 1 }),
   },
@@ -59,9 +61,17 @@ describe('protocol buffers', () => {
     );
   });
 
+  it('of a time that no calendar has cost no more than that time', () => {
+    const never = encodeMessage(
+      { text: 'a', time: { seconds: 1e17 } },
+      shapeOf({ ...SHAPE, 5: one('time', SECONDS) }),
+    );
+    expect(decodeMessage(never, SHAPE)).toEqual({ text: 'a', time: '100000000000000000 s' });
+  });
+
   it('that are cut short or none at all are refused, never read beyond their end', () => {
-    const refusals = ['0a05616263', '80', '0b', '0affffffff0f', '3203 0a0561'].map((hex) =>
-      Buffer.from(hex.replaceAll(' ', ''), 'hex'),
+    const refusals = ['0a05616263', '80', '0b', '0affffffff0f', '0afbffffffffffffffff01', '3203 0a0561'].map(
+      (hex) => Buffer.from(hex.replaceAll(' ', ''), 'hex'),
     );
     for (const bytes of refusals) expect(() => decodeMessage(bytes, SHAPE)).toThrow(RangeError);
     fc.assert(
