@@ -145,7 +145,7 @@ describe('credentials', () => {
     const source = follow({ environment, serviceAccountFolder: join(folder, 'sa') });
     await synced(source);
     acceptOnly('Bearer second');
-    await following.until(() => /401/.test(source.state().reason ?? ''));
+    await following.until(() => /\(401/.test(source.state().reason ?? ''));
     expect(source.state().reason).toBe(
       `the server refuses the token of ${folder}/sa/token (401: Unauthorized); renew the token or client certificate of the kubeconfig or ServiceAccount`,
     );
