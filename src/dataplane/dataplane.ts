@@ -23,6 +23,8 @@ export interface DataplaneStatus {
   readonly chains: number;
   /** Times that a third party's change was found and undone. */
   readonly repairs: number;
+  /** Times that everything was read back. */
+  readonly readings: number;
 }
 
 export interface Dataplane {

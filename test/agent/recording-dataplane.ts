@@ -45,6 +45,7 @@ export function createRecordingDataplane(refuse: (call: Call) => Error | null = 
       sets: [{ name: 'slots4', elements: 3 }],
       chains: 7,
       repairs: 5,
+      readings: 6,
     }),
     settled: async () => {},
     async close() {

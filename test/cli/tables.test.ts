@@ -44,7 +44,14 @@ const STATUS: AgentStatus = {
     missingKinds: { ServiceCIDR: 'not served' },
   },
   counts: countRows(rowsOf(WEB)),
-  dataplane: { backend: 'nft', skeleton: 1, sets: [{ name: 'slots', elements: 4 }], chains: 9, repairs: 1 },
+  dataplane: {
+    backend: 'nft',
+    skeleton: 1,
+    sets: [{ name: 'slots', elements: 4 }],
+    chains: 9,
+    repairs: 1,
+    readings: 1,
+  },
   policies: null,
   sync: {
     state: 'failing',

@@ -172,6 +172,26 @@ describe('nft backend in the kernel', () => {
     await dataplane.close();
   });
 
+  it('reads nothing back because others, policies among them, change tables of their own', async () => {
+    const dataplane = await open();
+    await dataplane.sync(rowsOf(service([1])));
+    await dataplane.apply(changeBetween(rowsOf(service([1])), rowsOf(service([1, 2]))));
+    nft('add', 'table', 'ip', 'other');
+    const readingsAfterTheirs = async () => {
+      const before = dataplane.status().readings;
+      nft('add', 'chain', 'ip', 'other', `chain-${before}`);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      await dataplane.repair();
+      return dataplane.status().readings - before;
+    };
+    await expect.poll(readingsAfterTheirs, { timeout: 10_000 }).toBe(0);
+    const noticed = new Promise<void>((resolve) => dataplane.onForeignChange(resolve));
+    nft('flush', 'map', 'inet', 'weir', 'slot4');
+    await noticed;
+    expect((await dataplane.repair()).elementsAdded).toBe(2);
+    await dataplane.close();
+  });
+
   it('[H4] takes over a table with sets, chains and hooks of another version', async () => {
     nft('add', 'table', 'inet', 'weir');
     nft('add', 'set', 'inet', 'weir', 'cluster-ip4', '{ type ipv4_addr; }');

@@ -37,8 +37,11 @@ interface State {
   numbers: ServiceNumbers | null;
   /** The kernel may differ from `installed`: the next change reads everything back. */
   uncertain: boolean;
-  /** The kernel's ruleset generation at which our table is as `installed`; every change of any table raises it. */
+  /** The kernel's ruleset generation at which our table is as `installed`; every change of any table raises it by one. */
   generation: number;
+  /** The generation that was there when our table was last read back. */
+  readAtGeneration: number;
+  readings: number;
   repairs: number;
   /** null until the first sync: notices of its own elements would only cost. */
   monitor: { close(): void } | null;
@@ -58,6 +61,8 @@ export async function openNftDataplane(options: NftDataplaneOptions): Promise<Da
     numbers: null,
     uncertain: true,
     generation: 0,
+    readAtGeneration: 0,
+    readings: 0,
     repairs: 0,
     monitor: null,
     listeners: new Set(),
@@ -86,8 +91,10 @@ function noticeForeignChange(state: State): void {
 async function watch(state: State): Promise<void> {
   if (state.monitor !== null) return;
   state.monitor = state.nft.monitor((event) => {
-    if (event.lost === true || (!event.ours && event.changes.some(({ table }) => table === TABLE)))
-      noticeForeignChange(state);
+    const touchesOurs = event.changes.some(({ table }) => table === TABLE);
+    if (event.lost === true || (!event.ours && touchesOurs)) noticeForeignChange(state);
+    // Other tables, that of policies among them: ours is as it was.
+    else if (!touchesOurs && event.generation > state.readAtGeneration) state.generation += 1;
   });
   if ((await state.nft.generation()) !== state.generation) setImmediate(noticeForeignChange, state);
 }
@@ -95,7 +102,9 @@ async function watch(state: State): Promise<void> {
 async function sync(state: State, rows: Rows): Promise<ApplyReport> {
   const startedAt = performance.now();
   state.uncertain = true;
-  const generation = await refusing(TABLE, () => state.nft.generation());
+  state.generation = await refusing(TABLE, () => state.nft.generation());
+  state.readAtGeneration = state.generation;
+  state.readings += 1;
   const observed = await refusing(TABLE, () =>
     readBack(state.nft, SERVICE_TABLE, { learnt: state.numbers === null }),
   );
@@ -112,7 +121,7 @@ async function sync(state: State, rows: Rows): Promise<ApplyReport> {
   const commands = skeletonCommands(SERVICE_TABLE, skeleton, observed, deltaCommands(SERVICE_TABLE, delta));
   const bytes = await commit(state, commands);
   state.uncertain = false;
-  state.generation = generation + (bytes > 0 ? 1 : 0);
+  if (bytes > 0) state.generation += 1;
   await watch(state);
   state.flows.forget(filtersAfterSync(state.installed, observed));
   return report(state, startedAt, delta, bytes);
@@ -160,6 +169,7 @@ function status(state: State): DataplaneStatus {
     sets: [...SETS.keys()].map((name) => ({ name, elements: store?.count(name) ?? 0 })),
     chains: state.skeleton.length + (store?.chains().size ?? 0),
     repairs: state.repairs,
+    readings: state.readings,
   };
 }
 
