@@ -1,6 +1,8 @@
 // The flow table.
 #pragma once
 
+#include <linux/errno.h>
+
 #include "judge.h"
 
 #define REFRESH (SECOND / 4)  // how stale `last_seen` may be: most packets then write no shared line for it
@@ -39,22 +41,20 @@ static __always_inline void advance(const struct __sk_buff *skb, const struct pa
   }
 }
 
-// A place in the table, as far as the pod has a share left. False: the packet is judged without a flow.
-static __always_inline bool insert_flow(const struct flow_key *key, const struct flow *flow) {
+// Takes a place in the table, as far as there is one and the pod has a share left; without one each packet is judged.
+static __always_inline void insert_flow(const struct flow_key *key, const struct flow *flow) {
   struct usage *used = bpf_map_lookup_elem(&usages, &key->interface);
   if (used && options.flows_per_subject != 0 && used->flows >= options.flows_per_subject) {
     count(TALLY_SHARE_FULL);
-    return false;
+    return;
   }
   const long failure = bpf_map_update_elem(&flows, key, flow, BPF_NOEXIST);
   if (failure == 0) {
     if (used) __sync_fetch_and_add(&used->flows, 1);
-    return true;
+  } else if (failure != -EEXIST) {
+    // EEXIST: another processor made the same flow meanwhile.
+    count(TALLY_TABLE_FULL);
   }
-  // Another processor made the same flow meanwhile.
-  if (failure == -17) return true;
-  count(TALLY_TABLE_FULL);
-  return false;
 }
 
 static __always_inline void remove_flow(const struct flow_key *key) {

@@ -101,11 +101,11 @@ static __always_inline void map_ipv4(struct address *address, __be32 ipv4) {
   words[3] = ipv4;
 }
 
-// The address and port of whoever sent the packet, and of whom it is for, in a key that knows sides only.
 static __always_inline bool sent_by_pod(const struct packet *packet) {
   return packet->direction == DIRECTION_EGRESS;
 }
 
+// A key knows sides, not who sent the packet.
 static __always_inline void set_ports(struct packet *packet, __be16 source, __be16 destination) {
   packet->key.local_port = sent_by_pod(packet) ? source : destination;
   packet->key.peer_port = sent_by_pod(packet) ? destination : source;

@@ -1,10 +1,10 @@
 // Counters and events.
 #pragma once
 
-#include "../maps/policy.h"
-#include "options.h"
 #include <linux/pkt_cls.h>
 
+#include "../maps/policy.h"
+#include "options.h"
 #include "packet.h"
 
 #define SECOND 1000000000ull

@@ -4,6 +4,8 @@ import { readdirSync } from 'node:fs';
 const PLACES = [
   { directory: '/run/netns', what: 'network namespace', prefix: '' },
   { directory: '/run/weir/lab', what: 'lab', prefix: '' },
+  { directory: '/run', what: 'folder', prefix: 'weir-test' },
+  { directory: '/sys/fs/bpf/weir', what: 'BPF pins', prefix: '' },
   { directory: '/sys/fs/cgroup/unified', what: 'cgroup', prefix: 'weir' },
   { directory: '/sys/fs/cgroup', what: 'cgroup', prefix: 'weir' },
 ];
