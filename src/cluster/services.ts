@@ -1,15 +1,17 @@
 /** Services: families, cluster IPs and load-balancer addresses, as the API server fills them in. */
 import {
   type Address,
+  addressBits,
   FAMILIES,
   type Family,
   familyOf,
   type Prefix,
   prefixContains,
+  splitPrefix,
 } from '../model/address.ts';
 import type { ObjectName } from '../model/names.ts';
 import type { ServiceObject } from '../model/objects.ts';
-import { addressCandidates } from './address-range.ts';
+import { addressCandidates, addressNumber } from './address-range.ts';
 import { staticAddresses } from './bands.ts';
 import type { Candidates, ClaimBook } from './claims.ts';
 import type { ServiceNetworks } from './network-stage.ts';
@@ -124,6 +126,13 @@ function withClusterIps(
   return { ...service, ipFamilyPolicy, ipFamilies: clusterIps.map(familyOf), clusterIps };
 }
 
+/** The network's own address, and an IPv4 network's broadcast: an API server gives them to no Service. */
+function isEdge(cidr: Prefix, address: Address): boolean {
+  const number = addressNumber(cidr, address);
+  const last = 2 ** (addressBits(address) - splitPrefix(cidr).length) - 1;
+  return number === 0 || (familyOf(address) === 'IPv4' && number === last);
+}
+
 function isOf(family: Family | undefined): (ip: Address) => boolean {
   return (ip) => familyOf(ip) === family;
 }
@@ -185,12 +194,14 @@ function explicitIpsCount(
     return false;
   }
   for (const address of explicit) {
-    if (all.some((cidr) => prefixContains(cidr, address))) continue;
+    if (all.some((cidr) => prefixContains(cidr, address) && !isEdge(cidr, address))) continue;
+    const isInside = all.some((cidr) => prefixContains(cidr, address));
+    const what = isInside ? 'the network or broadcast address of one of' : 'outside';
     problems.push({
       severity: 'warning',
       field: 'spec.clusterIP',
       reason: 'ClusterIPOutsideRange',
-      message: `${address} is outside the service CIDRs ${open.join(', ')}`,
+      message: `${address} is ${what} the service CIDRs ${open.join(', ')}`,
       remedy: 'use an address inside, add a ServiceCIDR that holds it, or widen --service-cluster-ip-range',
     });
   }

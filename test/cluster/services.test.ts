@@ -64,6 +64,23 @@ describe('cluster IPs', () => {
     expect(done.findings()).toEqual(['warning ClusterIPOutsideRange Service web spec.clusterIP']);
   });
 
+  it.each([
+    ['10.96.0.0', false],
+    ['10.96.0.1', true],
+    ['10.96.255.254', true],
+    ['10.96.255.255', false],
+    ['fd96::', false],
+    ['fd96::ffff', true],
+  ])('[A65] %s is one that an API server would give: %s', (ip, isGiven) => {
+    const done = complete(service('web', `${PORT}, clusterIP: "${ip}"`));
+    expect(done.service('web')?.clusterIps).toEqual([ip]);
+    expect(done.problems.map(({ message }) => message)).toEqual(
+      isGiven
+        ? []
+        : [`${ip} is the network or broadcast address of one of the service CIDRs 10.96.0.0/16, fd96::/112`],
+    );
+  });
+
   it('[A65] come from the next CIDR of the family when one is full, and are never refused in any of them', () => {
     const serviceCidrs = [
       '10.96.0.0/30',
