@@ -90,7 +90,7 @@ export function createControlPlane(
       podAddresses: state.books.podAddresses.history(),
       clusterIps: state.books.clusterIps.history(),
       nodePorts: state.books.nodePorts.history(),
-      balancerAddresses: state.balancers.held,
+      balancerAddresses: new Map(state.balancers.held),
       leavingCidrs: [...state.leavingCidrs.values()],
       placements: snapshotOf(state.placements),
       slices: new Map(state.madeSlices),

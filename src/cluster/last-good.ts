@@ -137,7 +137,9 @@ function applyEdits(ledger: Ledger, changes: readonly ObjectChange[]): Step {
   const errors = errorsByObject(first.problems);
   const backTo: ObjectChange[] = [];
   for (const [key, change] of wanted) {
-    if (plane.completed(subjectOf(change)) === undefined) refuse(key, change, errors.get(key) ?? []);
+    const problems = errors.get(key);
+    if (problems === undefined || plane.completed(subjectOf(change)) !== undefined) continue;
+    refuse(key, change, problems);
     const refusal = refused.get(key);
     if (refusal !== undefined) backTo.push(setTo(refusal.good));
   }

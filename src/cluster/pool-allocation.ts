@@ -1,6 +1,6 @@
 /**
- * Which load balancer gets which address of the pools. Looks at all of them at once: the result follows from what they
- * ask for and from who had what before, not from the order in which they came.
+ * Which load balancer gets which address of the pools. Looks at all that may be concerned at once: the result follows from
+ * what they ask for and from who had what before, not from the order in which they came.
  */
 import { type Address, type Family, familyOf } from '../model/address.ts';
 import { compareText, type ObjectName } from '../model/names.ts';
@@ -40,14 +40,17 @@ export interface PoolOutcome {
   readonly problems: readonly ProblemText[];
 }
 
+/** Who has which address, be it by its status or from a pool. */
+export type Occupants = Map<Address, readonly PoolRequest[]>;
+
 interface Desk {
   readonly pools: readonly AddressPool[];
-  readonly occupants: Map<Address, PoolRequest[]>;
+  readonly occupants: Occupants;
   readonly outcomes: Map<ObjectName, Map<Family, Address>>;
 }
 
 /**
- * Gives each request its addresses. Those that statuses name come first, then those that were held before, then those
+ * Gives each request its addresses, and enters it with them in `occupants`, where others may be that stay. Those that statuses name come first, then those that were held before, then those
  * that are asked for, the eldest first; at last the free ones are given out.
  *
  * @param before who had which address, by `owner|family`
@@ -58,9 +61,10 @@ export function allocateFromPools(
   requests: Iterable<PoolRequest>,
   before: ReadonlyMap<string, Address>,
   changed: ReadonlySet<ObjectName>,
+  occupants: Occupants,
 ): ReadonlyMap<ObjectName, PoolOutcome> {
   const all = [...requests].sort(compareAge);
-  const desk: Desk = { pools, occupants: new Map(), outcomes: new Map() };
+  const desk: Desk = { pools, occupants, outcomes: new Map() };
   for (const request of all) for (const address of request.given) occupy(desk, request, address);
   const open = all.filter(({ given }) => given.length === 0);
   const [steady, moved] = [false, true].map((is) => open.filter(({ owner }) => changed.has(owner) === is));

@@ -1,9 +1,18 @@
-/** Gives the load balancers of a batch their addresses. Costs all load balancers where one of them asks for others. */
+/**
+ * Gives the load balancers of a batch their addresses. Costs those that ask for others than before; all load balancers only
+ * where one of them is short of what it asks for, or brings an address that it has already.
+ */
 import { isDeepStrictEqual } from 'node:util';
-import { type Address, familyOf } from '../model/address.ts';
+import { type Address, FAMILIES, familyOf } from '../model/address.ts';
 import { type ObjectName, objectKey } from '../model/names.ts';
 import type { ServiceObject } from '../model/objects.ts';
-import { allocateFromPools, type PoolOutcome, type PoolRequest, servesClass } from './pool-allocation.ts';
+import {
+  allocateFromPools,
+  type Occupants,
+  type PoolOutcome,
+  type PoolRequest,
+  servesClass,
+} from './pool-allocation.ts';
 import { poolRequestOf } from './pool-request.ts';
 import type { ProblemText } from './problems.ts';
 import type { State } from './state.ts';
@@ -21,15 +30,27 @@ export interface BalancerBook {
   /** Given to the output again; those whose request is another are in `changed` as well. */
   readonly due: Set<ObjectName>;
   readonly changed: Set<ObjectName>;
-  outcomes: ReadonlyMap<ObjectName, PoolOutcome>;
+  readonly outcomes: Map<ObjectName, PoolOutcome>;
+  readonly occupants: Occupants;
+  /** Those with a problem: they may want whatever becomes free. */
+  readonly short: Set<ObjectName>;
   /** Who has which address of the pools, by `owner|family`. */
-  held: ReadonlyMap<string, Address>;
-  /** Counts the looks at all balancers: `held` is another only after one. */
+  held: Map<string, Address>;
+  /** Counts the looks at balancers: `held` is another only after one. */
   revision: number;
 }
 
 export function createBalancerBook(held: ReadonlyMap<string, Address> = new Map()): BalancerBook {
-  return { balancers: new Map(), due: new Set(), changed: new Set(), outcomes: new Map(), held, revision: 0 };
+  return {
+    balancers: new Map(),
+    due: new Set(),
+    changed: new Set(),
+    outcomes: new Map(),
+    occupants: new Map(),
+    short: new Set(),
+    held: new Map(held),
+    revision: 0,
+  };
 }
 
 /** Takes note of a completed Service; true: its output waits for settleBalancers. */
@@ -61,26 +82,57 @@ interface Desk {
 
 export function settleBalancers(state: State): void {
   const { balancers: book, options } = state;
-  if (book.changed.size > 0) {
-    const requests = [...book.balancers.values()].map(({ request }) => request);
-    const outcomes = allocateFromPools(options.loadBalancerPools, requests, book.held, book.changed);
-    for (const [owner, outcome] of outcomes)
-      if (!isDeepStrictEqual(outcome, book.outcomes.get(owner))) book.due.add(owner);
-    book.outcomes = outcomes;
-    book.held = heldIn(book);
-    book.revision += 1;
-  }
+  if (book.changed.size > 0) allocate(book, options.loadBalancerPools);
   for (const owner of book.due) tell(state, owner);
   book.due.clear();
   book.changed.clear();
 }
 
-function heldIn({ outcomes }: BalancerBook): ReadonlyMap<string, Address> {
-  const held = new Map<string, Address>();
-  for (const [owner, { addresses }] of outcomes) {
-    for (const address of addresses) held.set(`${owner}|${familyOf(address)}`, address);
+function allocate(book: BalancerBook, pools: Desk['pools']): void {
+  const { balancers, changed, occupants, held } = book;
+  const isForAll = concernsAll(book);
+  const owners = isForAll ? new Set([...balancers.keys(), ...changed]) : changed;
+  if (isForAll) {
+    occupants.clear();
+    // Also what history holds for those that are no more.
+    book.held = new Map();
+  } else for (const owner of changed) vacate(book, owner);
+  const requests = [...owners].flatMap((owner) => balancers.get(owner)?.request ?? []);
+  const outcomes = allocateFromPools(pools, requests, held, changed, occupants);
+  for (const owner of owners) enter(book, owner, outcomes.get(owner));
+  book.revision += 1;
+}
+
+/** Whoever has all it asks for keeps it, unless another's status names it: then a change concerns nobody else. */
+function concernsAll({ balancers, changed, short, revision }: BalancerBook): boolean {
+  const isFirst = revision === 0;
+  return (
+    isFirst ||
+    [...short].some((owner) => !changed.has(owner)) ||
+    [...changed].some((owner) => (balancers.get(owner)?.request.given.length ?? 0) > 0)
+  );
+}
+
+function vacate({ outcomes, occupants }: BalancerBook, owner: ObjectName): void {
+  for (const address of outcomes.get(owner)?.addresses ?? []) {
+    const others = occupants.get(address)?.filter((request) => request.owner !== owner) ?? [];
+    if (others.length === 0) occupants.delete(address);
+    else occupants.set(address, others);
   }
-  return held;
+}
+
+function enter(book: BalancerBook, owner: ObjectName, outcome: PoolOutcome | undefined): void {
+  const { outcomes, short, held, due } = book;
+  for (const family of FAMILIES) held.delete(`${owner}|${family}`);
+  short.delete(owner);
+  if (outcome === undefined) {
+    outcomes.delete(owner);
+    return;
+  }
+  if (!isDeepStrictEqual(outcome, outcomes.get(owner))) due.add(owner);
+  outcomes.set(owner, outcome);
+  if (outcome.problems.length > 0) short.add(owner);
+  for (const address of outcome.addresses) held.set(`${owner}|${familyOf(address)}`, address);
 }
 
 function tell({ balancers: book, output, problems: ledger }: State, owner: ObjectName): void {

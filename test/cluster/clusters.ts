@@ -100,7 +100,8 @@ const shared = (annotations: Readonly<Record<string, string>> = {}, port = 80): 
   ports: [servicePort({ port: port as Port })],
 });
 
-const BALANCERS: readonly Partial<ServiceObject>[] = [
+/** What load balancers ask for, where it differs. */
+export const BALANCERS: readonly Partial<ServiceObject>[] = [
   {},
   { loadBalancerIp: '192.0.2.1' as Address },
   { annotations: { 'weir.dev/load-balancer-ips': '192.0.2.2,2001:db8::1' } },
