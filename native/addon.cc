@@ -8,6 +8,7 @@
 #include "binding/event_reader.h"
 #include "binding/network.h"
 #include "binding/network_reader.h"
+#include "binding/packet_log_reader.h"
 #include "binding/ring_reader.h"
 #include "binding/tc.h"
 
@@ -48,6 +49,7 @@ constexpr Export kExports[] = {
     {"listHostRoutes", weir::list_host_routes_async},
     {"listAddresses", weir::list_addresses_async},
     {"watchNetwork", weir::watch_network},
+    {"watchPacketLog", weir::watch_packet_log},
 };
 
 Napi::Object export_functions(Napi::Env env, Napi::Object exports) {

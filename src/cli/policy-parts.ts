@@ -30,6 +30,7 @@ export function policyParts(
             await openNftPolicies({
               reject: policyDeny === 'reject',
               closedPrefixes: policyDefaultClosed ? pipeline.podNetworks(compile.node) : [],
+              onVerdict,
             }),
             () => rm(pins, { recursive: true, force: true }),
           )

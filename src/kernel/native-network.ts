@@ -1,7 +1,7 @@
 /** What Weir's addon exports for interfaces, routes and addresses; promises reject with an Error that has `code`, `errno`, `syscall`. */
 
 declare const brand: unique symbol;
-/** Something that is being read on the event loop: a ring buffer, or changes of the network. Let go of, it is closed. */
+/** Something that is being read on the event loop: a ring buffer, changes of the network, logged packets. Let go of, it is closed. */
 export type EventReader = { readonly [brand]: 'EventReader' };
 
 export interface NativeInterface {
@@ -42,6 +42,17 @@ export type NativeNetworkChange =
   /** A namespace that is gone. */
   | { readonly kind: 'namespace'; readonly namespace: number; readonly gone: true };
 
+/** A packet that a rule of nftables logged. */
+export interface NativeLoggedPacket {
+  /** Of the rule. */
+  readonly prefix: string;
+  /** Interface indexes; 0: none at this hook. */
+  readonly incoming: number;
+  readonly outgoing: number;
+  /** From the IP header on, as much as was asked for. */
+  readonly bytes: Uint8Array;
+}
+
 /** `networkNamespace` is the path of a namespace to look at; left out, the caller's. */
 export interface NativeNetwork {
   listInterfaces(networkNamespace?: string): Promise<readonly NativeInterface[]>;
@@ -51,6 +62,16 @@ export interface NativeNetwork {
   /** Calls `take` with what changed, or with null when the kernel had to drop changes. */
   watchNetwork(
     take: (changes: readonly NativeNetworkChange[] | null) => void,
+    networkNamespace?: string,
+  ): EventReader;
+  /**
+   * Calls `take` with packets logged to the group, `snap` bytes of each, or with null when the kernel had to drop some. Throws
+   * when another process has the group, or the kernel no such log.
+   */
+  watchPacketLog(
+    group: number,
+    snap: number,
+    take: (packets: readonly NativeLoggedPacket[] | null) => void,
     networkNamespace?: string,
   ): EventReader;
   /** Of any kind. Closing twice is fine. */

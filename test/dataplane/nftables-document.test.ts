@@ -37,7 +37,7 @@ function unique(names: Iterable<string>): readonly string[] {
 
 const FIXED = buildSkeleton(NODE_PORT_RANGE).map(({ name }) => name);
 
-const POLICY_CHAINS = policySkeleton({ reject: false }).map(({ name }) => name);
+const POLICY_CHAINS = policySkeleton({ reject: false, logGroup: null }).map(({ name }) => name);
 
 /** Directions, courses and kinds of peers stand for themselves, but where there is one direction only. */
 function documentedPolicyName(name: string): string {

@@ -1,8 +1,8 @@
 /** What the table of policies does to real packets: pods of one node, a pod of another, the world, and the node itself. */
 import { spawn } from 'node:child_process';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { openNftPolicies } from '../../../src/dataplane/nft/policies/backend.ts';
-import type { PolicyBackend } from '../../../src/dataplane/policy-backend.ts';
+import { type NftPolicyOptions, openNftPolicies } from '../../../src/dataplane/nft/policies/backend.ts';
+import type { PolicyBackend, PolicyVerdict } from '../../../src/dataplane/policy-backend.ts';
 import type { DropReason } from '../../../src/generated/policy.ts';
 import { type Address, FAMILIES, type Family, type Prefix } from '../../../src/model/address.ts';
 import type { PolicyRows, PolicyRowsChange } from '../../../src/model/policy-rows.ts';
@@ -20,6 +20,8 @@ const POD = podName('web');
 const IN_ALL: VerdictWords = { direction: 'ingress', verdict: 'allow' };
 const OUT_ALL: VerdictWords = { direction: 'egress', verdict: 'allow' };
 
+/** What was logged since the test began. */
+const verdicts: PolicyVerdict[] = [];
 let network: PodNetwork;
 let backend: PolicyBackend;
 
@@ -33,6 +35,11 @@ function webRows(verdicts: readonly VerdictWords[], peers: Readonly<Record<strin
 
 async function enforce(rows: PolicyRows): Promise<void> {
   await backend.sync(rows, network.interfaces);
+}
+
+function open(options: Partial<NftPolicyOptions> = {}): Promise<PolicyBackend> {
+  const onVerdict = (verdict: PolicyVerdict) => void verdicts.push(verdict);
+  return openNftPolicies({ reject: false, closedPrefixes: [], onVerdict, netns: network.netns, ...options });
 }
 
 /** Only the class's rows differ. */
@@ -53,7 +60,8 @@ beforeAll(async () => {
 afterAll(() => network?.close());
 beforeEach(async () => {
   network.run('node', 'nft', 'flush', 'ruleset');
-  backend = await openNftPolicies({ reject: false, closedPrefixes: [], netns: network.netns });
+  verdicts.length = 0;
+  backend = await open();
 });
 afterEach(() => backend.close());
 
@@ -177,6 +185,7 @@ describe.each(FAMILIES)('policies in nftables, %s packets', (family: Family) => 
       await change(webRows([{ direction: 'ingress', verdict: 'deny' }, OUT_ALL, from('remote')]));
       const [cut, other] = flows.map((flow) => flow.answers());
       await expect.poll(flows[1].answers).toBeGreaterThan((other ?? 0) + 20);
+      await expect.poll(() => verdicts.map(({ kind }) => kind)).toContain('cut');
       // One answer may have been on its way.
       expect(flows[0].answers()).toBeLessThan((cut ?? 0) + 3);
       await change(
@@ -193,6 +202,46 @@ describe.each(FAMILIES)('policies in nftables, %s packets', (family: Family) => 
     expect(await ask('client', 'web')).toBe('allowed');
     expect((await backend.figures()).tallies).toMatchObject({ audited: 1, allowed: 1 });
     expect(await drops('policy')).toBe(0);
+  });
+
+  it('[C30] [C31] tells of verdicts with both ends and the rule, and counts what rules decided', async () => {
+    const allow: VerdictWords = { direction: 'ingress', peer: 'client', verdict: 'allow', rule: 'friends' };
+    await enforce(
+      webRows(deniedBut(allow, { ...OUT_ALL, peer: 'remote', rule: 'out', auditRule: 'audited' })),
+    );
+    await ask('client', 'web');
+    await ask('client', 'web', { port: 443 });
+    await ask('remote', 'web');
+    await ask('web', 'remote', { port: 8080 });
+    const ends = { local: addressOf('web', family), protocol: 6 };
+    await expect.poll(() => verdicts).toHaveLength(4);
+    expect(verdicts).toEqual(
+      expect.arrayContaining([
+        expect.objectContaining({
+          ...ends,
+          kind: 'allow',
+          direction: 'ingress',
+          peer: addressOf('client', family),
+          localPort: 443,
+          rule: 'friends',
+          interfaceIndex: network.interfaces.get(POD)?.interfaceIndex,
+        }),
+        expect.objectContaining({
+          ...ends,
+          kind: 'drop',
+          reason: 'policy',
+          peer: addressOf('remote', family),
+          localPort: 80,
+          rule: 'ingress * * * deny',
+        }),
+        expect.objectContaining({ ...ends, kind: 'audit', peerPort: 8080, auditRule: 'audited' }),
+      ]),
+    );
+    const { rules } = await backend.figures();
+    const hits = Object.fromEntries(rules.map(({ rule, hits: count }) => [rule, count]));
+    expect(hits).toMatchObject({ friends: 2, out: 1, audited: 1 });
+    // A drop is told once, and counted each time.
+    expect(hits['ingress * * * deny']).toBeGreaterThan(0);
   });
 
   it('[C34] [I22] drops what a pod sends from an address that is not its own', async () => {
@@ -215,7 +264,7 @@ describe.each(FAMILIES)('policies in nftables, %s packets', (family: Family) => 
     expect(await drops('closed')).toBeGreaterThan(3);
     await backend.close();
     expect(await ask('client', 'web')).toBe('blocked');
-    backend = await openNftPolicies({ reject: false, closedPrefixes: [], netns: network.netns });
+    backend = await open();
     await backend.sync(webRows([IN_ALL, OUT_ALL]), network.interfaces);
     expect(await ask('client', 'web')).toBe('allowed');
   });
@@ -223,7 +272,7 @@ describe.each(FAMILIES)('policies in nftables, %s packets', (family: Family) => 
   it('[C17] [C35] closes addresses of the node’s pod networks that no known pod has, agent or not', async () => {
     await backend.close();
     const closedPrefixes = ['10.9.0.0/24', 'fd09::/64'] as Prefix[];
-    backend = await openNftPolicies({ reject: false, closedPrefixes, netns: network.netns });
+    backend = await open({ closedPrefixes });
     const known = new Map([...network.interfaces].filter(([pod]) => pod !== podName('client')));
     await backend.sync(webRows([IN_ALL, OUT_ALL]), known);
     expect(await ask('client', 'world')).toBe('blocked');
@@ -251,7 +300,7 @@ describe.each(FAMILIES)('policies in nftables, %s packets', (family: Family) => 
 
   it('[C28] answers what it denies when it is told to', async () => {
     await backend.close();
-    backend = await openNftPolicies({ reject: true, closedPrefixes: [], netns: network.netns });
+    backend = await open({ reject: true });
     await enforce(webRows(deniedBut()));
     expect(await ask('client', 'web')).toBe('refused');
     expect(await ask('client', 'web', { protocol: 'UDP' })).not.toBe('allowed');

@@ -148,7 +148,12 @@ describe('policy rows and packets', () => {
   let backend: PolicyBackend;
   beforeAll(async () => {
     network = await createPodNetwork(`weir-tnv-${process.pid}`);
-    backend = await openNftPolicies({ reject: false, closedPrefixes: [], netns: network.netns });
+    backend = await openNftPolicies({
+      reject: false,
+      closedPrefixes: [],
+      onVerdict: () => {},
+      netns: network.netns,
+    });
   });
   afterAll(async () => {
     await backend?.close();

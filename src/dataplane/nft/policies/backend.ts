@@ -6,7 +6,7 @@ import type { PolicyRows } from '../../../model/policy-rows.ts';
 import type { PolicyChange } from '../../bpf/policies/dataplane.ts';
 import type { PodInterface } from '../../bpf/policies/subjects.ts';
 import { DataplaneError } from '../../dataplane.ts';
-import type { PolicyBackend, PolicyInstallReport } from '../../policy-backend.ts';
+import type { PolicyBackend, PolicyInstallReport, PolicyVerdict } from '../../policy-backend.ts';
 import type { Chain } from '../chains/chain.ts';
 import { compareWithKernel } from '../element-store.ts';
 import { readBack } from '../read-back.ts';
@@ -15,17 +15,19 @@ import { compareSkeleton, skeletonCommands } from '../skeleton.ts';
 import { TABLE_FAMILY } from '../table-layout.ts';
 import { deltaCommands, isEmptyDelta } from '../transaction.ts';
 import { readCounts } from './figures.ts';
-import { hookChains } from './hook-chains.ts';
+import { hookChains, type SkeletonOptions } from './hook-chains.ts';
 import { type InstalledPolicies, installedPolicies } from './installed.ts';
 import { judgingChains } from './judging-chains.ts';
 import { POLICY_TABLE } from './layout.ts';
 import { createNames, type Names } from './names.ts';
+import { LOG_GROUP, openVerdictReader, type VerdictReader } from './verdict-reader.ts';
 
 export interface NftPolicyOptions {
   /** Denied packets are answered with a TCP reset, or ICMP administratively prohibited; else dropped in silence. */
   readonly reject: boolean;
   /** Pod networks of this node: whoever is in them and no known pod is closed, also while no agent runs. */
   readonly closedPrefixes: readonly Prefix[];
+  readonly onVerdict: (verdict: PolicyVerdict) => void;
   /** Path of the network namespace to work in; this process's own without it. */
   readonly netns?: string;
 }
@@ -34,6 +36,7 @@ interface State {
   readonly closedPrefixes: readonly Prefix[];
   readonly nft: Nftables;
   readonly skeleton: readonly Chain[];
+  readonly verdicts: VerdictReader;
   /** null until the first sync. */
   installed: InstalledPolicies | null;
   names: Names | null;
@@ -46,16 +49,18 @@ interface State {
 }
 
 /** The chains, which are the same whatever the rows. */
-export function policySkeleton(options: { readonly reject: boolean }): readonly Chain[] {
+export function policySkeleton(options: SkeletonOptions): readonly Chain[] {
   return [...judgingChains(), ...hookChains(options)];
 }
 
 /** Opens the backend; nothing is read or written before the first `sync`. Rejects where netlink is refused. */
 export async function openNftPolicies(options: NftPolicyOptions): Promise<PolicyBackend> {
+  const verdicts = openVerdictReader(options.netns, options.onVerdict);
   const state: State = {
+    verdicts,
     nft: await openNftables(options.netns === undefined ? {} : { netns: options.netns }),
     closedPrefixes: options.closedPrefixes,
-    skeleton: policySkeleton(options),
+    skeleton: policySkeleton({ reject: options.reject, logGroup: verdicts.isOpen ? LOG_GROUP : null }),
     installed: null,
     names: null,
     uncertain: true,
@@ -75,10 +80,11 @@ export async function openNftPolicies(options: NftPolicyOptions): Promise<Policy
       const counts = await refusing(POLICY_TABLE.table, () => readCounts(state.nft));
       // Sets grow as they need; what conntrack holds is not ours to count.
       const capacities = { subjects: 0, peers: 0, verdicts: 0, flows: 0 };
-      return { revision: state.revision, flows: 0, capacities, rules: [], ...counts };
+      return { revision: state.revision, flows: 0, capacities, rules: verdicts.rules(), ...counts };
     },
     async close() {
       state.monitor?.close();
+      verdicts.close();
       await state.nft.close();
     },
   };
@@ -92,6 +98,7 @@ async function sync(
   state.uncertain = true;
   state.names ??= await readNames(state);
   state.installed = installedPolicies(rows, interfaces, state.names, state.closedPrefixes);
+  state.verdicts.follow(state.installed.rows);
   return reconcile(state, state.installed);
 }
 
@@ -103,6 +110,7 @@ async function readNames({ nft }: State): Promise<Names> {
 async function apply(state: State, change: PolicyChange): Promise<PolicyInstallReport> {
   const installed = installedOf(state);
   const delta = installed.change(change);
+  if (change.rows !== undefined) state.verdicts.follow(installed.rows);
   if (state.uncertain) return reconcile(state, installed);
   if (isEmptyDelta(delta)) return report(state, 0);
   await commit(state, deltaCommands(POLICY_TABLE, delta));

@@ -20,13 +20,14 @@ import {
   type Rule,
 } from '../chains/matching.ts';
 import { endsOf, judgingChain } from './judging-chains.ts';
-import { type Course, policySet } from './layout.ts';
+import { type Course, LOGGED_BYTES, policySet } from './layout.ts';
 
 /** Behind the reassembly of fragments (-400), before conntrack (-200): what is spoofed makes no entry. */
 const BEFORE_TRACKING = -300;
 /** Before others' filters: what we drop they need not see. */
 const BEFORE_FILTERS = -10;
 /** Bits of `ct state`. */
+const ESTABLISHED = 2;
 const RELATED = 4;
 const NEW = 8;
 const ACCEPT = expr.verdict({ code: 'accept' });
@@ -39,7 +40,15 @@ export function flowChain(what: 'allowed' | 'audited', direction: Direction): st
   return `${what}-${direction}`;
 }
 
-export function hookChains(options: { readonly reject: boolean }): readonly Chain[] {
+export interface SkeletonOptions {
+  /** Denied packets are answered. */
+  readonly reject: boolean;
+  /** Where verdicts are logged; null: nowhere. */
+  readonly logGroup: number | null;
+}
+
+export function hookChains(options: SkeletonOptions): readonly Chain[] {
+  const drop = (reason: string, direction: Direction) => dropChain(reason, direction, options);
   return [
     prerouting(),
     fromPodNeighbour(),
@@ -51,26 +60,42 @@ export function hookChains(options: { readonly reject: boolean }): readonly Chai
       ...(['allowed', 'audited'] as const).map((what) => ({
         name: flowChain(what, direction),
         about: `${what === 'allowed' ? 'passes' : 'passes, and an audited policy would deny it'}; new flows are counted`,
-        rules: [[...matchState(NEW), expr.counter()]],
+        rules: [
+          [...matchState(NEW), expr.counter()],
+          ...tell(options, `${what === 'allowed' ? 'allow' : 'audit'} none ${direction}`, matchState(NEW)),
+        ],
       })),
-      deny(direction, options.reject),
+      deny(direction, options),
       ...['closed', 'no-verdict'].map((reason) => drop(reason, direction)),
     ]),
     ...['spoofed-source', 'spoofed-neighbour', 'rogue-router'].map((reason) => drop(reason, 'egress')),
   ];
 }
 
-function drop(reason: string, direction: Direction): Chain {
+/** Verdicts a second that one chain logs at most. */
+const LOGGED_PER_SECOND = 1000;
+
+/** A rule that logs packets that match; `words`: kind, reason, direction, as the reader takes them. */
+function tell({ logGroup }: SkeletonOptions, words: string, match: Rule): readonly Rule[] {
+  if (logGroup === null) return [];
+  const rate = expr.limit({ rate: LOGGED_PER_SECOND, unit: 'second', burst: LOGGED_PER_SECOND });
+  return [[...match, rate, expr.log({ group: logGroup, prefix: words, snaplen: LOGGED_BYTES })]];
+}
+
+function dropChain(reason: string, direction: Direction, options: SkeletonOptions): Chain {
   const about = `drop; counted (${reason}, ${direction})`;
   return {
     name: `drop-${reason}-${direction}`,
     about,
-    rules: [[expr.counter(), expr.verdict({ code: 'drop' })]],
+    rules: [
+      ...tell(options, `drop ${reason} ${direction}`, []),
+      [expr.counter(), expr.verdict({ code: 'drop' })],
+    ],
   };
 }
 
 /** A pod always reaches itself, by way of a Service too (C12). */
-function deny(direction: Direction, reject: boolean): Chain {
+function deny(direction: Direction, options: SkeletonOptions): Chain {
   const refuse: readonly Rule[] = [
     [...matchProtocol(6), expr.counter(), expr.reject({ type: 'tcp-reset' })],
     [expr.counter(), expr.reject({ type: 'icmpx', code: 'admin-prohibited' })],
@@ -85,7 +110,9 @@ function deny(direction: Direction, reject: boolean): Chain {
         inSet(policySet('own', family), 0),
         ACCEPT,
       ]),
-      ...(reject ? refuse : [[expr.counter(), expr.verdict({ code: 'drop' })]]),
+      ...tell(options, `cut policy ${direction}`, [...matchState(ESTABLISHED), ...matchCourse('forth')]),
+      ...tell(options, `drop policy ${direction}`, matchNotState(ESTABLISHED)),
+      ...(options.reject ? refuse : [[expr.counter(), expr.verdict({ code: 'drop' })]]),
     ],
   };
 }
@@ -159,7 +186,7 @@ function forward(): Chain {
       ...closeUnknown('ingress'),
       ...acceptNeighbours(),
       ...acceptRelated(),
-      [...matchBack(), goTo('back')],
+      [...matchCourse('back'), goTo('back')],
       ...judgeEnds('forth'),
     ],
   };
@@ -174,7 +201,7 @@ function input(): Chain {
     rules: [
       ...acceptNeighbours(),
       ...acceptRelated(),
-      [...matchBack(), ACCEPT],
+      [...matchCourse('back'), ACCEPT],
       ...judgeEnd('egress', 'forth'),
     ],
   };
@@ -282,15 +309,23 @@ function linkLocalBits(): Expression {
   return expr.bitwise({ source: 0, destination: 0, length: 2, mask, xor: new Uint8Array(2) });
 }
 
-/** Goes on for packets of a flow that the other end opened; not where conntrack knows no flow. */
-function matchBack(): Rule {
+/** Goes on for packets in, or against, the direction that opened their flow; not where conntrack knows no flow. */
+function matchCourse(course: Course): Rule {
   return [
     expr.ct({ key: 'direction', register: 0 }),
-    expr.compare({ register: 0, operator: '==', bytes: Uint8Array.of(1) }),
+    expr.compare({ register: 0, operator: '==', bytes: Uint8Array.of(course === 'forth' ? 0 : 1) }),
   ];
 }
 
 function matchState(bit: number): Rule {
+  return [...loadState(bit), expr.compare({ register: 0, operator: '!=', bytes: new Uint8Array(4) })];
+}
+
+function matchNotState(bit: number): Rule {
+  return [...loadState(bit), expr.compare({ register: 0, operator: '==', bytes: new Uint8Array(4) })];
+}
+
+function loadState(bit: number): Rule {
   return [
     expr.ct({ key: 'state', register: 0 }),
     expr.bitwise({
@@ -300,7 +335,6 @@ function matchState(bit: number): Rule {
       mask: numberBytes(bit),
       xor: new Uint8Array(4),
     }),
-    expr.compare({ register: 0, operator: '!=', bytes: new Uint8Array(4) }),
   ];
 }
 

@@ -3,9 +3,12 @@ import type { Prefix } from '../../../model/address.ts';
 import type { ObjectName } from '../../../model/names.ts';
 import type {
   PeerClassName,
+  PeerRow,
   PolicyClassName,
   PolicyClassRows,
   PolicyRows,
+  RuleName,
+  RuleRow,
   SubjectRow,
 } from '../../../model/policy-rows.ts';
 import type { PolicyChange } from '../../bpf/policies/dataplane.ts';
@@ -25,6 +28,8 @@ import type { Names } from './names.ts';
 
 export interface InstalledPolicies {
   readonly store: ElementStore<PolicySet>;
+  /** Live. */
+  readonly rows: PolicyRows;
   /** Takes the change in and tells what it means for the kernel. */
   change(change: PolicyChange): ElementDelta<PolicySet>;
 }
@@ -35,20 +40,16 @@ export function installedPolicies(
   names: Names,
   closedPrefixes: readonly Prefix[],
 ): InstalledPolicies {
-  const peers = new Map<Prefix, PeerClassName | null>();
-  const blocks = new Map<Prefix, PeerClassName | null>();
-  const subjects = new Map<ObjectName, SubjectRow>(rows.subjects);
-  const classes = new Map<PolicyClassName, PolicyClassRows>(rows.classes);
-  const joined = new Map(interfaces);
+  const wanted = wantedAtFirst(rows, interfaces);
+  const { peers, blocks, subjects, classes, joined } = wanted;
   const store = createElementStore(POLICY_TABLE);
-  for (const [prefix, { peerClass }] of rows.peers)
-    (isSingleAddress(prefix) ? peers : blocks).set(prefix, peerClass);
 
   const peer = (prefix: Prefix) => {
-    const peerClass = peers.get(prefix);
-    return peerClass === undefined ? [] : lowerPeer(prefix, peerClass, names);
+    const row = peers.get(prefix);
+    return row === undefined || blocks.has(prefix) ? [] : lowerPeer(prefix, row.peerClass, names);
   };
   const pod = (name: ObjectName) => lowerPod(subjects.get(name), joined.get(name), names);
+
   function* all(): Iterable<PolicyElement> {
     yield* lowerFixed(closedPrefixes);
     for (const prefix of peers.keys()) yield* peer(prefix);
@@ -61,36 +62,72 @@ export function installedPolicies(
 
   return {
     store,
-    change({ rows: changed, interfaces: moved }) {
-      const prefixes = [...(changed?.peers.keys() ?? [])];
-      const single = prefixes.filter(isSingleAddress);
-      const pods = new Set([...(changed?.subjects.keys() ?? []), ...(moved?.keys() ?? [])]);
-      // Blocks overlap: how one is cut depends on all of them.
-      const lowered = (): readonly PolicyElement[] => [
-        ...(prefixes.length > single.length ? lowerBlocks(blocks, names) : []),
-        ...single.flatMap(peer),
+    rows: wanted,
+    change(change) {
+      const prefixes = [...(change.rows?.peers.keys() ?? [])];
+      const pods = new Set([...(change.rows?.subjects.keys() ?? []), ...(change.interfaces?.keys() ?? [])]);
+      const before = [...(change.rows?.classes.keys() ?? [])].map(
+        (name) => [name, classes.get(name)] as const,
+      );
+      const after = before.map(([name]) => [name, change.rows?.classes.get(name) ?? undefined] as const);
+      const lowered = (
+        changed: typeof before,
+        others: ReadonlyMap<PolicyClassName, PolicyClassRows | undefined>,
+      ): readonly PolicyElement[] => [
+        // Blocks overlap: how one is cut depends on all of them.
+        ...(prefixes.every(isSingleAddress) ? [] : lowerBlocks(blocks, names)),
+        ...prefixes.flatMap(peer),
         ...[...pods].flatMap(pod),
+        ...changed.flatMap(([name, found]) =>
+          found === undefined ? [] : lowerClass(found, names, others.get(name)),
+        ),
       ];
-      const removed = [...lowered()];
-      const added: PolicyElement[] = [];
-      for (const [name, after] of changed?.classes ?? []) {
-        const before = classes.get(name);
-        if (before !== undefined) removed.push(...lowerClass(before, names, after ?? undefined));
-        if (after !== null) added.push(...lowerClass(after, names, before));
-        assign(classes, name, after ?? undefined);
-      }
-      for (const [prefix, row] of changed?.peers ?? [])
-        assign(isSingleAddress(prefix) ? peers : blocks, prefix, row === null ? undefined : row.peerClass);
-      for (const [name, row] of changed?.subjects ?? []) assign(subjects, name, row ?? undefined);
-      for (const [name, value] of moved ?? []) assign(joined, name, value ?? undefined);
-      const delta = store.exchange(removed, [...added, ...lowered()]);
+      const removed = lowered(before, new Map(after));
+      take(wanted, change);
+      const delta = store.exchange(removed, lowered(after, new Map(before)));
       names.follow(delta.deleted, delta.added);
       return delta;
     },
   };
 }
 
-function assign<Key, Value>(map: Map<Key, Value>, key: Key, value: Value | undefined): void {
-  if (value === undefined) map.delete(key);
+/** What ought to be in the kernel. */
+interface Wanted extends PolicyRows {
+  readonly peers: Map<Prefix, PeerRow>;
+  /** Of the peers, those that are more than one address. */
+  readonly blocks: Map<Prefix, PeerClassName | null>;
+  readonly subjects: Map<ObjectName, SubjectRow>;
+  readonly classes: Map<PolicyClassName, PolicyClassRows>;
+  readonly rules: Map<RuleName, RuleRow>;
+  readonly joined: Map<ObjectName, PodInterface>;
+}
+
+function wantedAtFirst(rows: PolicyRows, interfaces: ReadonlyMap<ObjectName, PodInterface>): Wanted {
+  const blocks = [...rows.peers.values()].filter(({ prefix }) => !isSingleAddress(prefix));
+  return {
+    peers: new Map(rows.peers),
+    blocks: new Map(blocks.map(({ prefix, peerClass }) => [prefix, peerClass])),
+    subjects: new Map(rows.subjects),
+    classes: new Map(rows.classes),
+    rules: new Map(rows.rules),
+    joined: new Map(interfaces),
+  };
+}
+
+function take(wanted: Wanted, { rows, interfaces = new Map() }: PolicyChange): void {
+  for (const [prefix, row] of rows?.peers ?? []) {
+    assign(wanted.peers, prefix, row);
+    if (isSingleAddress(prefix)) continue;
+    if (row === null) wanted.blocks.delete(prefix);
+    else wanted.blocks.set(prefix, row.peerClass);
+  }
+  for (const [name, row] of rows?.subjects ?? []) assign(wanted.subjects, name, row);
+  for (const [name, row] of rows?.classes ?? []) assign(wanted.classes, name, row);
+  for (const [name, row] of rows?.rules ?? []) assign(wanted.rules, name, row);
+  for (const [name, value] of interfaces) assign(wanted.joined, name, value);
+}
+
+function assign<Key, Value>(map: Map<Key, Value>, key: Key, value: Value | null): void {
+  if (value === null) map.delete(key);
   else map.set(key, value);
 }

@@ -45,6 +45,8 @@ export const OUTCOME = { allow: 1, deny: 2, audit: 3, closed: 4, ports: 5, range
 /** The first field behind a class and a peer: a direction's number, and with a port how many of its bits count. */
 export const DIRECTION_NUMBER: Readonly<Record<Direction, number>> = { ingress: 0, egress: 1 };
 export const PORT_BITS = 16;
+/** Of each logged packet: the longest headers of IP, with ports. */
+export const LOGGED_BYTES = 128;
 /** The number in `subject` of pods that nothing may reach or leave yet; classes begin at 1. */
 export const CLOSED_CLASS = 0;
 /** The number in `peer` of addresses that are of no class, and in keys for any peer; classes begin at 1. */

@@ -1,0 +1,164 @@
+/**
+ * Packets that the table logs, as verdicts with the rule that decided: nft logs no numbers, so the rows are asked what they say
+ * of such a packet. Hits of rules are counted here as well, for as long as this process lives.
+ */
+import { DROP_REASON_WORDS, EVENT_KIND_WORDS } from '../../../generated/policy.ts';
+import { type LoggedPacket, watchPacketLog } from '../../../kernel/packet-log.ts';
+import type { Address } from '../../../model/address.ts';
+import type { Protocol } from '../../../model/names.ts';
+import {
+  DIRECTIONS,
+  type Direction,
+  type PolicyClassName,
+  type PolicyRows,
+  type RuleName,
+  type VerdictRow,
+} from '../../../model/policy-rows.ts';
+import type { PolicyVerdict, RuleFigure } from '../../policy-backend.ts';
+import { decidePolicy, type PolicyTables, policyTables } from '../../policy-decision.ts';
+import { LOGGED_BYTES } from './layout.ts';
+import { type PacketEnds, packetEnds } from './logged-packet.ts';
+
+/** A number that nobody else is likely to log to. */
+export const LOG_GROUP = 22_341;
+
+const PROTOCOLS = new Map<number, Protocol>([
+  [6, 'TCP'],
+  [17, 'UDP'],
+  [132, 'SCTP'],
+]);
+/** A flow that goes on trying is told again only after this time. */
+const QUIET_MS = 30_000;
+const MOST_QUIET = 10_000;
+
+export interface VerdictReader {
+  /** Whether the kernel logs at all. */
+  readonly isOpen: boolean;
+  /** The rows changed: packets from now on are asked about in these. */
+  follow(rows: PolicyRows): void;
+  rules(): readonly RuleFigure[];
+  /** Times that packets were logged and lost. */
+  lost(): number;
+  close(): void;
+}
+
+interface Rows {
+  readonly tables: PolicyTables;
+  readonly classes: ReadonlyMap<Address, PolicyClassName>;
+}
+
+/** A kernel without such a log, or a group that somebody else has, leaves verdicts untold and stops nothing. */
+export function openVerdictReader(
+  netns: string | undefined,
+  onVerdict: (verdict: PolicyVerdict) => void,
+): VerdictReader {
+  let rows: PolicyRows | null = null;
+  let known: Rows | null = null;
+  let lost = 0;
+  const hits = new Map<RuleName, RuleFigure>();
+  const told = new Map<string, number>();
+
+  const lookUp = (): Rows | null => {
+    if (known === null && rows !== null) known = arrange(rows);
+    return known;
+  };
+  const hit = (rule: RuleName, timeMs: number) =>
+    hits.set(rule, { rule, hits: (hits.get(rule)?.hits ?? 0) + 1, lastHitMs: timeMs });
+  const take = (packet: LoggedPacket) => {
+    const verdict = verdictOf(packet, Date.now(), lookUp());
+    if (verdict === undefined) return;
+    if (verdict.rule !== null) hit(verdict.rule, verdict.timeMs);
+    if (verdict.auditRule !== null) hit(verdict.auditRule, verdict.timeMs);
+    if (isNews(verdict, told)) onVerdict(verdict);
+  };
+  const stop = tryToWatch(netns, (packets) => {
+    if (packets === null) lost += 1;
+    else for (const packet of packets) take(packet);
+  });
+  return {
+    isOpen: stop !== undefined,
+    follow(next) {
+      rows = next;
+      known = null;
+      for (const rule of hits.keys()) if (!next.rules.has(rule)) hits.delete(rule);
+    },
+    rules: () => [...hits.values()],
+    lost: () => lost,
+    close: () => stop?.(),
+  };
+}
+
+function tryToWatch(
+  netns: string | undefined,
+  take: (packets: readonly LoggedPacket[] | null) => void,
+): (() => void) | undefined {
+  try {
+    const place = netns === undefined ? {} : { netns };
+    return watchPacketLog({ group: LOG_GROUP, snap: LOGGED_BYTES, ...place }, take);
+  } catch {
+    return undefined;
+  }
+}
+
+function arrange(rows: PolicyRows): Rows {
+  const classes = new Map<Address, PolicyClassName>();
+  for (const { addresses, policyClass } of rows.subjects.values())
+    for (const address of addresses) classes.set(address, policyClass);
+  return { tables: policyTables(rows), classes };
+}
+
+/** The words of a rule's log prefix are kind, reason and direction. */
+function verdictOf(packet: LoggedPacket, timeMs: number, rows: Rows | null): PolicyVerdict | undefined {
+  const words = packet.prefix.split(' ');
+  const kind = EVENT_KIND_WORDS.find((word) => word === words[0]);
+  const reason = DROP_REASON_WORDS.find((word) => word === words[1]);
+  const direction = DIRECTIONS.find((word) => word === words[2]);
+  const ends = packetEnds(packet.bytes);
+  if (kind === undefined || reason === undefined || direction === undefined || ends === undefined)
+    return undefined;
+  const pod = podEnd(ends, direction);
+  const row = reason === 'none' || reason === 'policy' ? decide(rows, ends, direction) : undefined;
+  return {
+    timeMs,
+    kind,
+    direction,
+    ...pod,
+    interfaceIndex: direction === 'egress' ? packet.incoming : packet.outgoing,
+    protocol: ends.protocol,
+    length: ends.length,
+    reason,
+    rule: row?.rule ?? null,
+    auditRule: row?.auditRule ?? null,
+  };
+}
+
+function podEnd({ source, destination, sourcePort, destinationPort }: PacketEnds, direction: Direction) {
+  const [from, to] = [
+    { address: source, port: sourcePort },
+    { address: destination, port: destinationPort },
+  ];
+  const [local, peer] = direction === 'egress' ? [from, to] : [to, from];
+  return { local: local.address, localPort: local.port, peer: peer.address, peerPort: peer.port };
+}
+
+/** undefined: the rows changed since, and have no such pod. */
+function decide(rows: Rows | null, ends: PacketEnds, direction: Direction): VerdictRow | undefined {
+  const { local, peer } = podEnd(ends, direction);
+  const policyClass = rows?.classes.get(local);
+  if (rows === null || policyClass === undefined || !rows.tables.rows.classes.has(policyClass))
+    return undefined;
+  const protocol = PROTOCOLS.get(ends.protocol) ?? null;
+  return decidePolicy(rows.tables, { policyClass, direction, peer, protocol, port: ends.destinationPort });
+}
+
+/** The first drop of a flow, and all else. */
+function isNews(verdict: PolicyVerdict, told: Map<string, number>): boolean {
+  if (verdict.kind !== 'drop' && verdict.kind !== 'cut') return true;
+  const { kind, direction, local, localPort, peer, peerPort, protocol, timeMs } = verdict;
+  const key = [kind, direction, local, localPort, peer, peerPort, protocol].join(' ');
+  const before = told.get(key);
+  if (before !== undefined && timeMs - before < QUIET_MS) return false;
+  if (told.size >= MOST_QUIET) told.clear();
+  told.set(key, timeMs);
+  return true;
+}
