@@ -70,10 +70,7 @@ export function choosePolicyBackend(
 
 /** What was looked for on this machine. */
 export function featuresOf({ policyHook, withoutBpf }: Capabilities): Features {
-  const missing = [
-    { feature: 'socket load-balancing', why: NO_SERVICES_BY_BPF },
-    { feature: 'weir flows and hits of rules, by nft', why: 'nothing reads the log of its chains' },
-  ];
+  const missing = [{ feature: 'socket load-balancing', why: NO_SERVICES_BY_BPF }];
   if (policyHook === null)
     return { found: ['nftables'], missing: [...missing, { feature: 'policies by BPF', why: withoutBpf }] };
   return {
