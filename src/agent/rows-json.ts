@@ -40,3 +40,13 @@ export function rowsFromJson(json: RowsJson): Rows {
     addresses: new Map(json.addresses.map((row) => [row.address, row])),
   };
 }
+
+/** Likewise for the rows of policies. */
+export function policyRowsFromJson({ policies }: Pick<RowsJson, 'policies'>): PolicyRows {
+  return {
+    peers: new Map(policies.peers.map((row) => [row.prefix, row])),
+    subjects: new Map(policies.subjects.map((row) => [row.pod, row])),
+    classes: new Map(policies.classes.map((row) => [row.name, row])),
+    rules: new Map(policies.rules.map((row) => [row.name, row])),
+  };
+}

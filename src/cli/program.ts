@@ -18,7 +18,9 @@ export function createProgram(): Command {
     .configureOutput({ writeErr: () => {} })
     .exitOverride();
   addAgent(program);
-  addQuestions(program);
+  addManifestQuestions(program);
+  addTrace(program);
+  addAgentQuestions(program);
   addLabCommands(program);
   program
     .command('cleanup')
@@ -56,7 +58,7 @@ function addAgent(program: Command): void {
   });
 }
 
-function addQuestions(program: Command): void {
+function addManifestQuestions(program: Command): void {
   program
     .command('plan')
     .description('what would change in the kernel if these manifests were applied')
@@ -66,6 +68,16 @@ function addQuestions(program: Command): void {
     .option(...INSTANCE)
     .option(...JSON_FLAG)
     .action(async (options) => (await import('./plan.ts')).plan(options));
+  program
+    .command('objects')
+    .description('all objects as completed: addresses, ports and slices that a control plane would add')
+    .requiredOption('--manifests <path...>', 'folders or files')
+    .option(...POOLS_FLAG)
+    .option(...JSON_FLAG)
+    .action(async (options) => (await import('./objects.ts')).objects(options));
+}
+
+function addTrace(program: Command): void {
   program
     .command('trace')
     .description('where a connection goes, and why')
@@ -82,15 +94,13 @@ function addQuestions(program: Command): void {
       '--no-masquerade-pods',
       'pods that leave the cluster keep their address (the lab masquerades them)',
     )
+    .option('--kernel', 'run the policy programs of a running agent on the packet too, and compare')
+    .option(...INSTANCE)
     .option(...JSON_FLAG)
     .action(async (options) => (await import('./trace.ts')).trace(options));
-  program
-    .command('objects')
-    .description('all objects as completed: addresses, ports and slices that a control plane would add')
-    .requiredOption('--manifests <path...>', 'folders or files')
-    .option(...POOLS_FLAG)
-    .option(...JSON_FLAG)
-    .action(async (options) => (await import('./objects.ts')).objects(options));
+}
+
+function addAgentQuestions(program: Command): void {
   program
     .command('status')
     .description('what an agent does: backends, counts, sync state, problems')
@@ -108,6 +118,12 @@ function addQuestions(program: Command): void {
     .option(...INSTANCE)
     .option(...JSON_FLAG)
     .action(async (options) => (await import('./flows.ts')).flows(options));
+  program
+    .command('verify')
+    .description('whether the kernel does what the rows of policies say, between all local pods')
+    .option(...INSTANCE)
+    .option(...JSON_FLAG)
+    .action(async (options) => (await import('./verify.ts')).verify(options));
 }
 
 function camelCase(name: string): string {

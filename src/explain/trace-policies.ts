@@ -96,7 +96,7 @@ function isDenied({ egress, ingress }: JudgedArrival): boolean {
 
 function judgeEnd(scene: TraceScene, end: PolicyEnd): PolicyAnswer {
   const { nodeName } = end.subject;
-  return nodeName === null
-    ? UNTOUCHED_BY_POLICY
-    : answerPolicy(scene.policiesOf(nodeName), scene.objects, end);
+  if (nodeName === null) return UNTOUCHED_BY_POLICY;
+  scene.onPolicyEnd(end);
+  return answerPolicy(scene.policiesOf(nodeName), scene.objects, end);
 }

@@ -17,6 +17,7 @@ import { unroutableReason } from '../model/unroutable-address.ts';
 import { type AddressOwner, addressOwners, type FlowNetwork } from './flow-path.ts';
 import { type LookupTables, lookupTables } from './lookup-tables.ts';
 import type { PolicyObjects } from './nearest-rule.ts';
+import type { PolicyEnd } from './policy-answer.ts';
 import { type PolicyTables, policyTables } from './policy-decision.ts';
 
 /** What a trace reads of the objects beside their rows: who has which address, and how policies are called. */
@@ -30,12 +31,15 @@ export interface TraceScene extends FlowNetwork {
   policiesOf(node: NodeName): PolicyTables;
   /** For words about what the policy rows decide. */
   readonly objects: PolicyObjects;
+  /** Hears of each end that is judged by the rows of its node. */
+  onPolicyEnd(end: PolicyEnd): void;
 }
 
 /** Rows of each node; asked once per node. */
 export interface NodeRowSource {
   rowsOf(node: NodeName): Rows;
   policyRowsOf(node: NodeName): PolicyRows;
+  onPolicyEnd(end: PolicyEnd): void;
 }
 
 /** The scene of completed objects. */
@@ -53,6 +57,7 @@ export function traceScene(
     tablesOf: oncePerNode((node): LookupTables => lookupTables(source.rowsOf(node), own(node))),
     policiesOf: oncePerNode((node): PolicyTables => policyTables(source.policyRowsOf(node))),
     ownerOf: (address) => owners.get(address) ?? null,
+    onPolicyEnd: source.onPolicyEnd,
     objects: policyObjects(objects, (address) => owners.get(address)?.pod ?? null),
     outside: new Set([...Object.values(EXTERNAL_ADDRESSES), ...sliceAddresses(objects)]),
     services: new Map(services.map((service) => [objectName(service.namespace, service.name), service])),

@@ -5,12 +5,25 @@ import { compileAll } from '../compile/services/compiler.ts';
 import type { CompileOptions } from '../model/compile-options.ts';
 import type { NodeName } from '../model/names.ts';
 import type { Problem, WeirObject } from '../model/objects.ts';
+import type { PolicyRows } from '../model/policy-rows.ts';
 import { expandProbes, type Probe } from '../model/probe-expansion.ts';
 import type { ParsedRequest, ProbeFailure } from '../model/probe-request.ts';
+import type { Rows } from '../model/rows.ts';
 import { createWorld } from '../world/world.ts';
+import type { PolicyEnd } from './policy-answer.ts';
 import { answerEcho, answerProbe } from './trace-answer.ts';
-import type { TraceLine } from './trace-line.ts';
+import type { TraceAnswer, TraceLine } from './trace-line.ts';
 import { type NodeRowSource, traceScene } from './trace-scene.ts';
+
+/** What a running agent has compiled. */
+export interface InstalledRows {
+  readonly node: NodeName;
+  readonly rows: Rows;
+  readonly policyRows: PolicyRows;
+}
+
+/** Hears for each answer which ends policies were asked about, on whatever node. */
+export type PolicyEndsListener = (line: TraceAnswer, ends: readonly PolicyEnd[]) => void;
 
 /** What the agents are told, and where packets enter. */
 export interface TraceOptions {
@@ -20,26 +33,32 @@ export interface TraceOptions {
   readonly node: NodeName | null;
 }
 
-/**
- * Traces requests over completed objects. Pure; a node's rows are compiled when the first packet gets there. `onProblems`
- * hears what is wrong with the policies of each node that is asked about one.
- */
-export function traceManifests(input: {
+/** Completed objects and what is asked about them. */
+export interface TraceInput {
   readonly objects: readonly WeirObject[];
   readonly requests: readonly ParsedRequest[];
   readonly options: TraceOptions;
+  /** Hears what is wrong with the policies of each node that is asked about one. */
   readonly onProblems?: (problems: readonly Problem[]) => void;
-}): readonly TraceLine[] {
-  const { objects, requests, options, onProblems } = input;
+  /** Rows that one node has, in the place of compiled ones. */
+  readonly installed?: InstalledRows;
+  readonly onPolicyEnds?: PolicyEndsListener;
+}
+
+/** Traces requests over completed objects. Pure; a node's rows are compiled when the first packet gets there. */
+export function traceManifests(input: TraceInput): readonly TraceLine[] {
+  const { objects, requests, options, onProblems, installed, onPolicyEnds } = input;
   const world = createWorld();
   world.apply(objects.map((object) => ({ type: 'set', object })));
-  const rowsOf = (node: NodeName) => compileAll(world.view, { ...options.compile, node }).rows;
+  const rowsOf = (node: NodeName) =>
+    node === installed?.node ? installed.rows : compileAll(world.view, { ...options.compile, node }).rows;
   const policyRowsOf = (node: NodeName) => {
+    if (node === installed?.node) return installed.policyRows;
     const { rows, problems } = compilePolicies(world.view, node);
     onProblems?.(problems);
     return rows;
   };
-  return traceRows({ objects, requests, node: options.node, rowsOf, policyRowsOf });
+  return traceRows({ objects, requests, node: options.node, rowsOf, policyRowsOf, onPolicyEnds });
 }
 
 /** Traces requests over given rows, which are asked for once per node that a packet meets. */
@@ -49,8 +68,9 @@ export function traceRows(input: {
   readonly node: NodeName | null;
   readonly rowsOf: NodeRowSource['rowsOf'];
   readonly policyRowsOf: NodeRowSource['policyRowsOf'];
+  readonly onPolicyEnds?: PolicyEndsListener | undefined;
 }): readonly TraceLine[] {
-  const { objects, requests, node } = input;
+  const { objects, requests, node, onPolicyEnds } = input;
   const nodes = objects.filter((object) => object.kind === 'Node');
   if (node !== null && !nodes.some(({ name }) => name === node)) {
     const error = `node: ${node} is no Node; known: ${nodes.map(({ name }) => name).join(', ')}`;
@@ -59,11 +79,15 @@ export function traceRows(input: {
       objects,
     ) as readonly ProbeFailure[];
   }
-  const scene = traceScene(objects, nodes, input);
+  const ends: PolicyEnd[] = [];
+  const scene = traceScene(objects, nodes, { ...input, onPolicyEnd: (end) => void ends.push(end) });
   return expandProbes(requests, objects).map((probe) => {
     if ('error' in probe) return probe;
     const entered = entryNode(probe, requests[probe.index], node);
-    return probe.protocol === 'icmp' ? answerEcho(scene, probe, entered) : answerProbe(scene, probe, entered);
+    const line =
+      probe.protocol === 'icmp' ? answerEcho(scene, probe, entered) : answerProbe(scene, probe, entered);
+    onPolicyEnds?.(line, ends.splice(0));
+    return line;
   });
 }
 

@@ -1,0 +1,165 @@
+/** What the programs in the kernel do to a packet, beside what the rows say of it: the two must not differ. */
+import type { Rehearsal, RehearsedVerdict } from '../dataplane/bpf/policies/rehearsal.ts';
+import type { PodInterface } from '../dataplane/bpf/policies/subjects.ts';
+import { type Address, familyOf, formatEndpoint } from '../model/address.ts';
+import type { ObjectName, Protocol } from '../model/names.ts';
+import type { Direction, RuleName } from '../model/policy-rows.ts';
+import { ruleText } from './policy-answer.ts';
+import { decidePolicy, type PolicyTables } from './policy-decision.ts';
+
+/** The opening packet of a connection, at the interface of one of its ends. */
+export interface KernelQuestion {
+  /** The other end. */
+  readonly peer: Address;
+  /** null: an ICMP echo request. */
+  readonly protocol: Protocol | null;
+  /** Destination port; any number where there is none. */
+  readonly port: number;
+}
+
+/** One side's word: the rows', or the kernel's. */
+export interface Word {
+  readonly verdict: 'allowed' | 'denied';
+  /** The rule as a person finds it; where none decided, why. */
+  readonly by: string;
+  /** What would deny if the audited policies were enforced. */
+  readonly auditDeniedBy: string | null;
+}
+
+export interface KernelAnswer {
+  /** Whose interface it is, and which way the packet goes there, seen from the pod. */
+  readonly pod: ObjectName;
+  readonly direction: Direction;
+  readonly address: Address;
+  readonly peer: Address;
+  readonly protocol: Protocol | 'ICMP';
+  readonly port: number | null;
+  readonly rows: Word;
+  readonly kernel: Word;
+  /** Verdict and rules are the same. */
+  readonly agrees: boolean;
+}
+
+/** The verdict and the rules that lead to it, in the same form from both. */
+type Judgement = Pick<RehearsedVerdict, 'verdict' | 'reason' | 'rule' | 'auditRule'>;
+
+/**
+ * Asks the kernel and the rows. Questions about peers of a family that the pod has no address of are left out.
+ * @throws Error when the kernel can't be asked
+ */
+export async function askKernel(
+  rehearsal: Pick<Rehearsal, 'judge'>,
+  tables: PolicyTables,
+  subject: PodInterface,
+  direction: Direction,
+  questions: readonly KernelQuestion[],
+): Promise<readonly KernelAnswer[]> {
+  const asked = questions.flatMap((question) => {
+    const own = subject.addresses.find((address) => familyOf(address) === familyOf(question.peer));
+    return own === undefined ? [] : [{ ...question, own }];
+  });
+  const flows = asked.map(({ own, peer, protocol, port }) => {
+    const [source, destination] = direction === 'egress' ? [own, peer] : [peer, own];
+    return { source, destination, protocol, port };
+  });
+  const verdicts = await rehearsal.judge({ interfaceIndex: subject.interfaceIndex, direction }, flows);
+  return asked.flatMap(({ own, ...question }, index) => {
+    const kernel = verdicts[index];
+    if (kernel === undefined) return [];
+    const rows = judgementOfRows(tables, subject, direction, question);
+    return [
+      {
+        ...factsOf(subject.pod, direction, own, question),
+        rows: wordOf(rows, tables),
+        kernel: wordOf(kernel, tables),
+        agrees:
+          rows.verdict === kernel.verdict && rows.rule === kernel.rule && rows.auditRule === kernel.auditRule,
+      },
+    ];
+  });
+}
+
+/** The answer for a pod without an interface to judge it on: all passes there. None where no policy selects it. */
+export function unguardedAnswer(
+  tables: PolicyTables,
+  { pod, addresses }: Pick<PodInterface, 'pod' | 'addresses'>,
+  direction: Direction,
+  question: KernelQuestion,
+): readonly KernelAnswer[] {
+  const own = addresses.find((address) => familyOf(address) === familyOf(question.peer));
+  if (own === undefined || !tables.rows.subjects.has(pod)) return [];
+  const rows = wordOf(judgementOfRows(tables, { pod, held: false }, direction, question), tables);
+  const kernel = {
+    verdict: 'allowed',
+    by: 'the pod has no interface to judge it on',
+    auditDeniedBy: null,
+  } as const;
+  return [{ ...factsOf(pod, direction, own, question), rows, kernel, agrees: false }];
+}
+
+function factsOf(
+  pod: ObjectName,
+  direction: Direction,
+  address: Address,
+  { peer, protocol, port }: KernelQuestion,
+) {
+  return {
+    pod,
+    direction,
+    address,
+    peer,
+    protocol: protocol ?? ('ICMP' as const),
+    port: protocol === null ? null : port,
+  };
+}
+
+/** One loud line about an answer that does not agree. `nameOf`: whose an address is. */
+export function disagreementText(
+  { pod, direction, address, peer, protocol, port, rows, kernel }: KernelAnswer,
+  nameOf: (address: Address) => string | undefined,
+): string {
+  const own = { address, name: pod };
+  const other = { address: peer, name: nameOf(peer) };
+  const [client, server] = direction === 'egress' ? [own, other] : [other, own];
+  const reached = port === null ? server.address : formatEndpoint(server.address, port);
+  const flow = `${placeText(client.address, client.name)} → ${placeText(reached, server.name)}`;
+  return `KERNEL AND ROWS DISAGREE: ${direction} of ${flow} ${protocol}: rows: ${wordText(rows)}; kernel: ${wordText(kernel)}`;
+}
+
+function placeText(place: string, name: string | undefined): string {
+  return name === undefined ? place : `${name} (${place})`;
+}
+
+function judgementOfRows(
+  tables: PolicyTables,
+  { pod, held }: Pick<PodInterface, 'pod' | 'held'>,
+  direction: Direction,
+  question: KernelQuestion,
+): Judgement {
+  if (held) return { verdict: 'drop', reason: 'closed', rule: null, auditRule: null };
+  const row = tables.rows.subjects.get(pod);
+  if (row === undefined) return { verdict: 'pass', reason: 'none', rule: null, auditRule: null };
+  const { policyClass } = row;
+  const { verdict, rule, auditRule } = decidePolicy(tables, { ...question, policyClass, direction });
+  return verdict === 'allow'
+    ? { verdict: 'pass', reason: 'none', rule, auditRule }
+    : { verdict: 'drop', reason: 'policy', rule, auditRule };
+}
+
+function wordOf({ verdict, reason, rule, auditRule }: Judgement, { rows }: PolicyTables): Word {
+  const textOf = (name: RuleName): string => {
+    const known = rows.rules.get(name);
+    return known === undefined ? `a rule that is not among the rows (${name})` : ruleText(known);
+  };
+  const withoutRule = verdict === 'pass' ? 'no policy selects the pod' : reason;
+  return {
+    verdict: verdict === 'pass' ? 'allowed' : 'denied',
+    by: rule === null ? withoutRule : textOf(rule),
+    auditDeniedBy: auditRule === null ? null : textOf(auditRule),
+  };
+}
+
+function wordText({ verdict, by, auditDeniedBy }: Word): string {
+  const audited = auditDeniedBy === null ? '' : `, would be denied: ${auditDeniedBy}`;
+  return `${verdict} (${by}${audited})`;
+}

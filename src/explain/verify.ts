@@ -1,0 +1,64 @@
+/** `weir verify`: every pair of local pods asked of the kernel, at both ends, and compared with the rows. */
+import type { Rehearsal } from '../dataplane/bpf/policies/rehearsal.ts';
+import type { PodInterface } from '../dataplane/bpf/policies/subjects.ts';
+import { type ObjectName, PROTOCOLS } from '../model/names.ts';
+import { DIRECTIONS, type PolicyRows } from '../model/policy-rows.ts';
+import { askKernel, type KernelAnswer, type KernelQuestion } from './kernel-answer.ts';
+import { namedPorts } from './named-ports.ts';
+import { policyTables } from './policy-decision.ts';
+
+/** What an agent enforces: its rows, and the interfaces of local pods. */
+export interface Enforced {
+  readonly rows: PolicyRows;
+  readonly interfaces: readonly PodInterface[];
+}
+
+export interface VerifyReport {
+  /** Local pods with an interface, by name. */
+  readonly pods: readonly ObjectName[];
+  /** Pods that a policy selects and that have no interface to judge them on. */
+  readonly unenforced: readonly ObjectName[];
+  /** Those that a policy names, and one that none names. */
+  readonly ports: readonly number[];
+  /** Packets that the programs were run on. */
+  readonly asked: number;
+  /** Where kernel and rows say different things. */
+  readonly disagreements: readonly KernelAnswer[];
+}
+
+/** Asks each local pod’s programs about each other pod, both directions, all protocols and the ports that matter. */
+export async function verifyPolicies(
+  rehearsal: Pick<Rehearsal, 'judge'>,
+  { rows, interfaces }: Enforced,
+): Promise<VerifyReport> {
+  const tables = policyTables(rows);
+  const { named, unnamed } = namedPorts(rows);
+  const ports = unnamed === null ? named : [...named, unnamed];
+  const subjects = interfaces.filter(({ addresses }) => addresses.length > 0);
+  let asked = 0;
+  const disagreements: KernelAnswer[] = [];
+  for (const subject of subjects) {
+    const others = subjects.filter((peer) => peer !== subject);
+    const questions = others.flatMap((peer) => questionsAbout(peer, ports));
+    for (const direction of DIRECTIONS) {
+      const answers = await askKernel(rehearsal, tables, subject, direction, questions);
+      asked += answers.length;
+      disagreements.push(...answers.filter(({ agrees }) => !agrees));
+    }
+  }
+  const guarded = new Set(interfaces.map(({ pod }) => pod));
+  return {
+    pods: subjects.map(({ pod }) => pod).sort(),
+    unenforced: [...rows.subjects.keys()].filter((pod) => !guarded.has(pod)).sort(),
+    ports,
+    asked,
+    disagreements,
+  };
+}
+
+function questionsAbout({ addresses }: PodInterface, ports: readonly number[]): readonly KernelQuestion[] {
+  return addresses.flatMap((peer) => [
+    { peer, protocol: null, port: 0 },
+    ...PROTOCOLS.flatMap((protocol) => ports.map((port) => ({ peer, protocol, port }))),
+  ]);
+}
