@@ -25,7 +25,7 @@ export async function runAgentProcess(configuration: AgentConfiguration): Promis
   const log = createLog(configuration.logLevel);
   const { source, controlPlane, events, close } = await openInput(configuration, log);
   const { compile, instance } = configuration;
-  const capabilities = await probeCapabilities();
+  const capabilities = await probeCapabilities(configuration.policyBackend);
   const pipeline = createPipeline({
     controlPlane,
     world: createWorld(),

@@ -32,11 +32,14 @@ const NO_SERVICES_BY_BPF = 'the BPF backend of Services is not part of this vers
 const NO_TRANSLATION_IN_BPF =
   'BPF judges a pod’s packet before nft translates it: by the Service’s address, which no selector matches';
 
-/** Looks at all but whether the verifier takes the programs, which costs a second of CPU: loading them tells. */
-export async function probeCapabilities(): Promise<Capabilities> {
+/**
+ * Looks at all but whether the verifier takes the programs, which costs a second of CPU: loading them tells. A machine gets
+ * a BPF file system only where BPF is asked for.
+ */
+export async function probeCapabilities(policyWish: BackendWish = 'bpf'): Promise<Capabilities> {
   const bridgeNetfilter = await readBridgeNetfilter();
   try {
-    await requireBpfFileSystem();
+    if (policyWish === 'bpf') await requireBpfFileSystem();
     await access(POLICY_OBJECT);
     return { policyHook: (await hasTcx()) ? 'tcx' : 'clsact', withoutBpf: '', bridgeNetfilter };
   } catch (error) {
@@ -74,7 +77,7 @@ export function featuresOf({ policyHook, withoutBpf }: Capabilities): Features {
   if (policyHook === null)
     return { found: ['nftables'], missing: [...missing, { feature: 'policies by BPF', why: withoutBpf }] };
   return {
-    found: ['nftables', 'bpffs', policyHook],
+    found: ['nftables', policyHook],
     missing: [
       ...missing,
       ...(policyHook === 'tcx' ? [] : [{ feature: 'tcx', why: 'the kernel is older than 6.6' }]),
