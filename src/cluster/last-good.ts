@@ -153,7 +153,7 @@ function withFormerPolicy(plane: ControlPlane, change: ObjectChange): ObjectChan
   if (change.type === 'delete' || change.object.kind !== 'Service') return change;
   const former = plane.completed(change.object);
   const isOpen = change.object.ipFamilyPolicy === null && change.object.type !== 'ExternalName';
-  if (!isOpen || former?.kind !== 'Service') return change;
+  if (!isOpen || former?.kind !== 'Service' || former.type === 'ExternalName') return change;
   return setTo({ ...change.object, ipFamilyPolicy: former.ipFamilyPolicy });
 }
 
