@@ -25,6 +25,8 @@ export interface BpfPolicyOptions {
   readonly unknownInterfaceClosed: boolean;
   readonly onVerdict: (verdict: PolicyVerdict) => void;
   readonly hookKind: 'tcx' | 'clsact';
+  /** Path of the namespace that has the interfaces; left out, the caller's. */
+  readonly networkNamespace?: string;
 }
 
 /** What the programs are loaded with beside what the agent's configuration says. */
@@ -104,9 +106,11 @@ function loadPrograms({ directory, unknownInterfaceClosed }: BpfPolicyOptions): 
   });
 }
 
-async function openHooks({ directory, hookKind }: BpfPolicyOptions, { programs }: BpfObject): Promise<Hooks> {
+async function openHooks(options: BpfPolicyOptions, { programs }: BpfObject): Promise<Hooks> {
+  const { directory, hookKind, networkNamespace } = options;
+  const place = networkNamespace === undefined ? {} : { networkNamespace };
   const byHook = { ingress: named(programs, 'from_pod'), egress: named(programs, 'to_pod') };
-  return hookKind === 'tcx' ? linkHooks(`${directory}/links`, byHook) : filterHooks(byHook);
+  return hookKind === 'tcx' ? linkHooks(`${directory}/links`, byHook, place) : filterHooks(byHook, place);
 }
 
 /** The map or program of this name; throws where there is none. */

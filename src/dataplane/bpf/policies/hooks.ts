@@ -12,6 +12,7 @@ import {
   type TcLink,
 } from '../../../kernel/bpf-program.ts';
 import type { Descriptor, TcHook } from '../../../kernel/native-bpf.ts';
+import type { NetworkPlace } from '../../../kernel/network.ts';
 
 /** By hook of the host side's interface: what a pod sends is received there. */
 export type HookPrograms = Readonly<Record<TcHook, Descriptor>>;
@@ -30,9 +31,9 @@ export interface Hooks {
 const FILTER_PRIORITY = 1;
 
 /** Filters stay without anybody's pin. What an earlier process left is replaced when its interface is guarded again. */
-export function filterHooks(programs: HookPrograms): Hooks {
+export function filterHooks(programs: HookPrograms, place: NetworkPlace): Hooks {
   const placeOf = (interfaceIndex: number, hook: TcHook) =>
-    ({ interfaceIndex, hook, priority: FILTER_PRIORITY }) as const;
+    ({ ...place, interfaceIndex, hook, priority: FILTER_PRIORITY }) as const;
   return {
     adopted: [],
     put: (index, hook) => attachFilter(programs[hook], placeOf(index, hook)),
@@ -42,7 +43,11 @@ export function filterHooks(programs: HookPrograms): Hooks {
 }
 
 /** Adopts the links pinned in `directory`. Rejects with the kernel's Error. */
-export async function linkHooks(directory: string, programs: HookPrograms): Promise<Hooks> {
+export async function linkHooks(
+  directory: string,
+  programs: HookPrograms,
+  place: NetworkPlace,
+): Promise<Hooks> {
   mkdirSync(directory, { recursive: true });
   const links = new Map<string, TcLink>();
   const nameOf = (index: number, hook: TcHook) => `${index}-${hook}`;
@@ -73,7 +78,7 @@ export async function linkHooks(directory: string, programs: HookPrograms): Prom
     async put(index, hook) {
       if (await stands(index, hook)) return;
       forget(nameOf(index, hook));
-      const link = await attachTcx(programs[hook], { interfaceIndex: index, hook });
+      const link = await attachTcx(programs[hook], { ...place, interfaceIndex: index, hook });
       links.set(nameOf(index, hook), link);
       await pin(link.descriptor, `${directory}/${nameOf(index, hook)}`);
     },
