@@ -118,7 +118,7 @@ async function answer(
 function answerFlows(request: IncomingMessage, response: ServerResponse, verdicts: VerdictLog | null): void {
   if (verdicts === null) {
     answerJson(response, 409, {
-      error: 'nftables tells of no verdicts; run the agent with --policy-backend=bpf',
+      error: 'no backend enforces policies on this node; see weir status',
     });
     return;
   }

@@ -53,8 +53,7 @@ export interface PolicyCore {
   request(): void;
   /** Syncs now; resolves when all that was there at the call is in the kernel, rejects with the attempt's error. */
   flush(): Promise<void>;
-  /** null: the backend tells of none. */
-  readonly verdicts: VerdictLog | null;
+  readonly verdicts: VerdictLog;
   status(): Promise<PolicyStatus>;
   /** Of local pods, as the last install had them judged. */
   podInterfaces(): readonly PodInterface[];
@@ -113,7 +112,7 @@ export function createPolicyCore(options: PolicyCoreOptions): PolicyCore {
   return {
     request: () => loop.request(),
     flush: () => loop.flush(),
-    verdicts: options.enforcement.backend === 'bpf' ? verdicts : null,
+    verdicts,
     status: async () => policyStatus(known(), (await installation.backend()?.figures()) ?? null),
     podInterfaces: () => [...installation.podInterfaces()],
     problems: () => enforcementProblems(known()),
