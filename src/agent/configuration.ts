@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { parseDocument } from 'yaml';
 import { z } from 'zod';
-import type { AddressPool } from '../cluster/address-pool.ts';
+import { type AddressPool, poolOverlap } from '../cluster/address-pool.ts';
 import type { CompileOptions } from '../model/compile-options.ts';
 import type { NodeName } from '../model/names.ts';
 import { CONFIGURATION_KEYS, environmentName } from './configuration-keys.ts';
@@ -114,6 +114,7 @@ export function readConfiguration(inputs: ConfigurationInputs): AgentConfigurati
   const texts = Object.fromEntries([...given].map(([name, { text }]) => [name, text]));
   const parsed = schema.safeParse(texts);
   if (!parsed.success) problems.push(...parsed.error.issues.map((issue) => issueLine(issue, given)));
+  else problems.push(...overlaps(parsed.data, given));
   problems.push(...contradictions(given, kubectlFile(inputs)));
   if (problems.length > 0 || !parsed.success) throw new ConfigurationError(problems);
   return fromValues(parsed.data, kubectlFile(inputs));
@@ -202,6 +203,14 @@ function issueLine(issue: z.core.$ZodIssue, given: ReadonlyMap<string, Given>): 
   const inner =
     issue.code === 'invalid_union' ? (issue.errors.at(-1)?.[0]?.message ?? issue.message) : issue.message;
   return `${origin} ${JSON.stringify(text)}: ${inner}`;
+}
+
+function overlaps(data: z.infer<typeof schema>, given: ReadonlyMap<string, Given>): readonly string[] {
+  const pools = given.get('load-balancer-pools');
+  const overlap = poolOverlap(data['load-balancer-pools'], data['service-cluster-ip-range']);
+  return overlap === null || pools === undefined
+    ? []
+    : [`${pools.origin} ${JSON.stringify(pools.text)}: ${overlap}`];
 }
 
 function contradictions(given: ReadonlyMap<string, Given>, kubectlsFile: string | null): readonly string[] {

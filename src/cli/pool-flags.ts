@@ -1,6 +1,6 @@
 /** The flag `--load-balancer-pools` of commands that complete manifests. */
-import { parsePools } from '../cluster/address-pool.ts';
-import type { ClusterOptions } from '../cluster/options.ts';
+import { parsePools, poolOverlap } from '../cluster/address-pool.ts';
+import { type ClusterOptions, DEFAULT_CLUSTER_OPTIONS } from '../cluster/options.ts';
 import { usageFailure } from './exit.ts';
 
 export interface PoolFlags {
@@ -12,6 +12,9 @@ export function poolOptions({
   loadBalancerPools = '',
 }: PoolFlags): Pick<ClusterOptions, 'loadBalancerPools'> {
   const parsed = parsePools(loadBalancerPools);
-  if ('error' in parsed) throw usageFailure(`--load-balancer-pools ${loadBalancerPools}: ${parsed.error}`);
+  const error =
+    'error' in parsed ? parsed.error : poolOverlap(parsed.value, DEFAULT_CLUSTER_OPTIONS.serviceCidrs);
+  if ('error' in parsed || error !== null)
+    throw usageFailure(`--load-balancer-pools ${loadBalancerPools}: ${error}`);
   return { loadBalancerPools: parsed.value };
 }

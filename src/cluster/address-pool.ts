@@ -5,8 +5,10 @@ import {
   addressBytes,
   addressFromBytes,
   familyOf,
+  type Prefix,
   parseAddress,
   parsePrefix,
+  prefixContains,
   splitPrefix,
 } from '../model/address.ts';
 import { unroutableReason } from '../model/unroutable-address.ts';
@@ -126,6 +128,21 @@ function readRange(text: string): Parsed<AddressRange> {
       last: numberedFrom(address, hasEdges ? size - 2n : size - 1n),
     },
   };
+}
+
+/** Says where pools and service networks overlap, and what to do; null: nowhere. One address must not mean two things. */
+export function poolOverlap(pools: readonly AddressPool[], serviceCidrs: readonly Prefix[]): string | null {
+  for (const { name, ranges } of pools)
+    for (const range of ranges)
+      for (const network of serviceCidrs)
+        if (overlaps(range, network))
+          return `pool "${name}" has addresses of the service network ${network}, which are cluster IPs: use others`;
+  return null;
+}
+
+function overlaps(range: AddressRange, network: Prefix): boolean {
+  const isInside = [range.first, range.last].some((end) => prefixContains(network, end));
+  return isInside || rangeContains(range, splitPrefix(network).address);
 }
 
 /** Whether the address is in the range. */

@@ -130,6 +130,10 @@ describe('configuration', () => {
     expect(problemsOf({ flags: { ...flags, 'load-balancer-pools': '10.9.0.1/30' } })).toEqual([
       expect.stringMatching(/^--load-balancer-pools "10.9.0.1\/30": .*host bits zero/),
     ]);
+    const serviceNetwork = { ...flags, 'service-cluster-ip-range': '10.9.0.0/16,fd96::/112' };
+    expect(problemsOf({ flags: serviceNetwork })).toEqual([
+      '--load-balancer-pools "10.9.0.0/30": pool "default" has addresses of the service network 10.9.0.0/16, which are cluster IPs: use others',
+    ]);
   });
 
   it('[A65] keeps choices in the run directory of the instance unless told otherwise', () => {

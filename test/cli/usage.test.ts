@@ -8,7 +8,10 @@ describe('command line', () => {
     [[], /^weir: name a command; see weir --help\n$/],
     [['lab'], /^weir: name a command; see weir --help\n$/],
     [['status', '--nonsense'], /^weir: unknown option '--nonsense'; see weir --help\n$/],
-    [['status', 'everything'], /^weir: status everything: write "weir status" or "weir status services"\n$/],
+    [
+      ['status', 'everything'],
+      /^weir: status everything: write "weir status", "weir status services" or "weir status policies"\n$/,
+    ],
     [['status', '--instance', '../x'], /^weir: --instance "\.\.\/x": write 1 to 80 letters/],
     [['plan'], /^weir: required option '--manifests <path\.\.\.>' not specified; see weir --help\n$/],
     [['trace', '--manifests', 'x'], /^weir: give --from WHO and --to WHAT, or --batch FILE\n$/],
@@ -23,6 +26,10 @@ describe('command line', () => {
     [
       ['objects', '--manifests', 'x', '--load-balancer-pools', '10.0.0.1/24'],
       /^weir: --load-balancer-pools 10\.0\.0\.1\/24: "10\.0\.0\.1\/24" is neither a CIDR/,
+    ],
+    [
+      ['objects', '--manifests', 'x', '--load-balancer-pools', '10.0.0.0/8'],
+      /^weir: --load-balancer-pools 10\.0\.0\.0\/8: pool "default" has addresses of the service network 10\.96\.0\.0\/16/,
     ],
     [
       ['lab', 'up', '--manifests', 'x', '--load-balancer-pools', '[7]'],
@@ -66,6 +73,7 @@ describe('command line', () => {
 
   it.each([
     [['agent', '--source', '.'], /the agent writes nftables of this network namespace; run it as root/],
+    [['verify'], /asking the kernel runs the policy programs; run it as root/],
     [['cleanup'], /cleanup changes nftables of this network namespace; run it as root/],
     [['start'], /run it as root/],
     [['lab', 'up', '--manifests', '.'], /run it as root/],
@@ -77,7 +85,7 @@ describe('command line', () => {
   });
 
   it('says in one line that no agent answers, with exit code 1', async () => {
-    for (const argv of [['status'], ['status', 'services'], ['status', '--json']]) {
+    for (const argv of [['status'], ['status', 'services'], ['status', '--json'], ['verify']]) {
       const { code, stdout, stderr } = await weir([...argv, '--instance', 'no-such-instance']);
       expect(stderr).toBe(
         'weir: no agent answers at /run/weir/no-such-instance/agent.sock; is `weir agent` running with this --instance?\n',
