@@ -14,13 +14,19 @@ import { CommandFailure, requireRoot } from './exit.ts';
 import { checkInstance } from './instance.ts';
 
 /** What the agent has compiled, and the interfaces of its pods. */
-export interface AgentRows {
+interface AgentRows {
   readonly installed: InstalledRows;
   readonly interfaces: readonly PodInterface[];
 }
 
+/** An agent whose kernel can be asked. */
+export interface AskedAgent {
+  readonly status: AgentStatus;
+  readonly ask: AskTwice;
+}
+
 /** Asks once; where the answer is that kernel and rows `disagree`, again when rows were just being replaced. */
-export type AskTwice = <Answer>(
+type AskTwice = <Answer>(
   ask: (rows: AgentRows, rehearsal: Rehearsal) => Promise<Answer>,
   disagree: (answer: Answer) => boolean,
 ) => Promise<Answer>;
@@ -35,7 +41,7 @@ const MOST_ATTEMPTS = 5;
  */
 export async function withAgentKernel<Result>(
   instance: string,
-  work: (ask: AskTwice) => Promise<Result>,
+  work: (agent: AskedAgent) => Promise<Result>,
 ): Promise<Result> {
   requireRoot('asking the kernel runs the policy programs');
   const socket = controlSocketPath(checkInstance(instance));
@@ -50,7 +56,10 @@ export async function withAgentKernel<Result>(
     networkNamespace: namespaceOf(status),
   });
   try {
-    return await work((ask, disagree) => askTwice(socket, status, rehearsal, ask, disagree));
+    return await work({
+      status,
+      ask: (ask, disagree) => askTwice(socket, status, rehearsal, ask, disagree),
+    });
   } finally {
     rehearsal.close();
   }

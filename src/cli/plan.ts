@@ -1,15 +1,11 @@
 /** `weir plan`: what would change in the kernel if these manifests were all there is. */
-import { readFile } from 'node:fs/promises';
-import { readAllocationText } from '../agent/allocation-text.ts';
 import { defaultCompileOptions } from '../agent/configuration.ts';
 import { askAgent, ControlError } from '../agent/control-client.ts';
 import { controlSocketPath } from '../agent/instance-paths.ts';
 import { type RowsJson, rowsFromJson } from '../agent/rows-json.ts';
 import type { AgentStatus } from '../agent/status.ts';
-import { weirVersion } from '../agent/version.ts';
 import type { AddressPool } from '../cluster/address-pool.ts';
 import type { ControlPlaneMemory } from '../cluster/last-good.ts';
-import type { ClusterOptions } from '../cluster/options.ts';
 import { createServiceCompiler } from '../compile/services/compiler.ts';
 import type { CompileOptions } from '../model/compile-options.ts';
 import { compareText, type NodeName } from '../model/names.ts';
@@ -18,11 +14,12 @@ import type { Rows } from '../model/rows.ts';
 import { planReport, planText } from '../plan/plan-report.ts';
 import { diffRows } from '../plan/rows-diff.ts';
 import { createWorld } from '../world/world.ts';
+import { clusterOptionsOf, readMemory } from './agent-cluster.ts';
 import { CommandFailure } from './exit.ts';
 import { checkInstance } from './instance.ts';
 import { readCluster, tellProblems } from './offline-cluster.ts';
 import { printJson } from './output.ts';
-import { type PoolFlags, poolOptions } from './pool-flags.ts';
+import type { PoolFlags } from './pool-flags.ts';
 
 export interface PlanFlags extends PoolFlags {
   readonly manifests: readonly string[];
@@ -82,23 +79,6 @@ async function askInstalled(socket: string, node: string | undefined): Promise<I
     if (error instanceof ControlError && error.code === 'not-running') return null;
     throw error;
   }
-}
-
-async function readMemory(path: string): Promise<ControlPlaneMemory | null> {
-  try {
-    return readAllocationText(await readFile(path, 'utf8'), weirVersion());
-  } catch {
-    // An agent of an API server has none, and one that has just started not yet.
-    return null;
-  }
-}
-
-function clusterOptionsOf(installed: Installed | null, flags: PlanFlags): Partial<ClusterOptions> {
-  const given = flags.loadBalancerPools === undefined ? {} : poolOptions(flags);
-  if (installed === null) return given;
-  const { loadBalancerPools, options } = installed;
-  const { serviceCidrs, nodePortRange } = options;
-  return { serviceCidrs, nodePortRange, loadBalancerPools, ...given };
 }
 
 function chooseNode(wanted: string | undefined, objects: readonly WeirObject[]): NodeName {

@@ -1,6 +1,7 @@
 /** `weir trace`: where a connection goes and why, from manifests alone; with --kernel asked of an agent's node too. */
 import { defaultCompileOptions } from '../agent/configuration.ts';
 import { problemLine } from '../agent/problem-log.ts';
+import type { AgentStatus } from '../agent/status.ts';
 import { disagreementText, type KernelAnswer } from '../explain/kernel-answer.ts';
 import { type TraceInput, traceManifests } from '../explain/trace.ts';
 import { type KernelTraceAnswer, type KernelTraceLine, traceKernel } from '../explain/trace-kernel.ts';
@@ -8,10 +9,11 @@ import type { TraceLine } from '../explain/trace-line.ts';
 import type { Address } from '../model/address.ts';
 import { type NodeName, type ObjectName, objectName } from '../model/names.ts';
 import type { Problem, WeirObject } from '../model/objects.ts';
-import { withAgentKernel } from './agent-kernel.ts';
+import { clusterOptionsOf, readMemory } from './agent-cluster.ts';
+import { type AskedAgent, withAgentKernel } from './agent-kernel.ts';
 import { readCluster, tellProblems } from './offline-cluster.ts';
 import { print, table } from './output.ts';
-import { type PoolFlags, poolOptions } from './pool-flags.ts';
+import type { PoolFlags } from './pool-flags.ts';
 import { type ProbeFlags, readRequests } from './probe-input.ts';
 
 export interface TraceFlags extends ProbeFlags, PoolFlags {
@@ -29,21 +31,25 @@ export interface TraceFlags extends ProbeFlags, PoolFlags {
  */
 export async function trace(flags: TraceFlags): Promise<void> {
   const requests = readRequests(flags);
-  const { objects, problems } = await readCluster(flags.manifests, poolOptions(flags));
-  tellProblems(problems);
-  const compile = { ...defaultCompileOptions('' as NodeName), masqueradePods: flags.masqueradePods };
-  const node = (flags.node ?? null) as NodeName | null;
   // A policy that selects pods of several nodes has the same problem at each.
   const found = new Map<string, Problem>();
-  const input: TraceInput = {
-    objects,
-    requests,
-    options: { compile, node },
-    onProblems(ofNode) {
-      for (const problem of ofNode) found.set(problemLine(problem), problem);
-    },
+  const inputFor = async (status: AgentStatus | null): Promise<TraceInput> => {
+    const memory = status === null ? null : await readMemory(status.allocationFile);
+    const read = await readCluster(flags.manifests, clusterOptionsOf(status, flags), memory);
+    tellProblems(read.problems);
+    const byDefault = { ...defaultCompileOptions('' as NodeName), masqueradePods: flags.masqueradePods };
+    return {
+      objects: read.objects,
+      requests,
+      options: { compile: status?.options ?? byDefault, node: (flags.node ?? null) as NodeName | null },
+      onProblems(ofNode) {
+        for (const problem of ofNode) found.set(problemLine(problem), problem);
+      },
+    };
   };
-  const lines = flags.kernel ? await askedOfKernel(flags.instance, input) : traceManifests(input);
+  const lines = flags.kernel
+    ? await withAgentKernel(flags.instance, async (agent) => askKernel(agent, await inputFor(agent.status)))
+    : traceManifests(await inputFor(null));
   tellProblems([...found.values()]);
   if (flags.json) for (const line of lines) print(JSON.stringify(line));
   else print(traceText(lines));
@@ -51,12 +57,10 @@ export async function trace(flags: TraceFlags): Promise<void> {
 }
 
 /** Tells on stderr, a line each, where the kernel disagrees. */
-async function askedOfKernel(instance: string, input: TraceInput): Promise<readonly KernelTraceLine[]> {
-  const lines = await withAgentKernel(instance, (ask) =>
-    ask(
-      (agent, rehearsal) => traceKernel({ ...input, ...agent, rehearsal }),
-      (answers) => answersOf(answers).some(({ agrees }) => !agrees),
-    ),
+async function askKernel({ ask }: AskedAgent, input: TraceInput): Promise<readonly KernelTraceLine[]> {
+  const lines = await ask(
+    (rows, rehearsal) => traceKernel({ ...input, ...rows, rehearsal }),
+    (answers) => answersOf(answers).some(({ agrees }) => !agrees),
   );
   const answers = answersOf(lines);
   const names = podNames(input.objects);

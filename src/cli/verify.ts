@@ -8,7 +8,7 @@ import { print, printJson } from './output.ts';
 
 /** Prints what was asked and what does not agree; exit code 1 where anything does not, or a pod is not enforced. */
 export async function verify(options: { readonly instance: string; readonly json?: true }): Promise<void> {
-  const { report, names } = await withAgentKernel(options.instance, (ask) =>
+  const { report, names } = await withAgentKernel(options.instance, ({ ask }) =>
     ask(
       async ({ installed, interfaces }, rehearsal) => ({
         report: await verifyPolicies(rehearsal, { rows: installed.policyRows, interfaces }),

@@ -152,6 +152,21 @@ describe('policies on bpf', () => {
       expect(stdout).toMatch(/6 answered in another way than the rows say\n$/);
     }));
 
+  it('[F12] beside changes of policies it is asked again, and finds nothing wrong', async () => {
+    const [one, other] = await Promise.all([
+      verify(),
+      verify(),
+      (async () => {
+        for (let round = 0; round < 5; round++) {
+          const policy = networkPolicy('near', { ingress: [{ ports: [{ port: 3000 + round }] }] });
+          await lab.apply(policy);
+          await lab.remove(policy);
+        }
+      })(),
+    ]);
+    for (const { code, report } of [one, other]) expect([code, report.disagreements]).toEqual([0, []]);
+  });
+
   it('[F12] [H18] asking leaves no trace in what status tells', async () => {
     const kernel = async () => ((await lab.status('one')).policies as PolicyStatus).kernel;
     const before = await kernel();
