@@ -20,8 +20,10 @@ import { API_SYNC } from './scenarios/api-sync.ts';
 import { CHANGE } from './scenarios/change.ts';
 import { COLD } from './scenarios/cold.ts';
 import { CONNECTIONS } from './scenarios/connections.ts';
+import { POLICY_CHANGE } from './scenarios/policy-change.ts';
 import { POLICY_COMPILE } from './scenarios/policy-compile.ts';
 import { POLICY_FUZZ } from './scenarios/policy-fuzz.ts';
+import { POLICY_PATH } from './scenarios/policy-path.ts';
 import { POLICY_PROGRAM } from './scenarios/policy-program.ts';
 import { STANDALONE_COMPLETE } from './scenarios/standalone-complete.ts';
 import { STANDALONE_READINESS } from './scenarios/standalone-readiness.ts';
@@ -37,6 +39,8 @@ const SCENARIOS: readonly Scenario[] = [
   API_RATE,
   POLICY_COMPILE,
   POLICY_PROGRAM,
+  POLICY_PATH,
+  POLICY_CHANGE,
   POLICY_FUZZ,
   STANDALONE_COMPLETE,
   STANDALONE_READINESS,

@@ -43,6 +43,18 @@ export function createTriple(): Triple {
   return triple;
 }
 
+/** A veth on the node for each of these pods, given by their addresses, with routes to it; nobody is at the other end. */
+export function connectSilentPods(node: string, pods: readonly (readonly string[])[]): string {
+  const others = createNamespace('p');
+  const commands = pods.flatMap((addresses, index) => [
+    `link add pod${index} type veth peer name pod${index} netns ${others}`,
+    `link set pod${index} up`,
+    ...addresses.map((address) => `route add ${address} dev pod${index}`),
+  ]);
+  run('ip', ['-n', node, '-batch', '-'], `${commands.join('\n')}\n`);
+  return others;
+}
+
 /** Runs a command to its end inside a namespace. Throws, with its stderr, when it fails. */
 export function runInNamespace(
   namespace: string,

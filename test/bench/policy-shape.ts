@@ -30,10 +30,25 @@ export function policyCluster(shape: PolicyShape): readonly WeirObject[] {
   return [...nodes, ...namespaces, ...pods];
 }
 
+/** The pods of the first node. */
+export function localPods(shape: PolicyShape): readonly PodObject[] {
+  return Array.from({ length: shape.pods }, (_, index) => podAt(shape, index)).filter(
+    ({ nodeName }) => nodeName === POLICY_NODE,
+  );
+}
+
+/** Numbers of the policies that select pods of the first node. */
+export function localPolicies(shape: PolicyShape): readonly number[] {
+  const selectable = new Set(localPods(shape).map(({ namespace, labels }) => `${namespace}/${labels.app}`));
+  return Array.from({ length: shape.policies }, (_, index) => index).filter((index) => {
+    const { space, app } = subjectsOf(shape, index);
+    return selectable.has(`space-${space}/app-${app}`);
+  });
+}
+
 /** Policy `index`; `port` is what an edit changes. */
 export function policyAt(shape: PolicyShape, index: number, port = 8080): NetworkPolicyObject {
-  const space = index % namespaceCount(shape);
-  const app = Math.floor(index / namespaceCount(shape)) % APPS;
+  const { space, app } = subjectsOf(shape, index);
   const own = { type: 'pods' as const, namespaces: `space-${space}` };
   const web = [{ type: 'range' as const, protocol: 'TCP' as const, first: port, last: port }];
   return networkPolicyObject({
@@ -77,6 +92,12 @@ export function podAt(shape: PolicyShape, index: number): PodObject {
       { name: 'http', port: (8000 + (app % 3)) as Port, protocol: 'TCP', hostPort: null, hostIp: null },
     ],
   });
+}
+
+/** Numbers of the namespace and of the app that policy `index` selects. */
+function subjectsOf(shape: PolicyShape, index: number) {
+  const spaces = namespaceCount(shape);
+  return { space: index % spaces, app: Math.floor(index / spaces) % APPS };
 }
 
 function namespaceCount({ pods }: PolicyShape): number {

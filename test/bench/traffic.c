@@ -1,11 +1,14 @@
 /*
- * Load for the connection benchmark: short connections, as a stateless service sees them. The client connects, sends
- * one byte, reads 64 bytes until the server closes; every connection is a new one, so every one is looked up.
+ * Load for the benchmarks of the data path, in three modes of the client:
+ *   connect   short connections, as a stateless service sees them: connect, send one byte, read 64 bytes until the server
+ *             closes; every connection is a new one, so every one is looked up
+ *   exchange  one byte there, 64 bytes back, again and again on one connection for each thread
+ *   stream    as much as goes, 128 KiB at a time, on one connection for each thread
  *
  *   traffic server --port PORT [--threads N] [--cpu CPU]
- *   traffic client --address ADDRESS --port PORT --seconds S [--threads N] [--cpu CPU]
+ *   traffic client --address ADDRESS --port PORT --seconds S [--mode MODE] [--threads N] [--cpu CPU]
  *
- * The client prints one line of JSON: {"connections":…,"errors":…,"seconds":…,"rate":…,"p50us":…,"p99us":…}.
+ * The client prints one line of JSON: {"done":…,"errors":…,"seconds":…,"rate":…,"p50us":…,"p99us":…}.
  * Thread i runs on CPU i, or all of them on --cpu: unpinned threads make the figures jump between two modes.
  */
 #define _GNU_SOURCE
@@ -26,9 +29,15 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { REPLY_BYTES = 64, MAX_THREADS = 16, EVENTS = 64, TIMEOUT_SECONDS = 2 };
+enum { REPLY_BYTES = 64, CHUNK_BYTES = 128 * 1024, MAX_THREADS = 16, EVENTS = 64, TIMEOUT_SECONDS = 2 };
+
+/* The first byte of what a client sends: reply and close, reply, or only take it. */
+enum { LAST_REQUEST = '?', REQUEST = '+', DATA = '.' };
+
+enum mode { CONNECT, EXCHANGE, STREAM };
 
 struct settings {
+  enum mode mode;
   const char *address;
   int port;
   int threads;
@@ -40,9 +49,9 @@ struct worker {
   pthread_t thread;
   const struct settings *settings;
   int index;
-  uint64_t connections;
+  uint64_t done; /* connections, exchanges or chunks */
   uint64_t errors;
-  uint32_t *latencies_ns; /* one per connection, `capacity` at most */
+  uint32_t *latencies_ns; /* one for each that is done, `capacity` at most */
   uint64_t capacity;
 };
 
@@ -91,12 +100,15 @@ static void accept_all(int listening, int epoll) {
 }
 
 static void answer(int fd) {
-  char reply[REPLY_BYTES], request[REPLY_BYTES];
+  static _Thread_local char received[CHUNK_BYTES];
+  char reply[REPLY_BYTES];
+  ssize_t got = read(fd, received, sizeof received);
+  if (got > 0 && received[0] == DATA) return;
   memset(reply, 'w', sizeof reply);
-  if (read(fd, request, sizeof request) > 0 && write(fd, reply, sizeof reply) < 0 && errno != EPIPE) {
+  if (got > 0 && write(fd, reply, sizeof reply) < 0 && errno != EPIPE) {
     if (errno != ECONNRESET) perror("traffic: reply");
   }
-  close(fd);
+  if (got <= 0 || received[0] == LAST_REQUEST) close(fd);
 }
 
 static void *serve(void *argument) {
@@ -132,27 +144,51 @@ static struct sockaddr_storage destination(const struct settings *settings, sock
   return address;
 }
 
-/* One connection from start to end; 0 if all 64 bytes and the server's close arrived. */
-static int exchange(const struct sockaddr_storage *address, socklen_t length) {
+/* A connection to the server, or -1. */
+static int dial(const struct sockaddr_storage *address, socklen_t length) {
   struct timeval timeout = {.tv_sec = TIMEOUT_SECONDS};
-  char reply[REPLY_BYTES * 2];
-  size_t received = 0;
-  ssize_t got = -1;
   int on = 1;
   int fd = socket(address->ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (fd < 0) return -1;
   setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout);
   setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
-  if (connect(fd, (const struct sockaddr *)address, length) == 0 && write(fd, "?", 1) == 1) {
-    while (received < sizeof reply && (got = read(fd, reply + received, sizeof reply - received)) > 0) {
-      received += (size_t)got;
-    }
-  }
-  int failure = received == REPLY_BYTES && got == 0 ? 0 : errno == 0 ? EPROTO : errno;
+  if (connect(fd, (const struct sockaddr *)address, length) == 0) return fd;
+  int failure = errno;
   close(fd);
   errno = failure;
-  return failure == 0 ? 0 : -1;
+  return -1;
+}
+
+/* 0 if all 64 bytes arrived, and after the last request the server's close. */
+static int exchange(int fd, char request) {
+  char reply[REPLY_BYTES * 2];
+  size_t received = 0, expected = request == LAST_REQUEST ? sizeof reply : REPLY_BYTES;
+  ssize_t got = -1;
+  if (write(fd, &request, 1) != 1) return -1;
+  while (received < expected && (got = read(fd, reply + received, expected - received)) > 0) {
+    received += (size_t)got;
+  }
+  if (received == REPLY_BYTES && (request == REQUEST || got == 0)) return 0;
+  if (got >= 0) errno = EPROTO;
+  return -1;
+}
+
+/* One connection from start to end. */
+static int connect_once(const struct sockaddr_storage *address, socklen_t length) {
+  int fd = dial(address, length);
+  if (fd < 0) return -1;
+  int result = exchange(fd, LAST_REQUEST), failure = errno;
+  close(fd);
+  errno = failure;
+  return result;
+}
+
+static int push(int fd) {
+  static _Thread_local char chunk[CHUNK_BYTES];
+  /* All of it: the server's reads begin anywhere. */
+  if (chunk[0] != DATA) memset(chunk, DATA, sizeof chunk);
+  return write(fd, chunk, sizeof chunk) == sizeof chunk ? 0 : -1;
 }
 
 static void *load(void *argument) {
@@ -160,20 +196,22 @@ static void *load(void *argument) {
   pin(worker);
   socklen_t length;
   struct sockaddr_storage address = destination(worker->settings, &length);
+  enum mode mode = worker->settings->mode;
+  int fd = mode == CONNECT ? -1 : dial(&address, length);
+  if (mode != CONNECT && fd < 0) fail(worker->settings->address);
   double start = now(), end = start + worker->settings->seconds;
   while (start < end) {
-    int failed = exchange(&address, length);
+    int failed = mode == CONNECT ? connect_once(&address, length) : mode == EXCHANGE ? exchange(fd, REQUEST) : push(fd);
     double done = now();
     if (failed != 0) {
       if (worker->errors++ == 0) fprintf(stderr, "traffic: %s: %s\n", worker->settings->address, strerror(errno));
     } else {
-      if (worker->connections < worker->capacity) {
-        worker->latencies_ns[worker->connections] = (uint32_t)((done - start) * 1e9);
-      }
-      worker->connections++;
+      if (worker->done < worker->capacity) worker->latencies_ns[worker->done] = (uint32_t)((done - start) * 1e9);
+      worker->done++;
     }
     start = done;
   }
+  if (fd >= 0) close(fd);
   return NULL;
 }
 
@@ -183,22 +221,22 @@ static int ascending(const void *left, const void *right) {
 }
 
 static void report(struct worker *workers, int threads, double seconds) {
-  uint64_t connections = 0, errors = 0, samples = 0;
+  uint64_t done = 0, errors = 0, samples = 0;
   for (int i = 0; i < threads; i++) {
-    connections += workers[i].connections;
+    done += workers[i].done;
     errors += workers[i].errors;
   }
-  uint32_t *all = calloc(connections + 1, sizeof *all);
+  uint32_t *all = calloc(done + 1, sizeof *all);
   if (all == NULL) fail("calloc");
   for (int i = 0; i < threads; i++) {
-    uint64_t count = workers[i].connections < workers[i].capacity ? workers[i].connections : workers[i].capacity;
+    uint64_t count = workers[i].done < workers[i].capacity ? workers[i].done : workers[i].capacity;
     memcpy(all + samples, workers[i].latencies_ns, count * sizeof *all);
     samples += count;
   }
   qsort(all, samples, sizeof *all, ascending);
   double p50 = samples ? all[samples / 2] / 1e3 : 0, p99 = samples ? all[samples * 99 / 100] / 1e3 : 0;
-  printf("{\"connections\":%lu,\"errors\":%lu,\"seconds\":%.3f,\"rate\":%.1f,\"p50us\":%.1f,\"p99us\":%.1f}\n",
-         connections, errors, seconds, (double)connections / seconds, p50, p99);
+  printf("{\"done\":%lu,\"errors\":%lu,\"seconds\":%.3f,\"rate\":%.1f,\"p50us\":%.1f,\"p99us\":%.1f}\n",
+         done, errors, seconds, (double)done / seconds, p50, p99);
   free(all);
 }
 
@@ -228,9 +266,17 @@ static void run_server(const struct settings *settings) {
 }
 
 static void usage(void) {
-  fputs("usage: traffic server|client --port PORT [--address ADDRESS] [--seconds S] [--threads N] [--cpu CPU]\n",
+  fputs("usage: traffic server|client --port PORT [--address ADDRESS] [--mode connect|exchange|stream] [--seconds S]"
+        " [--threads N] [--cpu CPU]\n",
         stderr);
   exit(2);
+}
+
+static enum mode mode_named(const char *name) {
+  if (strcmp(name, "connect") == 0) return CONNECT;
+  if (strcmp(name, "exchange") == 0) return EXCHANGE;
+  if (strcmp(name, "stream") != 0) usage();
+  return STREAM;
 }
 
 int main(int count, char **arguments) {
@@ -239,6 +285,7 @@ int main(int count, char **arguments) {
   for (int i = 2; i + 1 < count; i += 2) {
     const char *name = arguments[i], *value = arguments[i + 1];
     if (strcmp(name, "--port") == 0) settings.port = atoi(value);
+    else if (strcmp(name, "--mode") == 0) settings.mode = mode_named(value);
     else if (strcmp(name, "--address") == 0) settings.address = value;
     else if (strcmp(name, "--threads") == 0) settings.threads = atoi(value);
     else if (strcmp(name, "--cpu") == 0) settings.cpu = atoi(value);

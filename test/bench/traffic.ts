@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { runInNamespace, spawnInNamespace } from './namespaces.ts';
 
 const Outcome = z.object({
-  connections: z.number(),
+  done: z.number(),
   errors: z.number(),
   seconds: z.number(),
   rate: z.number(),
@@ -13,52 +13,74 @@ const Outcome = z.object({
   p99us: z.number(),
 });
 
-/** What a client saw: connections per second, microseconds from connect to the server's close. */
+/** What a client saw: how many a second of what its mode does, and microseconds that one of them took. */
 export type TrafficOutcome = z.infer<typeof Outcome>;
 
+/**
+ * `connect`: a connection for each byte there and 64 bytes back; `exchange`: the same on one connection; `stream`: chunks of
+ * `CHUNK_BYTES` on one connection.
+ */
+export type TrafficMode = 'connect' | 'exchange' | 'stream';
+
+export const CHUNK_BYTES = 128 * 1024;
+
 export interface Traffic {
-  /** Keeps a server listening at `port` in the namespace until `close`. */
-  serve(namespace: string, port: number): void;
-  /** Connects as fast as it can for `seconds`. Throws when more than one connection in a thousand failed. */
-  connect(namespace: string, address: string, port: number, seconds: number): TrafficOutcome;
+  /** Keeps a server for clients of these modes listening at `port` in the namespace until `close`. */
+  serve(namespace: string, port: number, mode?: TrafficMode): void;
+  /** As fast as it can for `seconds`. Throws when more than one in a thousand failed. */
+  send(mode: TrafficMode, from: string, address: string, port: number, seconds: number): TrafficOutcome;
+  /** Whether a server there answers a connection. */
+  reaches(from: string, address: string, port: number): boolean;
   close(): void;
 }
 
+/**
+ * Many connections keep both CPUs busy at both ends. With one, each end has a CPU of its own: else it would depend on luck
+ * which of its threads the server takes it with.
+ */
+const PLACES: Readonly<Record<TrafficMode, { client: readonly string[]; server: readonly string[] }>> = {
+  connect: { client: [], server: [] },
+  exchange: { client: ['--threads', '1', '--cpu', '0'], server: ['--threads', '1', '--cpu', '1'] },
+  stream: { client: ['--threads', '1', '--cpu', '0'], server: ['--threads', '1', '--cpu', '1'] },
+};
+
 const MAX_ERROR_SHARE = 0.001;
 
-/** Compiles the generator with `cc` into `folder`. Client and server have a thread on each of two CPUs. */
+/** Compiles the generator with `cc` into `folder`. */
 export function openTraffic(folder: string): Traffic {
   const binary = join(folder, 'traffic');
   execFileSync('cc', ['-O2', '-pthread', '-o', binary, join(import.meta.dirname, 'traffic.c')]);
   const servers: ChildProcess[] = [];
   return {
-    serve(namespace, port) {
-      const server = spawnInNamespace(namespace, binary, ['server', '--port', String(port)], 'inherit');
+    serve(namespace, port, mode = 'connect') {
+      const parameters = ['server', '--port', String(port), ...PLACES[mode].server];
+      const server = spawnInNamespace(namespace, binary, parameters, 'inherit');
       servers.push(server);
       waitForListener(namespace, port);
     },
-    connect(namespace, address, port, seconds) {
-      const parameters = [
-        'client',
-        '--address',
-        address,
-        '--port',
-        String(port),
-        '--seconds',
-        String(seconds),
-      ];
-      const outcome = Outcome.parse(JSON.parse(runInNamespace(namespace, binary, parameters)));
-      if (outcome.errors > MAX_ERROR_SHARE * outcome.connections) {
-        throw new Error(
-          `${outcome.errors} connections to ${address}:${port} failed, ${outcome.connections} succeeded`,
-        );
-      }
+    send(mode, from, address, port, seconds) {
+      const outcome = runClient(binary, mode, from, { address, port, seconds });
+      if (outcome.errors > MAX_ERROR_SHARE * outcome.done)
+        throw new Error(`${mode}: ${outcome.errors} to ${address}:${port} failed, ${outcome.done} succeeded`);
       return outcome;
     },
+    reaches: (from, address, port) =>
+      runClient(binary, 'connect', from, { address, port, seconds: 0.01 }).done > 0,
     close() {
       for (const server of servers) server.kill('SIGKILL');
     },
   };
+}
+
+function runClient(
+  binary: string,
+  mode: TrafficMode,
+  from: string,
+  { address, port, seconds }: { readonly address: string; readonly port: number; readonly seconds: number },
+): TrafficOutcome {
+  const where = ['--address', address, '--port', String(port)];
+  const how = ['--mode', mode, '--seconds', String(seconds), ...PLACES[mode].client];
+  return Outcome.parse(JSON.parse(runInNamespace(from, binary, ['client', ...where, ...how])));
 }
 
 function waitForListener(namespace: string, port: number): void {
