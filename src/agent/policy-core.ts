@@ -4,6 +4,7 @@
  */
 import type { Logger } from 'pino';
 import type { PodInterface } from '../dataplane/bpf/policies/subjects.ts';
+import { watchInterfaces } from '../dataplane/interfaces/newborn-interfaces.ts';
 import type { Enforcement } from '../dataplane/interfaces/unenforced-pods.ts';
 import type {
   PodInterfaceWatch,
@@ -74,10 +75,13 @@ export function createPolicyCore(options: PolicyCoreOptions): PolicyCore {
   let lastError: string | null = null;
   // Nothing is installed before the source was heard.
   let begun = false;
+  // At once, whatever the pace: until then somebody may talk. The attempt itself tells of its failure, and is tried again.
+  const closeSoon = () => {
+    if (begun) loop.flush().catch(() => undefined);
+  };
+  const endWatch = options.defaultClosed ? watchInterfaces(closeSoon) : () => {};
   const podInterfaces = options.watchPodInterfaces({
-    onChange() {
-      if (begun) loop.request();
-    },
+    onChange: closeSoon,
     onError: (error) => log.warn(`pods’ interfaces can’t be read, it is tried again: ${errorLine(error)}`),
   });
   const installation = createPolicyInstallation({
@@ -119,6 +123,7 @@ export function createPolicyCore(options: PolicyCoreOptions): PolicyCore {
     async stop() {
       await loop.stop();
       await chores.stop();
+      endWatch();
       podInterfaces.close();
       await installation.close();
     },

@@ -4,6 +4,7 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import type { PodInterface as Joined } from '../dataplane/bpf/policies/subjects.ts';
+import { listNewbornInterfaces } from '../dataplane/interfaces/newborn-interfaces.ts';
 import { isFound } from '../dataplane/interfaces/pod-interface-state.ts';
 import type { PodInterfaceWatch } from '../dataplane/interfaces/watch-pod-interfaces.ts';
 import type { PolicyBackend, PolicyInstallReport } from '../dataplane/policy-backend.ts';
@@ -111,7 +112,7 @@ async function joinedNow(
   const left = [...before.values()]
     .map(({ interfaceIndex }) => interfaceIndex)
     .filter((index) => !used.has(index));
-  const strangers = defaultClosed ? podInterfaces.strangers().keys() : [];
+  const strangers = defaultClosed ? await unknownInterfaces(podInterfaces, used) : [];
   for (const interfaceIndex of new Set([...(await standing(left)), ...strangers])) {
     // No pod is here yet, or it is gone, or another one now: nobody knows who talks.
     const pod = `interface ${interfaceIndex}` as ObjectName;
@@ -126,6 +127,15 @@ function compiled(pipeline: PolicyPipeline) {
   } catch (cause) {
     return { rows: null, error: new InstallError('policies could not be compiled', cause) };
   }
+}
+
+/** Interfaces that are no known pod's, or none's that has an address. */
+async function unknownInterfaces(
+  podInterfaces: Pick<PodInterfaceWatch, 'strangers'>,
+  used: ReadonlySet<number>,
+): Promise<readonly number[]> {
+  const newborn = (await listNewbornInterfaces()).filter((index) => !used.has(index));
+  return [...podInterfaces.strangers().keys(), ...newborn];
 }
 
 /** Those of the interfaces that are still there. */
