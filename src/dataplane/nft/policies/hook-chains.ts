@@ -20,7 +20,7 @@ import {
   type Rule,
 } from '../chains/matching.ts';
 import { endsOf, judgingChain } from './judging-chains.ts';
-import { type Course, LOGGED_BYTES, policySet } from './layout.ts';
+import { type Course, JUDGED_MS, LOGGED_BYTES, policySet } from './layout.ts';
 
 /** Behind the reassembly of fragments (-400), before conntrack (-200): what is spoofed makes no entry. */
 const BEFORE_TRACKING = -300;
@@ -53,7 +53,7 @@ export function hookChains(options: SkeletonOptions): readonly Chain[] {
     prerouting(),
     fromPodNeighbour(),
     forward(),
-    { name: 'back', about: 'packets back to who opened the flow', rules: judgeEnds('back') },
+    { name: 'back', about: 'packets back to who opened the flow', rules: [...judgeEnds('back'), remember()] },
     input(),
     output(),
     ...DIRECTIONS.flatMap((direction) => [
@@ -179,15 +179,17 @@ function fromPodNeighbour(): Chain {
 function forward(): Chain {
   return {
     name: 'forward',
-    about: 'between a local pod and others: judged as the flow was opened, each packet',
+    about: 'between a local pod and others: judged as the flow was opened',
     base: { type: 'filter', hook: 'forward', priority: BEFORE_FILTERS, policy: 'accept' },
     rules: [
       [outgoing(0), inSet('closed-interface', 0), goTo('drop-closed-ingress')],
       ...closeUnknown('ingress'),
+      passJudged(),
       ...acceptNeighbours(),
       ...acceptRelated(),
       [...matchCourse('back'), goTo('back')],
       ...judgeEnds('forth'),
+      remember(),
     ],
   };
 }
@@ -226,6 +228,17 @@ function closeUnknown(direction: Direction): readonly Rule[] {
     notInSet(policySet('own', family), 0),
     goTo(`drop-closed-${direction}`),
   ]);
+}
+
+/** Most packets end here: their flow is open, and was allowed a moment ago. */
+function passJudged(): Rule {
+  return [...matchState(ESTABLISHED), expr.ct({ key: 'id', register: 0 }), inSet('judged', 0), ACCEPT];
+}
+
+/** Whoever comes here was allowed by both ends. */
+function remember(): Rule {
+  const add = expr.dynset({ set: 'judged', operation: 'add', key: 0, timeoutMs: JUDGED_MS });
+  return [...matchState(ESTABLISHED), expr.ct({ key: 'id', register: 0 }), add];
 }
 
 /** Both ends of a forwarded packet may be local pods: each is judged. */

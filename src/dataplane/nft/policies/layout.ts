@@ -26,6 +26,7 @@ export type PolicySet =
   | 'verdict'
   | 'pod-interface'
   | 'closed-interface'
+  | 'judged'
   | 'name';
 
 export function policySet(name: FamilySet, family: Family): PolicySet {
@@ -39,6 +40,11 @@ export function groupRoute(direction: Direction, course: Course, kind: PeerKind)
 export function verdictRoute(direction: Direction): VerdictRoute {
   return `route-${direction}`;
 }
+
+/** An open flow that was allowed is not judged again so long, milliseconds: what a change denies is cut after this at the latest. */
+export const JUDGED_MS = 500;
+/** Flows that this can spare in that time; others are judged at each packet. */
+const JUDGED_SIZE = 262_144;
 
 /** Numbers that stand for what happens to a packet: the second word of the values of `group` and `verdict`. */
 export const OUTCOME = { allow: 1, deny: 2, audit: 3, closed: 4, ports: 5, ranges: 6 } as const;
@@ -100,6 +106,16 @@ export const POLICY_SETS: ReadonlyMap<PolicySet, SetSpec> = new Map([
   ],
   ['pod-interface', { key: ['ifindex'], comment: 'interfaces of local pods' }],
   ['closed-interface', { key: ['ifindex'], comment: 'those that nothing passes yet' }],
+  [
+    'judged',
+    {
+      key: ['mark'],
+      dynamic: true,
+      timeout: true,
+      size: JUDGED_SIZE,
+      comment: 'open flows that were allowed a moment ago, by their id in conntrack',
+    },
+  ],
   ['name', { key: ['mark', 'mark'], comment: 'kind, number: digest of what it stands for' }],
   ...ROUTES,
 ] satisfies [PolicySet, SetSpec][]);
@@ -107,6 +123,6 @@ export const POLICY_SETS: ReadonlyMap<PolicySet, SetSpec> = new Map([
 export const POLICY_TABLE: TableLayout<PolicySet> = {
   table: 'weir-policy',
   sets: POLICY_SETS,
-  kernelWritten: new Set(),
+  kernelWritten: new Set(['judged']),
   chainRow: () => undefined,
 };
