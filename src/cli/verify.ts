@@ -37,6 +37,11 @@ function reportText(
     ...wrong,
     ...(left > 0 ? [`and ${left} more; --json has all`] : []),
     ...unenforced.map((pod) => `NOT ENFORCED: policies select ${pod}, which has no interface to judge it on`),
-    `${pods.length} local pods, ports ${ports.join(', ')}: ${asked} packets asked, ${disagreements.length} answered in another way than the rows say`,
+    `${pods.length} local pods, ${portsText(ports)}: ${asked} packets asked, ${disagreements.length} answered in another way than the rows say`,
   ].join('\n');
+}
+
+function portsText({ named, unnamed }: VerifyReport['ports']): string {
+  const other = unnamed === null ? 'no others' : `${unnamed} for all others`;
+  return `ports ${[...named, other].join(', ')}`;
 }

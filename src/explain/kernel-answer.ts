@@ -40,9 +40,6 @@ export interface KernelAnswer {
   readonly agrees: boolean;
 }
 
-/** The verdict and the rules that lead to it, in the same form from both. */
-type Judgement = Pick<RehearsedVerdict, 'verdict' | 'reason' | 'rule' | 'auditRule'>;
-
 /**
  * Asks the kernel and the rows. Questions about peers of a family that the pod has no address of are left out.
  * @throws Error when the kernel can't be asked
@@ -135,7 +132,7 @@ function judgementOfRows(
   { pod, held }: Pick<PodInterface, 'pod' | 'held'>,
   direction: Direction,
   question: KernelQuestion,
-): Judgement {
+): RehearsedVerdict {
   if (held) return { verdict: 'drop', reason: 'closed', rule: null, auditRule: null };
   const row = tables.rows.subjects.get(pod);
   if (row === undefined) return { verdict: 'pass', reason: 'none', rule: null, auditRule: null };
@@ -146,7 +143,7 @@ function judgementOfRows(
     : { verdict: 'drop', reason: 'policy', rule, auditRule };
 }
 
-function wordOf({ verdict, reason, rule, auditRule }: Judgement, { rows }: PolicyTables): Word {
+function wordOf({ verdict, reason, rule, auditRule }: RehearsedVerdict, { rows }: PolicyTables): Word {
   const textOf = (name: RuleName): string => {
     const known = rows.rules.get(name);
     return known === undefined ? `a rule that is not among the rows (${name})` : ruleText(known);

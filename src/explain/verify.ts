@@ -4,7 +4,7 @@ import type { PodInterface } from '../dataplane/bpf/policies/subjects.ts';
 import { type ObjectName, PROTOCOLS } from '../model/names.ts';
 import { DIRECTIONS, type PolicyRows } from '../model/policy-rows.ts';
 import { askKernel, type KernelAnswer, type KernelQuestion } from './kernel-answer.ts';
-import { namedPorts } from './named-ports.ts';
+import { type NamedPorts, namedPorts } from './named-ports.ts';
 import { policyTables } from './policy-decision.ts';
 
 /** What an agent enforces: its rows, and the interfaces of local pods. */
@@ -18,8 +18,7 @@ export interface VerifyReport {
   readonly pods: readonly ObjectName[];
   /** Pods that a policy selects and that have no interface to judge them on. */
   readonly unenforced: readonly ObjectName[];
-  /** Those that a policy names, and one that none names. */
-  readonly ports: readonly number[];
+  readonly ports: NamedPorts;
   /** Packets that the programs were run on. */
   readonly asked: number;
   /** Where kernel and rows say different things. */
@@ -32,8 +31,7 @@ export async function verifyPolicies(
   { rows, interfaces }: Enforced,
 ): Promise<VerifyReport> {
   const tables = policyTables(rows);
-  const { named, unnamed } = namedPorts(rows);
-  const ports = unnamed === null ? named : [...named, unnamed];
+  const ports = namedPorts(rows);
   const subjects = interfaces.filter(({ addresses }) => addresses.length > 0);
   let asked = 0;
   const disagreements: KernelAnswer[] = [];
@@ -56,7 +54,11 @@ export async function verifyPolicies(
   };
 }
 
-function questionsAbout({ addresses }: PodInterface, ports: readonly number[]): readonly KernelQuestion[] {
+function questionsAbout(
+  { addresses }: PodInterface,
+  { named, unnamed }: NamedPorts,
+): readonly KernelQuestion[] {
+  const ports = unnamed === null ? named : [...named, unnamed];
   return addresses.flatMap((peer) => [
     { peer, protocol: null, port: 0 },
     ...PROTOCOLS.flatMap((protocol) => ports.map((port) => ({ peer, protocol, port }))),

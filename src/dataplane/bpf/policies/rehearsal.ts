@@ -119,8 +119,8 @@ export async function openRehearsal(options: RehearsalOptions): Promise<Rehearsa
 }
 
 async function loadOverPins(directory: string): Promise<BpfObject> {
-  const shared = Object.keys(MAPS).filter((name) => MAPS[name as keyof typeof MAPS] === 'shared');
-  const pins = shared.map((name) => [name, `${directory}/maps/${name}`] as const);
+  const shared = Object.entries(MAPS).filter(([, whose]) => whose === 'shared');
+  const pins = shared.map(([name]) => [name, `${directory}/maps/${name}`] as const);
   // A map that is not there would be pinned anew, and be taken for the agent's own.
   const missing = pins.find(([, path]) => !existsSync(path));
   if (missing !== undefined)
