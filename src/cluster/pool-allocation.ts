@@ -95,9 +95,11 @@ function occupy(desk: Desk, request: PoolRequest, address: Address): void {
   desk.outcomes.set(request.owner, given.set(familyOf(address), address));
 }
 
-/** Who stands in the way of the request at the address; undefined: it may have it. */
+/** Who stands in the way of the request at the address, the eldest of several; undefined: it may have it. */
 function rivalAt({ occupants }: Desk, request: PoolRequest, address: Address): PoolRequest | undefined {
-  return occupants.get(address)?.find((other) => other.owner !== request.owner && !mayShare(request, other));
+  const others = occupants.get(address)?.filter((other) => other.owner !== request.owner) ?? [];
+  // Not the first there: who came when must not show.
+  return others.filter((other) => !mayShare(request, other)).sort(compareAge)[0];
 }
 
 function mayShare(a: PoolRequest, b: PoolRequest): boolean {
