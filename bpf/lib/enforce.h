@@ -4,6 +4,7 @@
 #include <linux/if_ether.h>
 
 #include "answer.h"
+#include "connection.h"
 #include "flow.h"
 #include "fragments.h"
 #include "ipv4.h"
@@ -54,14 +55,15 @@ static __always_inline int refuse(struct __sk_buff *skb, const struct packet *pa
   return options.answer_denied && reason == DROP_POLICY ? answer(skb, packet) : TC_ACT_SHOT;
 }
 
-// A packet of no flow. TCP from the middle of a connection is judged as its opening and as a reply, so that connections
-// which were there first live on if either is allowed.
+// A packet of no flow. TCP from the middle of a connection is judged as its opening, and as a reply where conntrack knows it
+// for one: connections that were there first live on if either is allowed.
 static __noinline int admit(struct __sk_buff *skb, const struct packet *packet, const struct subject *subject,
                             struct flow *old) {
   struct flow opened = {.direction = packet->direction, .origin = FLOW_JUDGED};
   struct decision decision = {};
   judge(packet, subject, opened.direction, &decision);
-  if (decision.reason == DROP_POLICY && packet->key.protocol == IPPROTO_TCP && !opens_tcp(packet)) {
+  if (decision.reason == DROP_POLICY && packet->key.protocol == IPPROTO_TCP && !opens_tcp(packet) &&
+      is_tracked_reply(skb, packet)) {
     struct decision back = {};
     const enum direction other = sent_by_pod(packet) ? DIRECTION_INGRESS : DIRECTION_EGRESS;
     judge(packet, subject, other, &back);

@@ -143,10 +143,17 @@ describe.each(FAMILIES)('%s', (family) => {
 
     it('[C18] goes on with connections from before, as far as rules allow them', async () => {
       await expect(node.toPod(ip(friend, pod, TCP, tcp(4000, 80, ACK)))).resolves.toBe('pass');
-      await expect(node.fromPod(ip(pod, friend, TCP, tcp(80, 4002, ACK)))).resolves.toBe('pass');
       await expect(node.toPod(ip(stranger, pod, TCP, tcp(4000, 80, ACK)))).resolves.toBe('drop');
       await expect(node.fromPod(ip(pod, stranger, TCP, tcp(80, 4002, ACK)))).resolves.toBe('drop');
     });
+
+    it.each([ACK, SYN | ACK, FIN | ACK, RST, RST | SYN, 0])(
+      '[C1, C22] answers in no connection that conntrack has not seen, whatever flags it sets (%i)',
+      async (flags) => {
+        await expect(node.fromPod(ip(pod, friend, TCP, tcp(80, 4002, flags)))).resolves.toBe('drop');
+        await expect(node.fromPod(ip(pod, friend, TCP, tcp(80, 4002, SYN)))).resolves.toBe('drop');
+      },
+    );
   });
 
   it('[C9] a prefix of ports decides for its ports, a longer one before it', async () => {
