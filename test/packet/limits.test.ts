@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DROP_REASON_WORDS } from '../../src/generated/policy.ts';
-import { ACK, ip, SYN, TCP, tcp, UDP, udp } from './packets.ts';
+import { ip, SYN, TCP, tcp, UDP, udp } from './packets.ts';
 import { FRIEND, interfaceOf, PEERS, POD, POD_ADDRESSES } from './pod.ts';
 import { createPolicyNode, POD_INTERFACE, type PolicyNode } from './policy-node.ts';
 import { deniedBut, rowsOf, type VerdictWords } from './policy-rows.ts';
