@@ -79,17 +79,14 @@ export function createPolicyCore(options: PolicyCoreOptions): PolicyCore {
   const closeSoon = () => {
     if (begun) loop.flush().catch(() => undefined);
   };
-  const endWatch = options.defaultClosed ? watchInterfaces(closeSoon) : () => {};
-  const podInterfaces = options.watchPodInterfaces({
-    onChange: closeSoon,
-    onError: (error) => log.warn(`pods’ interfaces can’t be read, it is tried again: ${errorLine(error)}`),
-  });
+  const watch = watchInterfacesFor(options, closeSoon);
+  const { podInterfaces } = watch;
   const installation = createPolicyInstallation({
     ...options,
-    openBackend: () => options.openBackend((verdict) => verdicts.add(named(verdict))),
+    openBackend: () =>
+      options.openBackend((verdict) => verdicts.add(nameVerdict(verdict, options, installation))),
     podInterfaces,
   });
-  const named = (verdict: PolicyVerdict) => nameVerdict(verdict, options, installation);
   const known = (): PolicyKnowledge => ({
     rows: pipeline.policyRows(),
     interfaces: podInterfaces.current,
@@ -101,6 +98,7 @@ export function createPolicyCore(options: PolicyCoreOptions): PolicyCore {
     begun = true;
     try {
       report = await installation.install(what);
+      refuseUnguarded(report);
       lastError = null;
     } catch (error) {
       lastError = errorLine(error);
@@ -123,9 +121,32 @@ export function createPolicyCore(options: PolicyCoreOptions): PolicyCore {
     async stop() {
       await loop.stop();
       await chores.stop();
+      watch.close();
+      await installation.close();
+    },
+  };
+}
+
+/** Has the loop try again. */
+function refuseUnguarded({ unguarded: [first] }: PolicyInstallReport): void {
+  if (first !== undefined) throw new Error(`no programs on the interface of ${first.pod}: ${first.why}`);
+}
+
+function watchInterfacesFor(
+  { watchPodInterfaces, defaultClosed, log }: PolicyCoreOptions,
+  onChange: () => void,
+) {
+  const podInterfaces = watchPodInterfaces({
+    onChange,
+    onError: (error) => log.warn(`pods’ interfaces can’t be read, it is tried again: ${errorLine(error)}`),
+  });
+  // Of interfaces that have no address yet, the other watch does not tell.
+  const endWatch = defaultClosed ? watchInterfaces(onChange) : () => {};
+  return {
+    podInterfaces,
+    close(): void {
       endWatch();
       podInterfaces.close();
-      await installation.close();
     },
   };
 }

@@ -20,8 +20,8 @@ import type { SyncAttempt } from './sync-loop.ts';
 
 export interface PolicyInstallation {
   /**
-   * Compiles and writes.
-   * @throws InstallError when something is not in the kernel; all the rest is
+   * Compiles and writes; interfaces that the kernel refused are in the report.
+   * @throws InstallError when rows are not in the kernel
    */
   install(attempt: SyncAttempt): Promise<PolicyInstallReport>;
   /** null until the first install opened it. */
@@ -80,9 +80,6 @@ export function createPolicyInstallation(options: PolicyInstallationOptions): Po
       if (error !== null && !complete) throw error;
       const report = await labelled('policies are not in the kernel', () => write(attempt, rows));
       if (error !== null) throw error;
-      const [first] = report.unguarded;
-      if (first !== undefined)
-        throw new InstallError(`nothing is enforced on the interface of ${first.pod}`, new Error(first.why));
       return report;
     },
     backend: () => backend,
