@@ -8,8 +8,9 @@ import type { PodInterface } from '../../bpf/policies/subjects.ts';
 import { DataplaneError } from '../../dataplane.ts';
 import type { PolicyBackend, PolicyInstallReport, PolicyVerdict } from '../../policy-backend.ts';
 import type { Chain } from '../chains/chain.ts';
+import { type Element, elementBytes, numberFromKey, numberKey } from '../element.ts';
 import { compareWithKernel } from '../element-store.ts';
-import { readBack } from '../read-back.ts';
+import { type Observed, readBack } from '../read-back.ts';
 import { refusing } from '../refusal.ts';
 import { compareSkeleton, skeletonCommands } from '../skeleton.ts';
 import { TABLE_FAMILY } from '../table-layout.ts';
@@ -18,7 +19,7 @@ import { readCounts } from './figures.ts';
 import { hookChains, type SkeletonOptions } from './hook-chains.ts';
 import { type InstalledPolicies, installedPolicies } from './installed.ts';
 import { judgingChains } from './judging-chains.ts';
-import { POLICY_TABLE } from './layout.ts';
+import { POLICY_TABLE, type PolicySet } from './layout.ts';
 import { createNames, type Names } from './names.ts';
 import { LOG_GROUP, openVerdictReader, type VerdictReader } from './verdict-reader.ts';
 
@@ -42,7 +43,7 @@ interface State {
   names: Names | null;
   /** The kernel may differ from `installed`: the next call reads everything back. */
   uncertain: boolean;
-  /** Changes written by this process. */
+  /** Of the rows in the kernel: flows that others allowed are judged again. 0: none was found or written yet. */
   revision: number;
   /** null until the first sync. */
   monitor: { close(): void } | null;
@@ -113,7 +114,7 @@ async function apply(state: State, change: PolicyChange): Promise<PolicyInstallR
   if (change.rows !== undefined) state.verdicts.follow(installed.rows);
   if (state.uncertain) return reconcile(state, installed);
   if (isEmptyDelta(delta)) return report(state, 0);
-  await commit(state, deltaCommands(POLICY_TABLE, delta));
+  await commit(state, [...deltaCommands(POLICY_TABLE, delta), ...nextRevision(state.revision)]);
   return report(state, delta.added.length + delta.deleted.length);
 }
 
@@ -130,9 +131,14 @@ async function reconcile(state: State, installed: InstalledPolicies): Promise<Po
     );
     const skeleton = compareSkeleton(POLICY_TABLE, state.skeleton, observed);
     const sets = skeleton.rebuild ? new Map() : observed.sets;
-    const delta = compareWithKernel(POLICY_TABLE, installed.store, sets, skeleton.rows);
+    const compared = compareWithKernel(POLICY_TABLE, installed.store, sets, skeleton.rows);
+    const deleted = compared.deleted.filter(({ set }) => set !== 'revision');
+    const delta = { ...compared, deleted };
+    state.revision = skeleton.rebuild ? 0 : revisionOf(observed);
     const rows = deltaCommands(POLICY_TABLE, delta);
-    await commit(state, skeletonCommands(POLICY_TABLE, skeleton, observed, rows));
+    const commands = skeletonCommands(POLICY_TABLE, skeleton, observed, rows);
+    if (commands.length > 0 || state.revision === 0)
+      await commit(state, [...commands, ...nextRevision(state.revision)]);
     return report(state, delta.added.length + delta.deleted.length);
   } catch (error) {
     state.uncertain = true;
@@ -149,6 +155,26 @@ async function commit(state: State, commands: readonly Command[]): Promise<void>
     state.uncertain = true;
     throw error;
   }
+}
+
+function revisionOf({ sets }: Observed<PolicySet>): number {
+  const [element] = sets.get('revision')?.values() ?? [];
+  return element === undefined ? 0 : numberFromKey(elementBytes(element), 4);
+}
+
+function nextRevision(revision: number): readonly Command[] {
+  const element = (number: number): Element<PolicySet> => ({
+    set: 'revision',
+    key: numberKey(0),
+    data: numberKey(0) + numberKey(number),
+  });
+  const deleted = revision === 0 ? [] : [element(revision)];
+  return deltaCommands(POLICY_TABLE, {
+    deleted,
+    added: [element(revision + 1)],
+    chainsNeeded: [],
+    chainsUnused: [],
+  });
 }
 
 function isOurTable({ table }: { readonly table: string }): boolean {

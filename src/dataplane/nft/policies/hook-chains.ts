@@ -12,8 +12,10 @@ import {
   inSet,
   jumpTo,
   loadAddress,
+  loadNumber,
   loadProtocol,
   lookUp,
+  lookUpNumber,
   matchFamily,
   notInSet,
   numberBytes,
@@ -230,15 +232,20 @@ function closeUnknown(direction: Direction): readonly Rule[] {
   ]);
 }
 
-/** Most packets end here: their flow is open, and was allowed a moment ago. */
+/** Most packets end here: their flow is open, and the rows of now allowed it a moment ago. */
 function passJudged(): Rule {
-  return [...matchState(ESTABLISHED), expr.ct({ key: 'id', register: 0 }), inSet('judged', 0), ACCEPT];
+  return [...matchState(ESTABLISHED), ...loadJudged(), inSet('judged', 1), ACCEPT];
 }
 
 /** Whoever comes here was allowed by both ends. */
 function remember(): Rule {
-  const add = expr.dynset({ set: 'judged', operation: 'add', key: 0, timeoutMs: JUDGED_MS });
-  return [...matchState(ESTABLISHED), expr.ct({ key: 'id', register: 0 }), add];
+  const add = expr.dynset({ set: 'judged', operation: 'add', key: 1, timeoutMs: JUDGED_MS });
+  return [...matchState(ESTABLISHED), ...loadJudged(), add];
+}
+
+/** The flow's id and the rows' revision. */
+function loadJudged(): Rule {
+  return [loadNumber(0, 3), ...lookUpNumber('revision', 3, 2), expr.ct({ key: 'id', register: 1 })];
 }
 
 /** Both ends of a forwarded packet may be local pods: each is judged. */

@@ -27,6 +27,7 @@ export type PolicySet =
   | 'pod-interface'
   | 'closed-interface'
   | 'judged'
+  | 'revision'
   | 'name';
 
 export function policySet(name: FamilySet, family: Family): PolicySet {
@@ -41,8 +42,8 @@ export function verdictRoute(direction: Direction): VerdictRoute {
   return `route-${direction}`;
 }
 
-/** An open flow that was allowed is not judged again so long, milliseconds: what a change denies is cut after this at the latest. */
-export const JUDGED_MS = 500;
+/** An open flow that was allowed is not judged again so long, milliseconds, unless the rows change. */
+export const JUDGED_MS = 2000;
 /** Flows that this can spare in that time; others are judged at each packet. */
 const JUDGED_SIZE = 262_144;
 
@@ -109,13 +110,14 @@ export const POLICY_SETS: ReadonlyMap<PolicySet, SetSpec> = new Map([
   [
     'judged',
     {
-      key: ['mark'],
+      key: ['mark', 'mark'],
       dynamic: true,
       timeout: true,
       size: JUDGED_SIZE,
-      comment: 'open flows that were allowed a moment ago, by their id in conntrack',
+      comment: 'open flows that the rows of the revision allowed: id in conntrack, revision',
     },
   ],
+  ['revision', { key: ['mark'], data: NUMBER, comment: '0: (nothing), revision of the rows' }],
   ['name', { key: ['mark', 'mark'], comment: 'kind, number: digest of what it stands for' }],
   ...ROUTES,
 ] satisfies [PolicySet, SetSpec][]);
