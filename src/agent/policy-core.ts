@@ -31,7 +31,11 @@ import { createVerdictLog, type NamedVerdict, type VerdictLog } from './verdict-
 export interface PolicyParts {
   readonly pipeline: PolicyPipeline;
   /** Called at the first install, and again as long as it rejects. */
-  readonly openBackend: (onVerdict: (verdict: PolicyVerdict) => void) => Promise<PolicyBackend>;
+  readonly openBackend: (
+    onVerdict: (verdict: PolicyVerdict) => void,
+    /** Somebody else changed what is in the kernel. */
+    onForeignChange: () => void,
+  ) => Promise<PolicyBackend>;
   readonly watchPodInterfaces: (options: PodInterfaceWatchOptions) => PodInterfaceWatch;
   readonly enforcement: Enforcement;
   /** Interfaces that look like a pod's let nothing through before their pod is known. */
@@ -84,7 +88,10 @@ export function createPolicyCore(options: PolicyCoreOptions): PolicyCore {
   const installation = createPolicyInstallation({
     ...options,
     openBackend: () =>
-      options.openBackend((verdict) => verdicts.add(nameVerdict(verdict, options, installation))),
+      options.openBackend(
+        (verdict) => verdicts.add(nameVerdict(verdict, options, installation)),
+        () => loop.requestRepair(),
+      ),
     podInterfaces,
   });
   const known = (): PolicyKnowledge => ({

@@ -24,13 +24,14 @@ export function policyParts(
     // nft judges by addresses, not by interfaces.
     defaultClosed: policyDefaultClosed && backend === 'bpf',
     enforcement: backend === 'bpf' ? { backend } : { backend, bridgeNetfilter: capabilities.bridgeNetfilter },
-    openBackend: async (onVerdict) =>
+    openBackend: async (onVerdict, onForeignChange) =>
       backend === 'nft'
         ? succeeding(
             await openNftPolicies({
               reject: policyDeny === 'reject',
               closedPrefixes: policyDefaultClosed ? pipeline.podNetworks(compile.node) : [],
               onVerdict,
+              onForeignChange,
             }),
             () => rm(pins, { recursive: true, force: true }),
           )

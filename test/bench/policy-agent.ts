@@ -66,7 +66,10 @@ export async function startPolicyAgent(
     ...(enforcement === 'off'
       ? {}
       : {
-          policies: { ...parts, openBackend: async (on) => installs.watching(await parts.openBackend(on)) },
+          policies: {
+            ...parts,
+            openBackend: async (...on) => installs.watching(await parts.openBackend(...on)),
+          },
         }),
     clock: systemClock,
     log,

@@ -41,7 +41,14 @@ async function enforce(rows: PolicyRows): Promise<void> {
 
 function open(options: Partial<NftPolicyOptions> = {}): Promise<PolicyBackend> {
   const onVerdict = (verdict: PolicyVerdict) => void verdicts.push(verdict);
-  return openNftPolicies({ reject: false, closedPrefixes: [], onVerdict, netns: network.netns, ...options });
+  return openNftPolicies({
+    reject: false,
+    closedPrefixes: [],
+    onVerdict,
+    onForeignChange: () => {},
+    netns: network.netns,
+    ...options,
+  });
 }
 
 /** Only the class's rows differ. */

@@ -26,7 +26,8 @@ function listing(): string {
   );
 }
 
-const open = () => openNftPolicies({ reject: false, closedPrefixes: [], onVerdict: () => {}, netns });
+const open = (onForeignChange = () => {}) =>
+  openNftPolicies({ reject: false, closedPrefixes: [], onVerdict: () => {}, onForeignChange, netns });
 
 /** One pod that lets two peers in, and `count` peers more that no row names. */
 function rows(count = 0): PolicyRows {
@@ -131,19 +132,20 @@ describe('policy rows in nftables', () => {
     ['a chain', ['flush', 'chain', 'inet', 'weir-policy', 'drop-policy-ingress']],
     ['a pod', ['delete', 'element', 'inet', 'weir-policy', 'subject4', '{ 10.9.0.2 }']],
     ['a hook', ['add', 'rule', 'inet', 'weir-policy', 'forward', 'accept']],
-  ])('restores %s that somebody else took away or changed', async (_, command) => {
-    const backend = await open();
-    await backend.sync(rows(), NO_INTERFACES);
-    const before = listing();
-    nft(...command);
-    await expect
-      .poll(async () => {
-        await backend.repair();
-        return listing();
-      })
-      .toBe(before);
-    await backend.close();
-  });
+  ])(
+    '[H19] tells at once that somebody else took away or changed %s, and restores it',
+    async (_, command) => {
+      const told = Promise.withResolvers<void>();
+      const backend = await open(told.resolve);
+      await backend.sync(rows(), NO_INTERFACES);
+      const before = listing();
+      nft(...command);
+      await told.promise;
+      await backend.repair();
+      expect(listing()).toBe(before);
+      await backend.close();
+    },
+  );
 
   it('[H7] changes nothing when the kernel refuses, and recovers with the next change', async () => {
     const backend = await open();

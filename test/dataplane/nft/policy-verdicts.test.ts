@@ -152,6 +152,7 @@ describe('policy rows and packets', () => {
       reject: false,
       closedPrefixes: [],
       onVerdict: () => {},
+      onForeignChange: () => {},
       netns: network.netns,
     });
   });

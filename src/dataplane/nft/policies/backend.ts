@@ -29,6 +29,8 @@ export interface NftPolicyOptions {
   /** Pod networks of this node: whoever is in them and no known pod is closed, also while no agent runs. */
   readonly closedPrefixes: readonly Prefix[];
   readonly onVerdict: (verdict: PolicyVerdict) => void;
+  /** Somebody else changed the table: to be repaired. */
+  readonly onForeignChange: () => void;
   /** Path of the network namespace to work in; this process's own without it. */
   readonly netns?: string;
 }
@@ -45,6 +47,7 @@ interface State {
   uncertain: boolean;
   /** Of the rows in the kernel: flows that others allowed are judged again. 0: none was found or written yet. */
   revision: number;
+  readonly onForeignChange: () => void;
   /** null until the first sync. */
   monitor: { close(): void } | null;
 }
@@ -61,6 +64,7 @@ export async function openNftPolicies(options: NftPolicyOptions): Promise<Policy
     verdicts,
     nft: await openNftables(options.netns === undefined ? {} : { netns: options.netns }),
     closedPrefixes: options.closedPrefixes,
+    onForeignChange: options.onForeignChange,
     skeleton: policySkeleton({ reject: options.reject, logGroup: verdicts.isOpen ? LOG_GROUP : null }),
     installed: null,
     names: null,
@@ -122,7 +126,9 @@ async function apply(state: State, change: PolicyChange): Promise<PolicyInstallR
 async function reconcile(state: State, installed: InstalledPolicies): Promise<PolicyInstallReport> {
   // From here on, we hear what others do to our table.
   state.monitor ??= state.nft.monitor((event) => {
-    if (event.lost === true || (!event.ours && event.changes.some(isOurTable))) state.uncertain = true;
+    if (event.lost !== true && (event.ours || !event.changes.some(isOurTable))) return;
+    state.uncertain = true;
+    state.onForeignChange();
   });
   state.uncertain = false;
   try {
