@@ -1,11 +1,11 @@
 /** What the programs in the kernel do to a packet, beside what the rows say of it: the two must not differ. */
 import type { Rehearsal, RehearsedVerdict } from '../dataplane/bpf/policies/rehearsal.ts';
 import type { PodInterface } from '../dataplane/bpf/policies/subjects.ts';
+import { decidePolicy, type PolicyTables } from '../dataplane/policy-decision.ts';
 import { type Address, familyOf, formatEndpoint } from '../model/address.ts';
 import type { ObjectName, Protocol } from '../model/names.ts';
 import type { Direction, RuleName } from '../model/policy-rows.ts';
 import { ruleText } from './policy-answer.ts';
-import { decidePolicy, type PolicyTables } from './policy-decision.ts';
 
 /** The opening packet of a connection, at the interface of one of its ends. */
 export interface KernelQuestion {

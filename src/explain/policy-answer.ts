@@ -1,11 +1,12 @@
 /** What the policy rows say about one end of a connection, in words that lead back to the manifests. */
+
+import { decidePolicy, type PolicyTables } from '../dataplane/policy-decision.ts';
 import type { Address } from '../model/address.ts';
 import { objectName, type Protocol } from '../model/names.ts';
 import type { PodObject } from '../model/objects.ts';
 import type { PolicyAction } from '../model/policy.ts';
 import type { Direction, PolicyReference, PolicyTier, RuleRow } from '../model/policy-rows.ts';
 import { type NearestRule, nearestRule, type PolicyObjects } from './nearest-rule.ts';
-import { decidePolicy, type PolicyTables } from './policy-decision.ts';
 
 /** A rule as a person finds it. */
 export interface RulePlace {

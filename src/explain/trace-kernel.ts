@@ -1,10 +1,10 @@
 /** `weir trace --kernel`: the ends that policies judge on one node, asked of the programs in its kernel too. */
 import type { Rehearsal } from '../dataplane/bpf/policies/rehearsal.ts';
 import type { PodInterface } from '../dataplane/bpf/policies/subjects.ts';
+import { type PolicyTables, policyTables } from '../dataplane/policy-decision.ts';
 import { objectName } from '../model/names.ts';
 import { askKernel, type KernelAnswer, unguardedAnswer } from './kernel-answer.ts';
 import type { PolicyEnd } from './policy-answer.ts';
-import { type PolicyTables, policyTables } from './policy-decision.ts';
 import { type InstalledRows, type TraceInput, traceManifests } from './trace.ts';
 import type { TraceAnswer, TraceLine } from './trace-line.ts';
 

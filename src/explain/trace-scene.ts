@@ -1,4 +1,6 @@
 /** The cluster as a trace reads it: who has which address, and each node's rows arranged for look-up. */
+
+import { type PolicyTables, policyTables } from '../dataplane/policy-decision.ts';
 import type { Address } from '../model/address.ts';
 import { type NodeName, type ObjectKey, objectKey, objectName } from '../model/names.ts';
 import type {
@@ -18,7 +20,6 @@ import { type AddressOwner, addressOwners, type FlowNetwork } from './flow-path.
 import { type LookupTables, lookupTables } from './lookup-tables.ts';
 import type { PolicyObjects } from './nearest-rule.ts';
 import type { PolicyEnd } from './policy-answer.ts';
-import { type PolicyTables, policyTables } from './policy-decision.ts';
 
 /** What a trace reads of the objects beside their rows: who has which address, and how policies are called. */
 export interface TraceScene extends FlowNetwork {

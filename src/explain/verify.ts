@@ -1,11 +1,11 @@
 /** `weir verify`: every pair of local pods asked of the kernel, at both ends, and compared with the rows. */
 import type { Rehearsal } from '../dataplane/bpf/policies/rehearsal.ts';
 import type { PodInterface } from '../dataplane/bpf/policies/subjects.ts';
+import { policyTables } from '../dataplane/policy-decision.ts';
 import { type ObjectName, PROTOCOLS } from '../model/names.ts';
 import { DIRECTIONS, type PolicyRows } from '../model/policy-rows.ts';
 import { askKernel, type KernelAnswer, type KernelQuestion } from './kernel-answer.ts';
 import { type NamedPorts, namedPorts } from './named-ports.ts';
-import { policyTables } from './policy-decision.ts';
 
 /** What an agent enforces: its rows, and the interfaces of local pods. */
 export interface Enforced {

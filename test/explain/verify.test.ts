@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import type { Rehearsal, RehearsedVerdict } from '../../src/dataplane/bpf/policies/rehearsal.ts';
 import type { PodInterface } from '../../src/dataplane/bpf/policies/subjects.ts';
+import { decidePolicy, policyTables } from '../../src/dataplane/policy-decision.ts';
 import { disagreementText } from '../../src/explain/kernel-answer.ts';
 import { namedPorts } from '../../src/explain/named-ports.ts';
-import { decidePolicy, policyTables } from '../../src/explain/policy-decision.ts';
 import { verifyPolicies } from '../../src/explain/verify.ts';
 import type { Address } from '../../src/model/address.ts';
 import type { ObjectName } from '../../src/model/names.ts';

@@ -5,7 +5,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { compilePolicies } from '../../src/compile/policies/compiler.ts';
-import { decidePolicy, policyTables } from '../../src/explain/policy-decision.ts';
+import { decidePolicy, policyTables } from '../../src/dataplane/policy-decision.ts';
 import type { Address } from '../../src/model/address.ts';
 import { type NodeName, objectName, PROTOCOLS, type Protocol } from '../../src/model/names.ts';
 import type { PodObject, WeirObject } from '../../src/model/objects.ts';

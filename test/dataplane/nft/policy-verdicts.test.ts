@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openNftPolicies } from '../../../src/dataplane/nft/policies/backend.ts';
 import type { PolicyBackend } from '../../../src/dataplane/policy-backend.ts';
-import { decidePolicy, policyTables } from '../../../src/explain/policy-decision.ts';
+import { decidePolicy, policyTables } from '../../../src/dataplane/policy-decision.ts';
 import { type Address, FAMILIES, type Family, type Prefix } from '../../../src/model/address.ts';
 import {
   DIRECTIONS,

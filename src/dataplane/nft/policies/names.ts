@@ -13,8 +13,6 @@ export interface Name {
 
 export interface Names {
   nameOf(kind: NameKind, content: string): Name;
-  /** What a number stands for; undefined for one that nothing in the table refers to. */
-  contentOf(kind: NameKind, number: number): string | undefined;
   /** Elements of the table that went and came: a number means its content for as long as the table names it. */
   follow(deleted: Iterable<Element<PolicySet>>, added: Iterable<Element<PolicySet>>): void;
 }
@@ -40,7 +38,6 @@ export function createNames(observed: Iterable<Element<PolicySet>>): Names {
       known.get(kind)?.set(content, made);
       return made;
     },
-    contentOf: numbers.contentOf,
     follow(deleted, added) {
       for (const element of added) if (element.set === 'name') tell(element, numbers.hold);
       let isFewer = false;
