@@ -85,13 +85,10 @@ export function createPolicyCore(options: PolicyCoreOptions): PolicyCore {
   };
   const watch = watchInterfacesFor(options, closeSoon);
   const { podInterfaces } = watch;
+  const tell = (verdict: PolicyVerdict) => verdicts.add(nameVerdict(verdict, options, installation));
   const installation = createPolicyInstallation({
     ...options,
-    openBackend: () =>
-      options.openBackend(
-        (verdict) => verdicts.add(nameVerdict(verdict, options, installation)),
-        () => loop.requestRepair(),
-      ),
+    openBackend: () => options.openBackend(tell, () => loop.requestRepair()),
     podInterfaces,
   });
   const known = (): PolicyKnowledge => ({
