@@ -71,12 +71,7 @@ export const CONFIGURATION_KEYS: readonly ConfigurationKey[] = [
   ),
   key('services-backend', 'BACKEND', 'auto', 'auto, bpf or nft'),
   key('policy-backend', 'BACKEND', 'auto', 'auto, bpf or nft'),
-  key(
-    'policy-deny',
-    'HOW',
-    'drop',
-    'what policies deny is dropped in silence (drop), or answered (reject; by nft only)',
-  ),
+  key('policy-deny', 'HOW', 'drop', 'what policies deny is dropped in silence (drop), or answered (reject)'),
   key(
     'policy-default-closed',
     null,

@@ -39,6 +39,7 @@ export function policyParts(
             await openBpfPolicies({
               directory: pins,
               unknownInterfaceClosed: policyDefaultClosed,
+              answerDenied: policyDeny === 'reject',
               hookKind: capabilities.policyHook ?? 'clsact',
               onVerdict,
             }),

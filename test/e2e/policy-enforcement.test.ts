@@ -2,7 +2,7 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import { type Conversation, startConversation } from './conversation.ts';
 import { type Manifest, node, pod, service } from './manifests.ts';
-import { POLICY_BACKENDS, usePolicyLab } from './policy-lab.ts';
+import { POLICY_BACKENDS, type PolicyLab, usePolicyLab } from './policy-lab.ts';
 import { networkPolicy, podsLabelled } from './policy-manifests.ts';
 
 const ADDRESSES = {
@@ -24,6 +24,11 @@ const PORTS = [
   { containerPort: 53, protocol: 'UDP' as const },
   { containerPort: 54, protocol: 'UDP' as const },
 ];
+
+async function dropsOf(lab: PolicyLab, onNode: string, reason: string): Promise<number> {
+  const found = (await lab.policies(onNode)).kernel?.drops.find((drop) => drop.reason === reason);
+  return (found?.ingress ?? 0) + (found?.egress ?? 0);
+}
 
 describe.each(POLICY_BACKENDS)('enforcement on %s', (backend) => {
   const lab = usePolicyLab(backend, [
@@ -50,10 +55,7 @@ describe.each(POLICY_BACKENDS)('enforcement on %s', (backend) => {
   });
   const letIn = (...apps: readonly string[]) =>
     networkPolicy('web', { ingress: apps.map((app) => ({ from: [podsLabelled(app)] })) });
-  const drops = async (onNode: string, reason: string) => {
-    const found = (await lab.policies(onNode)).kernel?.drops.find((drop) => drop.reason === reason);
-    return (found?.ingress ?? 0) + (found?.egress ?? 0);
-  };
+  const drops = (onNode: string, reason: string) => dropsOf(lab, onNode, reason);
 
   it.each(FAMILIES)(
     '[C18] [C11] a change cuts the open flows that it no longer allows, and no others (%i)',
@@ -199,5 +201,29 @@ describe.each(POLICY_BACKENDS)('enforcement on %s', (backend) => {
     expect(metrics).toMatch(/weir_policy_drops_total\{reason="policy",direction="ingress"\} [1-9]/);
     expect(metrics).toMatch(/weir_policy_drops_total\{reason="tiny-fragment",direction="ingress"\} 0/);
     expect(metrics).toMatch(/weir_policy_rows\{table="subjects"\} 0/);
+  });
+});
+
+describe.each(POLICY_BACKENDS)('denials that are answered, on %s', (backend) => {
+  const lab = usePolicyLab(
+    backend,
+    [node('one'), node('two'), at('web', 'one', { ports: PORTS }), at('near', 'one'), at('far', 'two')],
+    ['--policy-deny=reject'],
+  );
+
+  it('[C28] tell the client at once, of whatever protocol, at both ends', async () => {
+    const asked = (port: string) => ['near', 'far'].map((from) => `default/${from} > default/web:${port}`);
+    const outcomes = async (port: string) => [...new Set(Object.values(await lab.verdicts(...asked(port))))];
+    const both = async () => [await outcomes('80'), await outcomes('53/udp')];
+    // An ICMP error says `port unreachable` in the one, `administratively prohibited` in the other.
+    const told = [['refused'], [backend === 'bpf' ? 'refused' : 'unreachable']];
+    await lab.during([networkPolicy('web', { ingress: [] })], async () => expect(await both()).toEqual(told));
+    const mute = ['near', 'far'].map((name) => networkPolicy(name, { policyTypes: ['Egress'] }));
+    await lab.during(mute, async () => expect(await both()).toEqual(told));
+    const nearOnly = networkPolicy('web', { ingress: [{ from: [podsLabelled('near')] }] });
+    await lab.during([nearOnly], async () =>
+      expect(Object.values(await lab.verdicts(...asked('80')))).toEqual(['allowed', 'refused']),
+    );
+    expect(await dropsOf(lab, 'one', 'policy')).toBeGreaterThan(0);
   });
 });

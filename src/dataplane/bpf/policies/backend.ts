@@ -24,6 +24,8 @@ export interface BpfPolicyOptions {
   /** Interfaces with programs but without a known pod let nothing through. */
   readonly unknownInterfaceClosed: boolean;
   readonly onVerdict: (verdict: PolicyVerdict) => void;
+  /** What policies deny is answered with a TCP reset or an ICMP error; else dropped in silence. */
+  readonly answerDenied: boolean;
   readonly hookKind: 'tcx' | 'clsact';
   /** Path of the namespace that has the interfaces; left out, the caller's. */
   readonly networkNamespace?: string;
@@ -94,10 +96,15 @@ export async function openBpfPolicies(options: BpfPolicyOptions): Promise<Policy
   };
 }
 
-function loadPrograms({ directory, unknownInterfaceClosed }: BpfPolicyOptions): Promise<BpfObject> {
+function loadPrograms(options: BpfPolicyOptions): Promise<BpfObject> {
+  const { directory, unknownInterfaceClosed, answerDenied } = options;
   mkdirSync(`${directory}/maps`, { recursive: true, mode: 0o700 });
   const constants = new Uint8Array(policyOptionsCodec.size);
-  const choices = { ...PROGRAM_OPTIONS, unknownInterfaceClosed: unknownInterfaceClosed ? 1 : 0 };
+  const choices = {
+    ...PROGRAM_OPTIONS,
+    unknownInterfaceClosed: unknownInterfaceClosed ? 1 : 0,
+    answerDenied: answerDenied ? 1 : 0,
+  };
   policyOptionsCodec.write(new DataView(constants.buffer), 0, choices);
   const pins = Object.keys(LAYOUT.maps).map((name) => [name, `${directory}/maps/${name}`]);
   return loadBpfObject(POLICY_OBJECT, LAYOUT, {
