@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { readdirSync } from 'node:fs';
+import { readdirSync, rmSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createGuards, type Guards } from '../../../src/dataplane/bpf/policies/guards.ts';
 import { filterHooks, type HookPrograms, linkHooks } from '../../../src/dataplane/bpf/policies/hooks.ts';
@@ -105,6 +105,18 @@ describe('guards by tcx links', () => {
     await guards.inspect();
     await guardOnly(guards, index);
     expect(await attachedTo(index)).toHaveLength(2);
+  });
+
+  it('[C35] are pinned again where somebody removed the pins, with no program off meanwhile', async () => {
+    const index = await makeInterface('pinless');
+    const guards = await open('pinless', objects[0]);
+    await guardOnly(guards, index);
+    const before = await attachedTo(index);
+    rmSync(`${pins.path}/pinless`, { recursive: true });
+    await guards.inspect();
+    await guardOnly(guards, index);
+    expect(readdirSync(`${pins.path}/pinless`).sort()).toEqual([`${index}-egress`, `${index}-ingress`]);
+    expect(await attachedTo(index)).toEqual(before);
   });
 });
 

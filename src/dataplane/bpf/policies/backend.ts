@@ -10,7 +10,7 @@ import type { PolicyBackend, PolicyInstallReport, PolicyVerdict } from '../../po
 import { createPolicyDataplane } from './dataplane.ts';
 import { readFigures } from './figures.ts';
 import { createGuards } from './guards.ts';
-import { filterHooks, type Hooks, linkHooks } from './hooks.ts';
+import { filterHooks, type Hooks, linkHooks, restorePin } from './hooks.ts';
 import { openPolicyTables } from './tables.ts';
 import type { PolicyApplyReport } from './transaction.ts';
 import { readVerdicts } from './verdict-events.ts';
@@ -78,6 +78,8 @@ export async function openBpfPolicies(options: BpfPolicyOptions): Promise<Policy
       return guardToo(await dataplane.apply(change));
     },
     async repair() {
+      for (const [name, place] of Object.entries(mapPins(options.directory)))
+        await restorePin(named(object.maps, name), place);
       await guards.inspect();
       return guardToo(await dataplane.repair());
     },
@@ -96,6 +98,11 @@ export async function openBpfPolicies(options: BpfPolicyOptions): Promise<Policy
   };
 }
 
+/** Where each map is pinned. */
+function mapPins(directory: string): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.keys(LAYOUT.maps).map((name) => [name, `${directory}/maps/${name}`]));
+}
+
 function loadPrograms(options: BpfPolicyOptions): Promise<BpfObject> {
   const { directory, unknownInterfaceClosed, answerDenied } = options;
   mkdirSync(`${directory}/maps`, { recursive: true, mode: 0o700 });
@@ -106,10 +113,9 @@ function loadPrograms(options: BpfPolicyOptions): Promise<BpfObject> {
     answerDenied: answerDenied ? 1 : 0,
   };
   policyOptionsCodec.write(new DataView(constants.buffer), 0, choices);
-  const pins = Object.keys(LAYOUT.maps).map((name) => [name, `${directory}/maps/${name}`]);
   return loadBpfObject(POLICY_OBJECT, LAYOUT, {
     constants: { options: constants },
-    pins: Object.fromEntries(pins),
+    pins: mapPins(directory),
   });
 }
 

@@ -2,7 +2,8 @@
  * Programs on the hooks of interfaces, by tcx links or by filters of clsact. Links are pinned, so that they stay when the
  * agent goes; the next one puts its programs into them, each in one step, and no packet passes unjudged (H2).
  */
-import { mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { dirname } from 'node:path';
 import {
   attachFilter,
   attachTcx,
@@ -24,6 +25,7 @@ export interface Hooks {
   put(interfaceIndex: number, hook: TcHook): Promise<void>;
   /** Fine where it is not, or the interface is gone. */
   takeOff(interfaceIndex: number, hook: TcHook): Promise<void>;
+  /** The program is there, and stays when this process goes. */
   stands(interfaceIndex: number, hook: TcHook): Promise<boolean>;
 }
 
@@ -56,7 +58,7 @@ export async function linkHooks(
     links.delete(name);
     rmSync(`${directory}/${name}`, { force: true });
   };
-  const stands = async (index: number, hook: TcHook): Promise<boolean> =>
+  const isLive = async (index: number, hook: TcHook): Promise<boolean> =>
     (await links.get(nameOf(index, hook))?.describe())?.interface === index;
 
   const adopted = new Set<number>();
@@ -67,20 +69,23 @@ export async function linkHooks(
       Number.parseInt(name, 10),
       name.endsWith('ingress') ? 'ingress' : 'egress',
     ] as const;
-    if (await stands(index, hook)) {
+    if (await isLive(index, hook)) {
       await link.update(programs[hook]);
       adopted.add(index);
     } else forget(name);
   }
   return {
     adopted: [...adopted],
-    stands,
+    stands: async (index, hook) =>
+      existsSync(`${directory}/${nameOf(index, hook)}`) && (await isLive(index, hook)),
     async put(index, hook) {
-      if (await stands(index, hook)) return;
-      forget(nameOf(index, hook));
-      const link = await attachTcx(programs[hook], { ...place, interfaceIndex: index, hook });
-      links.set(nameOf(index, hook), link);
-      await pin(link.descriptor, `${directory}/${nameOf(index, hook)}`);
+      const name = nameOf(index, hook);
+      if (!(await isLive(index, hook))) {
+        forget(name);
+        links.set(name, await attachTcx(programs[hook], { ...place, interfaceIndex: index, hook }));
+      }
+      const link = links.get(name);
+      if (link !== undefined) await restorePin(link.descriptor, `${directory}/${name}`);
     },
     async takeOff(index, hook) {
       // With the interface its hooks went.
@@ -91,4 +96,11 @@ export async function linkHooks(
       forget(nameOf(index, hook));
     },
   };
+}
+
+/** Pins it there unless something is: what somebody else removed must be there again before this process goes. */
+export async function restorePin(descriptor: Descriptor, place: string): Promise<void> {
+  if (existsSync(place)) return;
+  mkdirSync(dirname(place), { recursive: true, mode: 0o700 });
+  await pin(descriptor, place);
 }
