@@ -172,8 +172,11 @@ function createChores(clock: Clock, log: Logger) {
   return {
     follow(backend: PolicyBackend): void {
       if (stopped) return;
-      cancelCollect?.();
-      cancelCollect = clock.schedule(GRACE_MS, () => run('collecting old rows', () => backend.collect()));
+      // Never put off by the next change: among many, nothing would ever go.
+      cancelCollect ??= clock.schedule(GRACE_MS, () => {
+        cancelCollect = null;
+        run('collecting old rows', () => backend.collect());
+      });
       cancelSweep ??= sweepSoon(backend);
     },
     async stop(): Promise<void> {

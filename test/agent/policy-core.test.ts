@@ -244,4 +244,12 @@ describe('the policies’ loop', () => {
     expect(node.kernel.calls.at(-1)).toBe('close');
     expect(node.clock.timers()).toBe(0);
   });
+
+  it('[H13] collects among changes that never pause', async () => {
+    const node = createNode({ [WEB]: 9001 });
+    await node.tell(podAt('web', '10.0.0.1'), CLOSED);
+    for (let last = 2; last < 20; last++) await node.tell(podAt('web', `10.0.0.${last}`));
+    expect(node.kernel.calls.filter((call) => call === 'collect').length).toBeGreaterThanOrEqual(3);
+    await node.core.stop();
+  });
 });
