@@ -1,6 +1,7 @@
 // Network policy on the host side of a pod's interface: what comes from the pod (tc ingress there), what goes to it
 // (tc egress), and the sweeping of what ended.
 #include "../lib/enforce.h"
+#include "../maps/service.h"
 
 SEC("tc")
 int from_pod(struct __sk_buff *skb) { return enforce(skb, DIRECTION_EGRESS); }

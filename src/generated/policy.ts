@@ -41,9 +41,21 @@ export type FlowOrigin = 'judged' | 'exempt';
 /** A word's number is its index. */
 export const FLOW_ORIGIN_WORDS: readonly FlowOrigin[] = ['judged', 'exempt'];
 
+export type Treatment = 'pass' | 'cluster' | 'local' | 'reject' | 'drop';
+/** A word's number is its index. */
+export const TREATMENT_WORDS: readonly Treatment[] = ['pass', 'cluster', 'local', 'reject', 'drop'];
+
+export type FrontendScope = 'exact' | 'host-port' | 'node-port';
+/** A word's number is its index. */
+export const FRONTEND_SCOPE_WORDS: readonly FrontendScope[] = ['exact', 'host-port', 'node-port'];
+
 export type NameKind = 'policy-class' | 'peer-class' | 'rule';
 /** A word's number is its index. */
 export const NAME_KIND_WORDS: readonly NameKind[] = ['policy-class', 'peer-class', 'rule'];
+
+export type NodeAddressKind = 'own' | 'served' | 'other';
+/** A word's number is its index. */
+export const NODE_ADDRESS_KIND_WORDS: readonly NodeAddressKind[] = ['own', 'served', 'other'];
 
 export type EventKind = 'allow' | 'drop' | 'cut' | 'audit';
 /** A word's number is its index. */
@@ -53,6 +65,14 @@ export type DropReason = 'none' | 'policy' | 'closed' | 'no-verdict' | 'spoofed-
 /** A word's number is its index. */
 export const DROP_REASON_WORDS: readonly DropReason[] = ['none', 'policy', 'closed', 'no-verdict', 'spoofed-source', 'spoofed-neighbour', 'rogue-router', 'malformed', 'header-chain', 'source-route', 'tiny-fragment', 'overlapping-fragment', 'unknown-fragment', 'ethertype'];
 
+export type ServiceAddressKind = 'cluster-ip' | 'external';
+/** A word's number is its index. */
+export const SERVICE_ADDRESS_KIND_WORDS: readonly ServiceAddressKind[] = ['cluster-ip', 'external'];
+
+export type SlotList = 'cluster' | 'local';
+/** A word's number is its index. */
+export const SLOT_LIST_WORDS: readonly SlotList[] = ['cluster', 'local'];
+
 export type SubjectState = 'closed' | 'open' | 'judged';
 /** A word's number is its index. */
 export const SUBJECT_STATE_WORDS: readonly SubjectState[] = ['closed', 'open', 'judged'];
@@ -60,6 +80,63 @@ export const SUBJECT_STATE_WORDS: readonly SubjectState[] = ['closed', 'open', '
 export type VerdictAction = 'none' | 'deny' | 'allow';
 /** A word's number is its index. */
 export const VERDICT_ACTION_WORDS: readonly VerdictAction[] = ['none', 'deny', 'allow'];
+
+export interface Affinity {
+  readonly lastUsed: number;
+  readonly backend: number;
+}
+
+export const affinityCodec: Codec<Affinity> = {
+  size: 16,
+  write(view, at, value) {
+    view.setBigUint64(at, BigInt(value.lastUsed), true);
+    view.setUint32(at + 8, value.backend, true);
+  },
+  read: (view, at) => ({
+    lastUsed: Number(view.getBigUint64(at, true)),
+    backend: view.getUint32(at + 8, true),
+  }),
+};
+
+export interface AffinityKey {
+  readonly client: Uint8Array;
+  readonly service: number;
+}
+
+export const affinityKeyCodec: Codec<AffinityKey> = {
+  size: 20,
+  write(view, at, value) {
+    bytesAt(view, at, 16).set(value.client);
+    view.setUint32(at + 16, value.service, true);
+  },
+  read: (view, at) => ({
+    client: bytesAt(view, at, 16).slice(),
+    service: view.getUint32(at + 16, true),
+  }),
+};
+
+export interface Backend {
+  readonly address: Uint8Array;
+  readonly service: number;
+  readonly port: number;
+  readonly lists: number;
+}
+
+export const backendCodec: Codec<Backend> = {
+  size: 24,
+  write(view, at, value) {
+    bytesAt(view, at, 16).set(value.address);
+    view.setUint32(at + 16, value.service, true);
+    view.setUint16(at + 20, value.port);
+    view.setUint8(at + 22, value.lists);
+  },
+  read: (view, at) => ({
+    address: bytesAt(view, at, 16).slice(),
+    service: view.getUint32(at + 16, true),
+    port: view.getUint16(at + 20),
+    lists: view.getUint8(at + 22),
+  }),
+};
 
 export interface Denial {
   readonly seen: number;
@@ -228,6 +305,49 @@ export const fragmentKeyCodec: Codec<FragmentKey> = {
   }),
 };
 
+export interface Frontend {
+  readonly service: number;
+  readonly inside: Treatment;
+  readonly elsewhere: Treatment;
+}
+
+export const frontendCodec: Codec<Frontend> = {
+  size: 8,
+  write(view, at, value) {
+    view.setUint32(at, value.service, true);
+    view.setUint8(at + 4, TREATMENT_WORDS.indexOf(value.inside));
+    view.setUint8(at + 5, TREATMENT_WORDS.indexOf(value.elsewhere));
+  },
+  read: (view, at) => ({
+    service: view.getUint32(at, true),
+    inside: wordOf(TREATMENT_WORDS, view.getUint8(at + 4), 'treatment'),
+    elsewhere: wordOf(TREATMENT_WORDS, view.getUint8(at + 5), 'treatment'),
+  }),
+};
+
+export interface FrontendKey {
+  readonly address: Uint8Array;
+  readonly port: number;
+  readonly protocol: number;
+  readonly scope: FrontendScope;
+}
+
+export const frontendKeyCodec: Codec<FrontendKey> = {
+  size: 20,
+  write(view, at, value) {
+    bytesAt(view, at, 16).set(value.address);
+    view.setUint16(at + 16, value.port);
+    view.setUint8(at + 18, value.protocol);
+    view.setUint8(at + 19, FRONTEND_SCOPE_WORDS.indexOf(value.scope));
+  },
+  read: (view, at) => ({
+    address: bytesAt(view, at, 16).slice(),
+    port: view.getUint16(at + 16),
+    protocol: view.getUint8(at + 18),
+    scope: wordOf(FRONTEND_SCOPE_WORDS, view.getUint8(at + 19), 'frontend_scope'),
+  }),
+};
+
 export interface NameKey {
   readonly kind: NameKind;
   readonly number: number;
@@ -242,6 +362,23 @@ export const nameKeyCodec: Codec<NameKey> = {
   read: (view, at) => ({
     kind: wordOf(NAME_KIND_WORDS, view.getUint32(at, true), 'name_kind'),
     number: view.getUint32(at + 4, true),
+  }),
+};
+
+export interface NodeAddress {
+  readonly kind: NodeAddressKind;
+  readonly answersPings: number;
+}
+
+export const nodeAddressCodec: Codec<NodeAddress> = {
+  size: 4,
+  write(view, at, value) {
+    view.setUint8(at, NODE_ADDRESS_KIND_WORDS.indexOf(value.kind));
+    view.setUint8(at + 1, value.answersPings);
+  },
+  read: (view, at) => ({
+    kind: wordOf(NODE_ADDRESS_KIND_WORDS, view.getUint8(at), 'node_address_kind'),
+    answersPings: view.getUint8(at + 1),
   }),
 };
 
@@ -416,6 +553,97 @@ export const ruleHitsCodec: Codec<RuleHits> = {
   }),
 };
 
+export interface Service {
+  readonly generation: number;
+  readonly slots: readonly [number, number];
+  readonly affinitySeconds: number;
+}
+
+export const serviceCodec: Codec<Service> = {
+  size: 16,
+  write(view, at, value) {
+    view.setUint32(at, value.generation, true);
+    view.setUint32(at + 4, value.slots[0], true); view.setUint32(at + 8, value.slots[1], true);
+    view.setUint32(at + 12, value.affinitySeconds, true);
+  },
+  read: (view, at) => ({
+    generation: view.getUint32(at, true),
+    slots: [view.getUint32(at + 4, true), view.getUint32(at + 8, true)],
+    affinitySeconds: view.getUint32(at + 12, true),
+  }),
+};
+
+export interface ServiceAddress {
+  readonly kind: ServiceAddressKind;
+  readonly pingable: number;
+}
+
+export const serviceAddressCodec: Codec<ServiceAddress> = {
+  size: 4,
+  write(view, at, value) {
+    view.setUint8(at, SERVICE_ADDRESS_KIND_WORDS.indexOf(value.kind));
+    view.setUint8(at + 1, value.pingable);
+  },
+  read: (view, at) => ({
+    kind: wordOf(SERVICE_ADDRESS_KIND_WORDS, view.getUint8(at), 'service_address_kind'),
+    pingable: view.getUint8(at + 1),
+  }),
+};
+
+export interface ServicePrefixKey {
+  readonly prefixLength: number;
+  readonly address: Uint8Array;
+}
+
+export const servicePrefixKeyCodec: Codec<ServicePrefixKey> = {
+  size: 20,
+  write(view, at, value) {
+    view.setUint32(at, value.prefixLength, true);
+    bytesAt(view, at + 4, 16).set(value.address);
+  },
+  read: (view, at) => ({
+    prefixLength: view.getUint32(at, true),
+    address: bytesAt(view, at + 4, 16).slice(),
+  }),
+};
+
+export interface Slot {
+  readonly backend: number;
+}
+
+export const slotCodec: Codec<Slot> = {
+  size: 4,
+  write(view, at, value) {
+    view.setUint32(at, value.backend, true);
+  },
+  read: (view, at) => ({
+    backend: view.getUint32(at, true),
+  }),
+};
+
+export interface SlotKey {
+  readonly service: number;
+  readonly generation: number;
+  readonly slot: number;
+  readonly list: SlotList;
+}
+
+export const slotKeyCodec: Codec<SlotKey> = {
+  size: 16,
+  write(view, at, value) {
+    view.setUint32(at, value.service, true);
+    view.setUint32(at + 4, value.generation, true);
+    view.setUint32(at + 8, value.slot, true);
+    view.setUint8(at + 12, SLOT_LIST_WORDS.indexOf(value.list));
+  },
+  read: (view, at) => ({
+    service: view.getUint32(at, true),
+    generation: view.getUint32(at + 4, true),
+    slot: view.getUint32(at + 8, true),
+    list: wordOf(SLOT_LIST_WORDS, view.getUint8(at + 12), 'slot_list'),
+  }),
+};
+
 export interface Subject {
   readonly ipv4: Uint8Array;
   readonly ipv6: Uint8Array;
@@ -543,17 +771,26 @@ export const verdictGroupKeyCodec: Codec<VerdictGroupKey> = {
 
 /** Keys and values of each map. */
 export const TABLES = {
+  affinities: { key: affinityKeyCodec, value: affinityCodec },
+  backends: { key: u32, value: backendCodec },
   denials: { key: flowKeyCodec, value: denialCodec },
   drop_counts: { key: u32, value: dropCountCodec },
   event_rates: { key: u32, value: eventRateCodec },
   flows: { key: flowKeyCodec, value: flowCodec },
   fragments: { key: fragmentKeyCodec, value: fragmentCodec },
+  frontends: { key: frontendKeyCodec, value: frontendCodec },
   names: { key: nameKeyCodec, value: { size: 16, write: (view, at, value) => bytesAt(view, at, 16).set(value), read: (view, at) => bytesAt(view, at, 16).slice() } satisfies Codec<Uint8Array> },
+  node_addresses: { key: { size: 16, write: (view, at, value) => bytesAt(view, at, 16).set(value), read: (view, at) => bytesAt(view, at, 16).slice() } satisfies Codec<Uint8Array>, value: nodeAddressCodec },
   peer_addresses: { key: { size: 16, write: (view, at, value) => bytesAt(view, at, 16).set(value), read: (view, at) => bytesAt(view, at, 16).slice() } satisfies Codec<Uint8Array>, value: peerCodec },
   peer_prefixes: { key: peerKeyCodec, value: peerCodec },
   port_verdicts: { key: portKeyCodec, value: verdictCodec },
   revision: { key: u32, value: u32 },
   rule_hits: { key: u32, value: ruleHitsCodec },
+  service_addresses: { key: { size: 16, write: (view, at, value) => bytesAt(view, at, 16).set(value), read: (view, at) => bytesAt(view, at, 16).slice() } satisfies Codec<Uint8Array>, value: serviceAddressCodec },
+  service_names: { key: u32, value: { size: 16, write: (view, at, value) => bytesAt(view, at, 16).set(value), read: (view, at) => bytesAt(view, at, 16).slice() } satisfies Codec<Uint8Array> },
+  service_prefixes: { key: servicePrefixKeyCodec, value: u32 },
+  services: { key: u32, value: serviceCodec },
+  slots: { key: slotKeyCodec, value: slotCodec },
   subjects: { key: u32, value: subjectCodec },
   tallies: { key: u32, value: tallyCountCodec },
   usages: { key: u32, value: usageCodec },
@@ -571,6 +808,101 @@ export const LAYOUT = {
           "offset": 0,
           "size": 16,
           "form": "bytes",
+          "type": "",
+          "count": 1
+        }
+      ]
+    },
+    "affinity": {
+      "size": 16,
+      "fields": [
+        {
+          "name": "last_used",
+          "offset": 0,
+          "size": 8,
+          "form": "number",
+          "type": "",
+          "count": 1
+        },
+        {
+          "name": "backend",
+          "offset": 8,
+          "size": 4,
+          "form": "number",
+          "type": "",
+          "count": 1
+        },
+        {
+          "name": "padding",
+          "offset": 12,
+          "size": 4,
+          "form": "number",
+          "type": "",
+          "count": 1
+        }
+      ]
+    },
+    "affinity_key": {
+      "size": 20,
+      "fields": [
+        {
+          "name": "client",
+          "offset": 0,
+          "size": 16,
+          "form": "struct",
+          "type": "address",
+          "count": 1
+        },
+        {
+          "name": "service",
+          "offset": 16,
+          "size": 4,
+          "form": "number",
+          "type": "",
+          "count": 1
+        }
+      ]
+    },
+    "backend": {
+      "size": 24,
+      "fields": [
+        {
+          "name": "address",
+          "offset": 0,
+          "size": 16,
+          "form": "struct",
+          "type": "address",
+          "count": 1
+        },
+        {
+          "name": "service",
+          "offset": 16,
+          "size": 4,
+          "form": "number",
+          "type": "",
+          "count": 1
+        },
+        {
+          "name": "port",
+          "offset": 20,
+          "size": 2,
+          "form": "network",
+          "type": "",
+          "count": 1
+        },
+        {
+          "name": "lists",
+          "offset": 22,
+          "size": 1,
+          "form": "number",
+          "type": "",
+          "count": 1
+        },
+        {
+          "name": "padding",
+          "offset": 23,
+          "size": 1,
+          "form": "number",
           "type": "",
           "count": 1
         }
@@ -883,6 +1215,80 @@ export const LAYOUT = {
         }
       ]
     },
+    "frontend": {
+      "size": 8,
+      "fields": [
+        {
+          "name": "service",
+          "offset": 0,
+          "size": 4,
+          "form": "number",
+          "type": "",
+          "count": 1
+        },
+        {
+          "name": "inside",
+          "offset": 4,
+          "size": 1,
+          "form": "enum",
+          "type": "treatment",
+          "count": 1
+        },
+        {
+          "name": "elsewhere",
+          "offset": 5,
+          "size": 1,
+          "form": "enum",
+          "type": "treatment",
+          "count": 1
+        },
+        {
+          "name": "padding",
+          "offset": 6,
+          "size": 2,
+          "form": "bytes",
+          "type": "",
+          "count": 1
+        }
+      ]
+    },
+    "frontend_key": {
+      "size": 20,
+      "fields": [
+        {
+          "name": "address",
+          "offset": 0,
+          "size": 16,
+          "form": "struct",
+          "type": "address",
+          "count": 1
+        },
+        {
+          "name": "port",
+          "offset": 16,
+          "size": 2,
+          "form": "network",
+          "type": "",
+          "count": 1
+        },
+        {
+          "name": "protocol",
+          "offset": 18,
+          "size": 1,
+          "form": "number",
+          "type": "",
+          "count": 1
+        },
+        {
+          "name": "scope",
+          "offset": 19,
+          "size": 1,
+          "form": "enum",
+          "type": "frontend_scope",
+          "count": 1
+        }
+      ]
+    },
     "name": {
       "size": 16,
       "fields": [
@@ -912,6 +1318,35 @@ export const LAYOUT = {
           "offset": 4,
           "size": 4,
           "form": "number",
+          "type": "",
+          "count": 1
+        }
+      ]
+    },
+    "node_address": {
+      "size": 4,
+      "fields": [
+        {
+          "name": "kind",
+          "offset": 0,
+          "size": 1,
+          "form": "enum",
+          "type": "node_address_kind",
+          "count": 1
+        },
+        {
+          "name": "answers_pings",
+          "offset": 1,
+          "size": 1,
+          "form": "number",
+          "type": "",
+          "count": 1
+        },
+        {
+          "name": "padding",
+          "offset": 2,
+          "size": 2,
+          "form": "bytes",
           "type": "",
           "count": 1
         }
@@ -1243,6 +1678,156 @@ export const LAYOUT = {
         }
       ]
     },
+    "service": {
+      "size": 16,
+      "fields": [
+        {
+          "name": "generation",
+          "offset": 0,
+          "size": 4,
+          "form": "number",
+          "type": "",
+          "count": 1
+        },
+        {
+          "name": "slots",
+          "offset": 4,
+          "size": 8,
+          "form": "number",
+          "type": "",
+          "count": 2
+        },
+        {
+          "name": "affinity_seconds",
+          "offset": 12,
+          "size": 4,
+          "form": "number",
+          "type": "",
+          "count": 1
+        }
+      ]
+    },
+    "service_address": {
+      "size": 4,
+      "fields": [
+        {
+          "name": "kind",
+          "offset": 0,
+          "size": 1,
+          "form": "enum",
+          "type": "service_address_kind",
+          "count": 1
+        },
+        {
+          "name": "pingable",
+          "offset": 1,
+          "size": 1,
+          "form": "number",
+          "type": "",
+          "count": 1
+        },
+        {
+          "name": "padding",
+          "offset": 2,
+          "size": 2,
+          "form": "bytes",
+          "type": "",
+          "count": 1
+        }
+      ]
+    },
+    "service_name": {
+      "size": 16,
+      "fields": [
+        {
+          "name": "digest",
+          "offset": 0,
+          "size": 16,
+          "form": "bytes",
+          "type": "",
+          "count": 1
+        }
+      ]
+    },
+    "service_prefix_key": {
+      "size": 20,
+      "fields": [
+        {
+          "name": "prefix_length",
+          "offset": 0,
+          "size": 4,
+          "form": "number",
+          "type": "",
+          "count": 1
+        },
+        {
+          "name": "address",
+          "offset": 4,
+          "size": 16,
+          "form": "struct",
+          "type": "address",
+          "count": 1
+        }
+      ]
+    },
+    "slot": {
+      "size": 4,
+      "fields": [
+        {
+          "name": "backend",
+          "offset": 0,
+          "size": 4,
+          "form": "number",
+          "type": "",
+          "count": 1
+        }
+      ]
+    },
+    "slot_key": {
+      "size": 16,
+      "fields": [
+        {
+          "name": "service",
+          "offset": 0,
+          "size": 4,
+          "form": "number",
+          "type": "",
+          "count": 1
+        },
+        {
+          "name": "generation",
+          "offset": 4,
+          "size": 4,
+          "form": "number",
+          "type": "",
+          "count": 1
+        },
+        {
+          "name": "slot",
+          "offset": 8,
+          "size": 4,
+          "form": "number",
+          "type": "",
+          "count": 1
+        },
+        {
+          "name": "list",
+          "offset": 12,
+          "size": 1,
+          "form": "enum",
+          "type": "slot_list",
+          "count": 1
+        },
+        {
+          "name": "padding",
+          "offset": 13,
+          "size": 3,
+          "form": "bytes",
+          "type": "",
+          "count": 1
+        }
+      ]
+    },
     "subject": {
       "size": 44,
       "fields": [
@@ -1468,12 +2053,38 @@ export const LAYOUT = {
         "FLOW_EXEMPT": 1
       }
     },
+    "treatment": {
+      "size": 1,
+      "values": {
+        "TREATMENT_PASS": 0,
+        "TREATMENT_CLUSTER": 1,
+        "TREATMENT_LOCAL": 2,
+        "TREATMENT_REJECT": 3,
+        "TREATMENT_DROP": 4
+      }
+    },
+    "frontend_scope": {
+      "size": 1,
+      "values": {
+        "FRONTEND_EXACT": 0,
+        "FRONTEND_HOST_PORT": 1,
+        "FRONTEND_NODE_PORT": 2
+      }
+    },
     "name_kind": {
       "size": 4,
       "values": {
         "NAME_POLICY_CLASS": 0,
         "NAME_PEER_CLASS": 1,
         "NAME_RULE": 2
+      }
+    },
+    "node_address_kind": {
+      "size": 1,
+      "values": {
+        "NODE_ADDRESS_OWN": 0,
+        "NODE_ADDRESS_SERVED": 1,
+        "NODE_ADDRESS_OTHER": 2
       }
     },
     "event_kind": {
@@ -1504,6 +2115,20 @@ export const LAYOUT = {
         "DROP_ETHERTYPE": 13
       }
     },
+    "service_address_kind": {
+      "size": 1,
+      "values": {
+        "SERVICE_ADDRESS_CLUSTER_IP": 0,
+        "SERVICE_ADDRESS_EXTERNAL": 1
+      }
+    },
+    "slot_list": {
+      "size": 1,
+      "values": {
+        "LIST_CLUSTER": 0,
+        "LIST_LOCAL": 1
+      }
+    },
     "subject_state": {
       "size": 1,
       "values": {
@@ -1522,6 +2147,20 @@ export const LAYOUT = {
     }
   },
   "maps": {
+    "affinities": {
+      "type": 9,
+      "maxEntries": 65536,
+      "flags": 0,
+      "key": "affinity_key",
+      "value": "affinity"
+    },
+    "backends": {
+      "type": 1,
+      "maxEntries": 524288,
+      "flags": 1,
+      "key": "u32",
+      "value": "backend"
+    },
     "denials": {
       "type": 9,
       "maxEntries": 16384,
@@ -1564,12 +2203,26 @@ export const LAYOUT = {
       "key": "fragment_key",
       "value": "fragment"
     },
+    "frontends": {
+      "type": 1,
+      "maxEntries": 262144,
+      "flags": 1,
+      "key": "frontend_key",
+      "value": "frontend"
+    },
     "names": {
       "type": 1,
       "maxEntries": 524288,
       "flags": 1,
       "key": "name_key",
       "value": "name"
+    },
+    "node_addresses": {
+      "type": 1,
+      "maxEntries": 65536,
+      "flags": 1,
+      "key": "address",
+      "value": "node_address"
     },
     "peer_addresses": {
       "type": 1,
@@ -1605,6 +2258,41 @@ export const LAYOUT = {
       "flags": 1,
       "key": "u32",
       "value": "rule_hits"
+    },
+    "service_addresses": {
+      "type": 1,
+      "maxEntries": 131072,
+      "flags": 1,
+      "key": "address",
+      "value": "service_address"
+    },
+    "service_names": {
+      "type": 1,
+      "maxEntries": 131072,
+      "flags": 1,
+      "key": "u32",
+      "value": "service_name"
+    },
+    "service_prefixes": {
+      "type": 11,
+      "maxEntries": 1024,
+      "flags": 1,
+      "key": "service_prefix_key",
+      "value": "u32"
+    },
+    "services": {
+      "type": 1,
+      "maxEntries": 131072,
+      "flags": 1,
+      "key": "u32",
+      "value": "service"
+    },
+    "slots": {
+      "type": 1,
+      "maxEntries": 1048576,
+      "flags": 1,
+      "key": "slot_key",
+      "value": "slot"
     },
     "subjects": {
       "type": 1,
