@@ -2,10 +2,11 @@
  * The agent's own API, HTTP over a unix socket that only root can open: what `weir status`, `weir plan` and the lab ask.
  * The socket is also what keeps a second agent of the same instance away.
  */
+
 import { chmodSync, mkdirSync, rmSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { dirname } from 'node:path';
-import type { PodInterface } from '../dataplane/bpf/policies/subjects.ts';
+import type { PodInterface } from '../dataplane/policy-change.ts';
 import type { ObjectVersion } from '../model/source.ts';
 import { askAgent, ControlError } from './control-client.ts';
 import { removeIfEmpty } from './empty-directory.ts';

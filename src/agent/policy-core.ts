@@ -2,8 +2,8 @@
  * The loop that keeps policies in the kernel, beside that of Services: neither waits for the other, and a failure of one
  * is no failure of the other.
  */
+
 import type { Logger } from 'pino';
-import type { PodInterface } from '../dataplane/bpf/policies/subjects.ts';
 import { watchInterfaces } from '../dataplane/interfaces/newborn-interfaces.ts';
 import type { Enforcement } from '../dataplane/interfaces/unenforced-pods.ts';
 import type {
@@ -11,6 +11,7 @@ import type {
   PodInterfaceWatchOptions,
 } from '../dataplane/interfaces/watch-pod-interfaces.ts';
 import type { PolicyBackend, PolicyInstallReport, PolicyVerdict } from '../dataplane/policy-backend.ts';
+import type { PodInterface } from '../dataplane/policy-change.ts';
 import type { NodeName } from '../model/names.ts';
 import type { Problem } from '../model/objects.ts';
 import type { Rows } from '../model/rows.ts';

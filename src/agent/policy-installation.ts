@@ -2,12 +2,13 @@
  * Brings policy rows and local pods' interfaces into the kernel. One call at a time: the loop sees to it. Whatever fails
  * leaves pods judged as before, and new ones closed.
  */
+
 import { isDeepStrictEqual } from 'node:util';
-import type { PodInterface as Joined } from '../dataplane/bpf/policies/subjects.ts';
 import { listNewbornInterfaces } from '../dataplane/interfaces/newborn-interfaces.ts';
 import { isFound } from '../dataplane/interfaces/pod-interface-state.ts';
 import type { PodInterfaceWatch } from '../dataplane/interfaces/watch-pod-interfaces.ts';
 import type { PolicyBackend, PolicyInstallReport } from '../dataplane/policy-backend.ts';
+import type { PodInterface as Joined } from '../dataplane/policy-change.ts';
 import { listInterfaces } from '../kernel/network.ts';
 import type { Address } from '../model/address.ts';
 import { type NodeName, type ObjectName, objectName } from '../model/names.ts';

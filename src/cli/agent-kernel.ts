@@ -1,4 +1,5 @@
 /** What a running agent put into the kernel, and a way to ask the kernel about it. */
+
 import { statSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { askAgent } from '../agent/control-client.ts';
@@ -6,7 +7,7 @@ import { controlSocketPath } from '../agent/instance-paths.ts';
 import { policyRowsFromJson, type RowsJson, rowsFromJson } from '../agent/rows-json.ts';
 import type { AgentStatus } from '../agent/status.ts';
 import { openRehearsal, type Rehearsal } from '../dataplane/bpf/policies/rehearsal.ts';
-import type { PodInterface } from '../dataplane/bpf/policies/subjects.ts';
+import type { PodInterface } from '../dataplane/policy-change.ts';
 import type { InstalledRows } from '../explain/trace.ts';
 import { pinDirectory } from '../kernel/bpf-file-system.ts';
 import type { NodeName } from '../model/names.ts';

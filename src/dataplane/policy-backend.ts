@@ -1,11 +1,10 @@
 /** What every backend that enforces policies offers the agent. */
+
 import type { DropReason, Tally } from '../generated/policy.ts';
 import type { Address } from '../model/address.ts';
 import type { ObjectName } from '../model/names.ts';
 import type { Direction, PolicyRows, RuleName } from '../model/policy-rows.ts';
-import type { PolicyChange } from './bpf/policies/dataplane.ts';
-import type { PodInterface } from './bpf/policies/subjects.ts';
-import type { PolicyApplyReport } from './bpf/policies/transaction.ts';
+import type { PodInterface, PolicyApplyReport, PolicyChange } from './policy-change.ts';
 
 /** A pod whose interface has no programs: nothing is enforced there. */
 export interface Unguarded {

@@ -1,6 +1,7 @@
 /** What the programs in the kernel do to a packet, beside what the rows say of it: the two must not differ. */
+
 import type { Rehearsal, RehearsedVerdict } from '../dataplane/bpf/policies/rehearsal.ts';
-import type { PodInterface } from '../dataplane/bpf/policies/subjects.ts';
+import type { PodInterface } from '../dataplane/policy-change.ts';
 import { decidePolicy, type PolicyTables } from '../dataplane/policy-decision.ts';
 import { type Address, familyOf, formatEndpoint } from '../model/address.ts';
 import type { ObjectName, Protocol } from '../model/names.ts';

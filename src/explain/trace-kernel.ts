@@ -1,6 +1,7 @@
 /** `weir trace --kernel`: the ends that policies judge on one node, asked of the programs in its kernel too. */
+
 import type { Rehearsal } from '../dataplane/bpf/policies/rehearsal.ts';
-import type { PodInterface } from '../dataplane/bpf/policies/subjects.ts';
+import type { PodInterface } from '../dataplane/policy-change.ts';
 import { type PolicyTables, policyTables } from '../dataplane/policy-decision.ts';
 import { objectName } from '../model/names.ts';
 import { askKernel, type KernelAnswer, unguardedAnswer } from './kernel-answer.ts';

@@ -1,6 +1,7 @@
 /** `weir verify`: every pair of local pods asked of the kernel, at both ends, and compared with the rows. */
+
 import type { Rehearsal } from '../dataplane/bpf/policies/rehearsal.ts';
-import type { PodInterface } from '../dataplane/bpf/policies/subjects.ts';
+import type { PodInterface } from '../dataplane/policy-change.ts';
 import { policyTables } from '../dataplane/policy-decision.ts';
 import { type ObjectName, PROTOCOLS } from '../model/names.ts';
 import { DIRECTIONS, type PolicyRows } from '../model/policy-rows.ts';

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { compilePolicies } from '../../src/compile/policies/compiler.ts';
 import { compileAll } from '../../src/compile/services/compiler.ts';
 import type { Rehearsal } from '../../src/dataplane/bpf/policies/rehearsal.ts';
-import type { PodInterface } from '../../src/dataplane/bpf/policies/subjects.ts';
+import type { PodInterface } from '../../src/dataplane/policy-change.ts';
 import { traceKernel } from '../../src/explain/trace-kernel.ts';
 import type { NodeName, ObjectName } from '../../src/model/names.ts';
 import type { WeirObject } from '../../src/model/objects.ts';

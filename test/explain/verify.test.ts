@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Rehearsal, RehearsedVerdict } from '../../src/dataplane/bpf/policies/rehearsal.ts';
-import type { PodInterface } from '../../src/dataplane/bpf/policies/subjects.ts';
+import type { PodInterface } from '../../src/dataplane/policy-change.ts';
 import { decidePolicy, policyTables } from '../../src/dataplane/policy-decision.ts';
 import { disagreementText } from '../../src/explain/kernel-answer.ts';
 import { namedPorts } from '../../src/explain/named-ports.ts';

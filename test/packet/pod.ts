@@ -1,5 +1,5 @@
 /** The pod that packets of these tests are from and for, and its peers. */
-import type { PodInterface } from '../../src/dataplane/bpf/policies/subjects.ts';
+import type { PodInterface } from '../../src/dataplane/policy-change.ts';
 import type { ObjectName } from '../../src/model/names.ts';
 import { address } from './packets.ts';
 import { POD_INTERFACE } from './policy-node.ts';

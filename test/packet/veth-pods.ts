@@ -1,6 +1,7 @@
 /** A node with two pods behind veth pairs, routed as a plain CNI does it, and the policy programs on the node's sides. */
+
 import { execFileSync, spawnSync } from 'node:child_process';
-import type { PodInterface } from '../../src/dataplane/bpf/policies/subjects.ts';
+import type { PodInterface } from '../../src/dataplane/policy-change.ts';
 import { attachTcx, type TcLink } from '../../src/kernel/bpf-program.ts';
 import type { Address } from '../../src/model/address.ts';
 import type { ObjectName } from '../../src/model/names.ts';

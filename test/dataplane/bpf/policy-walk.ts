@@ -1,9 +1,10 @@
 /** Random policy rows of a small node, and how their tables should look. */
+
 import fc from 'fast-check';
 import type { PolicyDataplane } from '../../../src/dataplane/bpf/policies/dataplane.ts';
 import { prefixOfKey, unmappedAddress } from '../../../src/dataplane/bpf/policies/entries.ts';
-import type { PodInterface } from '../../../src/dataplane/bpf/policies/subjects.ts';
 import type { PolicyTables } from '../../../src/dataplane/bpf/policies/tables.ts';
+import type { PodInterface } from '../../../src/dataplane/policy-change.ts';
 import type { Verdict, VerdictGroupKey } from '../../../src/generated/policy.ts';
 import {
   type Prefix,

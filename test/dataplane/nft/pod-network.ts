@@ -1,9 +1,10 @@
 /** A node with pods behind it, all in network namespaces of this test: hosts that serve, and ask each other. */
+
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { PodInterface } from '../../../src/dataplane/bpf/policies/subjects.ts';
+import type { PodInterface } from '../../../src/dataplane/policy-change.ts';
 import type { ProcessPlan } from '../../../src/lab/plan.ts';
 import { type PodProbe, probeFrom, serve, startPodProcess } from '../../../src/lab/pod-process.ts';
 import { endProcesses } from '../../../src/lab/processes.ts';

@@ -1,4 +1,5 @@
 /** Network policy by BPF: the programs loaded, their maps pinned and filled, their links on pods' interfaces. */
+
 import { mkdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { LAYOUT, type PolicyOptions, policyOptionsCodec, sweepCodec } from '../../../generated/policy.ts';
@@ -7,12 +8,12 @@ import { runOnContext } from '../../../kernel/bpf-program.ts';
 import type { Descriptor } from '../../../kernel/native-bpf.ts';
 import type { ObjectName } from '../../../model/names.ts';
 import type { PolicyBackend, PolicyInstallReport, PolicyVerdict } from '../../policy-backend.ts';
+import type { PolicyApplyReport } from '../../policy-change.ts';
 import { createPolicyDataplane } from './dataplane.ts';
 import { readFigures } from './figures.ts';
 import { createGuards } from './guards.ts';
 import { filterHooks, type Hooks, linkHooks, restorePin } from './hooks.ts';
 import { openPolicyTables } from './tables.ts';
-import type { PolicyApplyReport } from './transaction.ts';
 import { readVerdicts } from './verdict-events.ts';
 
 /** The compiled programs. */

@@ -3,20 +3,15 @@
  * verdicts under numbers that nobody is judged by yet, then peers and subjects in the slots of the revision to come. What
  * only the revision before needed goes with `collect`.
  */
+
 import type { NameKind } from '../../../generated/policy.ts';
 import type { ObjectName } from '../../../model/names.ts';
 import type { PolicyRows, PolicyRowsChange } from '../../../model/policy-rows.ts';
+import type { PodInterface, PolicyApplyReport, PolicyChange } from '../../policy-change.ts';
+import type { Numbers } from '../../policy-numbers.ts';
 import { collectGone, type Installed, readInstalled } from './installed.ts';
-import type { Numbers } from './numbers.ts';
-import type { PodInterface } from './subjects.ts';
 import type { PolicyTables } from './tables.ts';
-import { emptyWanted, type PolicyApplyReport, type Touched, writeRows } from './transaction.ts';
-
-export interface PolicyChange {
-  readonly rows?: PolicyRowsChange;
-  /** The whole new value of a pod's interface, or null where it went. */
-  readonly interfaces?: ReadonlyMap<ObjectName, PodInterface | null>;
-}
+import { emptyWanted, type Touched, writeRows } from './transaction.ts';
 
 export interface PolicyDataplane {
   /** Makes the maps hold these rows, writing only what differs from what is there. */

@@ -9,7 +9,7 @@ import {
   splitPrefix,
 } from '../../../model/address.ts';
 import type { PolicyClassRows, VerdictRow } from '../../../model/policy-rows.ts';
-import type { Numbers } from './numbers.ts';
+import type { Numbers } from '../../policy-numbers.ts';
 
 /** IP protocol numbers of the protocols that rules can name. */
 const PROTOCOL_NUMBERS = { TCP: 6, UDP: 17, SCTP: 132 } as const;

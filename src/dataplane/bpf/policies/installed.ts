@@ -1,7 +1,7 @@
 /** What stands in the maps of the policy programs, read back once and then kept up by every transaction. */
 import type { Prefix } from '../../../model/address.ts';
 import type { PeerClassName, PolicyClassName } from '../../../model/policy-rows.ts';
-import { createNumbers, type Numbers } from './numbers.ts';
+import { createNumbers, type Numbers } from '../../policy-numbers.ts';
 import { createPeerClasses, type PeerClasses } from './peer-classes.ts';
 import { createSubjects, type Subjects } from './subjects.ts';
 import type { PolicyTables } from './tables.ts';

@@ -17,11 +17,11 @@ import { nativeAddon } from '../../../kernel/native.ts';
 import type { Descriptor } from '../../../kernel/native-bpf.ts';
 import type { Address } from '../../../model/address.ts';
 import type { Direction, RuleName } from '../../../model/policy-rows.ts';
+import { createNumbers, type Numbers } from '../../policy-numbers.ts';
 import { named, POLICY_OBJECT, PROGRAM_OPTIONS } from './backend.ts';
 import { type CraftedFlow, openingFrame, truncatedFrame } from './crafted-frame.ts';
 import { unmappedAddress } from './entries.ts';
 import { REVISION_KEY } from './installed.ts';
-import { createNumbers, type Numbers } from './numbers.ts';
 import { openPolicyTables } from './tables.ts';
 
 /** Whose each map is: the programs write to those that are their own. */
@@ -33,6 +33,15 @@ const MAPS: Readonly<Record<keyof typeof LAYOUT.maps, 'shared' | 'own'>> = {
   port_verdicts: 'shared',
   revision: 'shared',
   names: 'shared',
+  frontends: 'shared',
+  services: 'shared',
+  slots: 'shared',
+  backends: 'shared',
+  service_addresses: 'shared',
+  service_prefixes: 'shared',
+  node_addresses: 'shared',
+  service_names: 'shared',
+  affinities: 'own',
   flows: 'own',
   usages: 'own',
   fragments: 'own',

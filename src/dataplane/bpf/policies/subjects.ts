@@ -1,20 +1,8 @@
 /** The table of subjects: what each local pod's interface is judged by, now and in the revision to come. */
 import type { Subject, SubjectState } from '../../../generated/policy.ts';
 import { type Address, familyOf } from '../../../model/address.ts';
-import type { ObjectName } from '../../../model/names.ts';
 import { mappedBytes, unmappedAddress } from './entries.ts';
 import { slots } from './peer-classes.ts';
-
-/** A local pod's interface on the node's side. */
-export interface PodInterface {
-  readonly pod: ObjectName;
-  /** In the node's network namespace. */
-  readonly interfaceIndex: number;
-  /** What the pod may send from: at most one of each family. */
-  readonly addresses: readonly Address[];
-  /** Nothing may pass yet: it is not known whether a policy selects the pod. */
-  readonly held: boolean;
-}
 
 /** What one revision says of an interface. */
 export interface Judgement {

@@ -1,4 +1,5 @@
 /** One transaction: from what stands in the maps to what ought to, visible to packets by one write. */
+
 import type { Prefix } from '../../../model/address.ts';
 import type { ObjectName } from '../../../model/names.ts';
 import type {
@@ -8,21 +9,12 @@ import type {
   SubjectRow,
 } from '../../../model/policy-rows.ts';
 import { DataplaneError } from '../../dataplane.ts';
+import type { PodInterface, PolicyApplyReport } from '../../policy-change.ts';
 import type { ClassEntries } from './entries.ts';
 import { type Installed, REVISION_KEY } from './installed.ts';
-import type { Judgement, PodInterface } from './subjects.ts';
+import type { Judgement } from './subjects.ts';
 import type { PolicyTables } from './tables.ts';
 import type { Classes, NumberedClass } from './verdicts.ts';
-
-/** What one transaction did. */
-export interface PolicyApplyReport {
-  /** Entries written. */
-  readonly written: number;
-  /** Of the rows that packets are judged by from now on. */
-  readonly revision: number;
-  /** Classes that found no room in the table: their pods are closed. */
-  readonly unprogrammed: readonly PolicyClassName[];
-}
 
 /** What ought to be in the maps. */
 export interface Wanted {

@@ -4,8 +4,8 @@
  */
 import type { PortKey, VerdictGroupKey } from '../../../generated/policy.ts';
 import type { PolicyClassName, PolicyClassRows } from '../../../model/policy-rows.ts';
+import type { Numbers } from '../../policy-numbers.ts';
 import { type ClassEntries, classEntries, contentOfClass } from './entries.ts';
-import type { Numbers } from './numbers.ts';
 
 /** A class as it stands in the tables. */
 export interface NumberedClass {

@@ -1,12 +1,12 @@
 /** Network policy by nftables: rows in, netlink batches out, in a table of its own. docs/nftables.md tells how it is arranged. */
+
 import { type Command, type Nftables, openNftables } from '../../../kernel/native.ts';
 import type { Prefix } from '../../../model/address.ts';
 import type { ObjectName } from '../../../model/names.ts';
 import type { PolicyRows } from '../../../model/policy-rows.ts';
-import type { PolicyChange } from '../../bpf/policies/dataplane.ts';
-import type { PodInterface } from '../../bpf/policies/subjects.ts';
 import { DataplaneError } from '../../dataplane.ts';
 import type { PolicyBackend, PolicyInstallReport, PolicyVerdict } from '../../policy-backend.ts';
+import type { PodInterface, PolicyChange } from '../../policy-change.ts';
 import type { Chain } from '../chains/chain.ts';
 import { type Element, elementBytes, numberFromKey, numberKey } from '../element.ts';
 import { compareWithKernel } from '../element-store.ts';

@@ -1,4 +1,5 @@
 /** The rows that are (to be) installed with the elements they stand for: turns changes of rows into deltas. */
+
 import type { Prefix } from '../../../model/address.ts';
 import type { ObjectName } from '../../../model/names.ts';
 import type {
@@ -11,8 +12,7 @@ import type {
   RuleRow,
   SubjectRow,
 } from '../../../model/policy-rows.ts';
-import type { PolicyChange } from '../../bpf/policies/dataplane.ts';
-import type { PodInterface } from '../../bpf/policies/subjects.ts';
+import type { PodInterface, PolicyChange } from '../../policy-change.ts';
 import { createElementStore, type ElementDelta, type ElementStore } from '../element-store.ts';
 import { POLICY_TABLE, type PolicySet } from './layout.ts';
 import {

@@ -1,4 +1,5 @@
 /** Policy rows → elements of the table. */
+
 import { type Address, addressBits, familyOf, type Prefix, splitPrefix } from '../../../model/address.ts';
 import {
   DIRECTIONS,
@@ -7,7 +8,7 @@ import {
   type SubjectRow,
   type VerdictRow,
 } from '../../../model/policy-rows.ts';
-import type { PodInterface } from '../../bpf/policies/subjects.ts';
+import type { PodInterface } from '../../policy-change.ts';
 import { addressKey, type Element, intervalElements, numberKey, portKey, protocolKey } from '../element.ts';
 import { blockRanges } from './block-ranges.ts';
 import { flowChain } from './hook-chains.ts';

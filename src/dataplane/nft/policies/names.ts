@@ -1,7 +1,7 @@
 /** What numbers stand for, as the table says it: a restarted agent gives the same content the same number. */
 import { hash } from 'node:crypto';
 import { NAME_KIND_WORDS, type NameKind } from '../../../generated/policy.ts';
-import { createNumbers, type NameEntry } from '../../bpf/policies/numbers.ts';
+import { createNumbers, type NameEntry } from '../../policy-numbers.ts';
 import { type Element, numberFromKey, numberKey } from '../element.ts';
 import type { PolicySet } from './layout.ts';
 

@@ -3,7 +3,7 @@
  * restarted agent adopts those it finds in the table of names, and a new one is above every number that was ever given.
  */
 import { hash } from 'node:crypto';
-import { NAME_KIND_WORDS, type NameKey, type NameKind } from '../../../generated/policy.ts';
+import { NAME_KIND_WORDS, type NameKey, type NameKind } from '../generated/policy.ts';
 
 /** A row of the table of names: the number and the digest of its content. */
 export type NameEntry = readonly [NameKey, Uint8Array];
