@@ -2,8 +2,8 @@
 import { streamAgent } from '../agent/control-client.ts';
 import { controlSocketPath } from '../agent/instance-paths.ts';
 import type { NamedVerdict } from '../agent/verdict-log.ts';
-import { ruleText } from '../explain/policy-answer.ts';
 import { formatEndpoint } from '../model/address.ts';
+import { ruleText } from '../model/rule-place.ts';
 import { checkInstance } from './instance.ts';
 import { print } from './output.ts';
 

@@ -1,7 +1,7 @@
 /** Policies as people ask for them: what stands in the kernel, what was dropped and why, which rules decided. */
 import type { PolicyStatus } from '../agent/policy-record.ts';
-import { ruleText } from '../explain/policy-answer.ts';
 import { compareText } from '../model/names.ts';
+import { ruleText } from '../model/rule-place.ts';
 import { table } from './output.ts';
 
 /** A line on rows, then drops by reason, pods where nothing is enforced, and rules by hits. */

@@ -16,6 +16,7 @@ import type {
   PolicyRows,
   VerdictRow,
 } from '../model/policy-rows.ts';
+import { lookUpVerdict, type VerdictTable, verdictTable } from '../model/verdict-table.ts';
 
 /** Policy rows arranged for look-up. */
 export interface PolicyTables {
@@ -23,7 +24,7 @@ export interface PolicyTables {
   /** Prefix lengths of peer rows, longest first. */
   readonly lengths: Readonly<Record<Family, readonly number[]>>;
   /** Made when a class is asked about first. */
-  readonly verdicts: Map<PolicyClassName, ReadonlyMap<string, VerdictRow>>;
+  readonly verdicts: Map<PolicyClassName, VerdictTable>;
   /** Given before: the same few addresses are asked about again and again. */
   readonly classes: Map<Address, PeerClassName | null>;
 }
@@ -58,10 +59,10 @@ export function policyTables(rows: PolicyRows): PolicyTables {
  */
 export function decidePolicy(tables: PolicyTables, question: PolicyQuestion): VerdictRow {
   const { policyClass, direction, peer } = question;
-  const verdicts = verdictsOf(tables, policyClass);
-  const peerClass = peerClassOf(tables, peer);
-  const own = peerClass === null ? undefined : longestMatch(verdicts, direction, peerClass, question);
-  const row = own ?? longestMatch(verdicts, direction, null, question);
+  const row = lookUpVerdict(verdictsOf(tables, policyClass), {
+    ...question,
+    peerClass: peerClassOf(tables, peer),
+  });
   if (row === undefined) throw new Error(`policy class ${policyClass} has no ${direction} row for any peer`);
   return row;
 }
@@ -84,37 +85,10 @@ function longestPrefix({ rows, lengths }: PolicyTables, address: Address) {
   return undefined;
 }
 
-function verdictsOf(tables: PolicyTables, name: PolicyClassName): ReadonlyMap<string, VerdictRow> {
+function verdictsOf(tables: PolicyTables, name: PolicyClassName): VerdictTable {
   const known = tables.verdicts.get(name);
   if (known !== undefined) return known;
-  const rows = tables.rows.classes.get(name)?.verdicts ?? [];
-  const made = new Map(
-    rows.map((row) => [verdictKey(row.direction, row.peerClass, row.protocol, row.port, row.bits), row]),
-  );
+  const made = verdictTable(tables.rows.classes.get(name)?.verdicts ?? []);
   tables.verdicts.set(name, made);
   return made;
-}
-
-function longestMatch(
-  verdicts: ReadonlyMap<string, VerdictRow>,
-  direction: Direction,
-  peerClass: PeerClassName | null,
-  { protocol, port }: PolicyQuestion,
-): VerdictRow | undefined {
-  for (let bits = 16; protocol !== null && bits >= 0; bits -= 1) {
-    const first = bits === 0 ? 0 : port & (0xffff << (16 - bits));
-    const row = verdicts.get(verdictKey(direction, peerClass, protocol, first & 0xffff, bits));
-    if (row !== undefined) return row;
-  }
-  return verdicts.get(verdictKey(direction, peerClass, null, 0, 0));
-}
-
-function verdictKey(
-  direction: Direction,
-  peerClass: PeerClassName | null,
-  protocol: Protocol | null,
-  port: number,
-  bits: number,
-): string {
-  return `${direction} ${peerClass ?? '*'} ${protocol ?? '*'} ${port}/${bits}`;
 }

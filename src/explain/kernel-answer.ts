@@ -6,7 +6,7 @@ import { decidePolicy, type PolicyTables } from '../dataplane/policy-decision.ts
 import { type Address, familyOf, formatEndpoint } from '../model/address.ts';
 import type { ObjectName, Protocol } from '../model/names.ts';
 import type { Direction, RuleName } from '../model/policy-rows.ts';
-import { ruleText } from './policy-answer.ts';
+import { ruleText } from '../model/rule-place.ts';
 
 /** The opening packet of a connection, at the interface of one of its ends. */
 export interface KernelQuestion {

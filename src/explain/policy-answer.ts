@@ -4,28 +4,12 @@ import { decidePolicy, type PolicyTables } from '../dataplane/policy-decision.ts
 import type { Address } from '../model/address.ts';
 import { objectName, type Protocol } from '../model/names.ts';
 import type { PodObject } from '../model/objects.ts';
-import type { PolicyAction } from '../model/policy.ts';
-import type { Direction, PolicyReference, PolicyTier, RuleRow } from '../model/policy-rows.ts';
+import type { Direction } from '../model/policy-rows.ts';
+import { type DecidedBy, decidedBy, deniersOf } from '../model/rule-place.ts';
 import { type NearestRule, nearestRule, type PolicyObjects } from './nearest-rule.ts';
 
-/** A rule as a person finds it. */
-export interface RulePlace {
-  /** `NetworkPolicy ns/name` or `ClusterNetworkPolicy name`. */
-  readonly policy: string;
-  readonly tier: PolicyTier;
-  /** `spec.ingress[0]`, with the peer and port that matched where the rule names any: `spec.ingress[0].from[1].ports[0]`. */
-  readonly path: string;
-  /** `''` where the rule has none. */
-  readonly name: string;
-  readonly action: PolicyAction;
-}
-
-export interface PolicyAnswer {
+export interface PolicyAnswer extends DecidedBy {
   readonly verdict: 'allowed' | 'denied';
-  /** null: no rule, but a default: that of the policies in `isolatedBy`, or (without any) that all may talk. */
-  readonly rule: RulePlace | null;
-  /** The policies whose isolation denies; empty unless a default denies. */
-  readonly isolatedBy: readonly string[];
   /** The rule of these policies that came closest, and how it missed; null where they have none. */
   readonly nearest: NearestRule | null;
   /** What would deny if the audited policies were enforced: a rule's policy and path, or the isolating policies. */
@@ -62,16 +46,10 @@ export function answerPolicy(tables: PolicyTables, objects: PolicyObjects, end: 
   const isolating = rule?.kind === 'default-deny' ? rule.policies : [];
   return {
     verdict: row.verdict === 'allow' ? 'allowed' : 'denied',
-    rule: rule?.kind === 'rule' ? placeOf(rule) : null,
-    isolatedBy: isolating.map(policyText),
+    ...decidedBy(rule),
     nearest: nearestRule(objects, isolating, end),
-    auditDeniedBy: auditRule === undefined ? [] : namesOf(auditRule),
+    auditDeniedBy: auditRule === undefined ? [] : deniersOf(auditRule),
   };
-}
-
-/** `NetworkPolicy ns/name`. */
-export function policyText({ kind, namespace, name }: PolicyReference): string {
-  return `${kind} ${objectName(namespace, name)}`;
 }
 
 /** One readable line about one end; empty where no policy has a say. */
@@ -86,32 +64,4 @@ export function policyAnswerText(direction: Direction, answer: PolicyAnswer): st
   const { policy, path, missed } = answer.nearest;
   const misses = missed.map(({ field, wanted, found }) => `${field} (wants ${wanted}, is ${found})`);
   return `${isolated}; nearest ${policy} ${path} misses by ${misses.join(' and ')}`;
-}
-
-/** A rule for people: its policy and path, or the policies that isolate. */
-export function ruleText(rule: RuleRow): string {
-  if (rule.kind === 'not-selected') return 'no policy decides';
-  if (rule.kind === 'default-deny') return `isolated by ${rule.policies.map(policyText).join(', ')}`;
-  const { policy, path } = placeOf(rule);
-  return `${policy} ${path}`;
-}
-
-function placeOf(rule: Extract<RuleRow, { kind: 'rule' }>): RulePlace {
-  const { direction, policy, peerIndex, portIndex, ruleIndex } = rule;
-  const peer = peerIndex === null ? '' : `.${direction === 'ingress' ? 'from' : 'to'}[${peerIndex}]`;
-  const ports = policy.kind === 'NetworkPolicy' ? 'ports' : 'protocols';
-  const port = portIndex === null ? '' : `.${ports}[${portIndex}]`;
-  return {
-    policy: policyText(policy),
-    tier: rule.tier,
-    path: `spec.${direction}[${ruleIndex}]${peer}${port}`,
-    name: rule.ruleName,
-    action: rule.action,
-  };
-}
-
-function namesOf(rule: RuleRow): readonly string[] {
-  if (rule.kind === 'default-deny') return rule.policies.map(policyText);
-  if (rule.kind === 'not-selected') return [];
-  return [ruleText(rule)];
 }

@@ -81,7 +81,7 @@ describe('verify', () => {
     ).toEqual(OTHER_ADDRESSES.map((peer) => [WEB, 'ingress', peer, 'TCP', 80]));
     const names = new Map([[OTHER_ADDRESSES[0], OTHER]]);
     expect(disagreements.map((answer) => disagreementText(answer, (address) => names.get(address)))).toEqual([
-      'KERNEL AND ROWS DISAGREE: ingress of shop/other (10.0.0.2) → shop/web (10.0.0.1:80) TCP: rows: allowed (isolated by , would be denied: isolated by ); kernel: denied (isolated by )',
+      'KERNEL AND ROWS DISAGREE: ingress of shop/other (10.0.0.2) → shop/web (10.0.0.1:80) TCP: rows: allowed (isolated by NetworkPolicy ingress other TCP 80 allow, would be denied: isolated by NetworkPolicy audited); kernel: denied (isolated by NetworkPolicy ingress * * * deny)',
       expect.stringContaining('ingress of fd00::2 → shop/web ([fd00::1]:80) TCP'),
     ]);
   });

@@ -5,6 +5,7 @@ import type {
   Direction,
   PeerClassName,
   PolicyClassName,
+  PolicyReference,
   PolicyRows,
   RuleName,
   VerdictRow,
@@ -52,7 +53,8 @@ export function rowsOf(
     classes: new Map([[policyClass, { name: policyClass, verdicts: rows }]]),
     rules: new Map(
       names.map(
-        (name) => [name, { kind: 'default-deny', name, direction: 'ingress', policies: [] }] as const,
+        (name) =>
+          [name, { kind: 'default-deny', name, direction: 'ingress', policies: [isolating(name)] }] as const,
       ),
     ),
   };
@@ -71,4 +73,8 @@ function verdictRow(words: VerdictWords): VerdictRow {
     rule: rule as RuleName,
     auditRule: (words.auditRule ?? null) as RuleName | null,
   };
+}
+
+function isolating(name: string): PolicyReference {
+  return { kind: 'NetworkPolicy', namespace: '', name };
 }
