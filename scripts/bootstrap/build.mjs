@@ -28,14 +28,17 @@ const ADDONS = [
   },
 ];
 
+/** Each is compiled from bpf/prog/NAME.bpf.c. */
+const PROGRAMS = ['policy', 'socket'];
+
 const PARTS = [
   ...ADDONS,
   {
     name: 'bpf',
     directory: join(ROOT, 'bpf'),
     skip: NOT_SOURCES,
-    outputs: ['build/policy.bpf.o'],
-    make: () => compileBpf('policy'),
+    outputs: PROGRAMS.map((name) => `build/${name}.bpf.o`),
+    make: () => PROGRAMS.forEach(compileBpf),
   },
 ];
 

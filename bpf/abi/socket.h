@@ -1,0 +1,37 @@
+// What sockets remember that dialled a Service, and the options of their programs.
+#pragma once
+
+#include "address.h"
+
+struct endpoint {
+  struct address address;
+  __be16 port;
+  __u8 padding[2];
+};
+
+// One Service that a socket talks to.
+struct socket_peer {
+  struct endpoint dialled;  // what its process knows; port 0: no peer
+  struct endpoint backend;  // what the kernel knows
+  __u32 number;             // of the backend; 0: only late answers come from it
+};
+
+// Peers that a datagram socket sends to without being connected; the eldest makes room.
+#define SOCKET_PEERS 8
+
+struct socket_peers {
+  struct socket_peer peers[SOCKET_PEERS];
+  __u32 last;  // index of the one that was sent to last
+};
+
+// Set before loading, constant afterwards.
+struct socket_options {
+  __u64 node_namespace;  // cookie of the node's own network namespace
+  __u32 node_only;       // 1: sockets of other namespaces, the pods', are left alone
+  __u32 padding;
+};
+
+_Static_assert(sizeof(struct endpoint) == 20, "size is part of the ABI");
+_Static_assert(sizeof(struct socket_peer) == 44, "size is part of the ABI");
+_Static_assert(sizeof(struct socket_peers) == 356, "size is part of the ABI");
+_Static_assert(sizeof(struct socket_options) == 16, "size is part of the ABI");

@@ -1,0 +1,147 @@
+// Services at the sockets of a cgroup: who connects or sends to a Service talks to one of its backends directly, and goes
+// on seeing the Service's address. What is not translated here meets nft as a packet.
+#include "../lib/socket.h"
+
+static __always_inline void set_peer(struct socket_peer *peer, const struct endpoint *dialled,
+                                     const struct backend *backend, __u32 number) {
+  peer->dialled = *dialled;
+  peer->backend = (struct endpoint){.address = backend->address, .port = backend->port};
+  peer->number = number;
+}
+
+static __always_inline void forget_connected(struct bpf_sock_addr *context) {
+  if (context->sk) bpf_sk_storage_delete(&connected_peers, context->sk);
+}
+
+static __always_inline int connect_to(struct bpf_sock_addr *context, bool ipv6, const struct endpoint *dialled,
+                                      const struct service_match *match) {
+  struct address client;
+  __u32 number = 0;
+  read_client(context, &client);
+  const struct backend *backend = choose_backend(match, &client, &number);
+  if (!backend || !context->sk) return PROCEED;
+  struct socket_peer *peer = bpf_sk_storage_get(&connected_peers, context->sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+  if (!peer) return PROCEED;
+  set_peer(peer, dialled, backend, number);
+  write_endpoint(context, ipv6, &peer->backend);
+  remember_backend(match, &client, number);
+  return PROCEED;
+}
+
+static __always_inline int on_connect(struct bpf_sock_addr *context, bool ipv6) {
+  struct service_match match = {};
+  struct endpoint dialled;
+  read_endpoint(context, ipv6, &dialled);
+  if (is_dialled_here(context, &dialled)) match_service(&dialled.address, dialled.port, context->protocol, &match);
+  if (match.outcome == SERVICE_SERVED) return connect_to(context, ipv6, &dialled, &match);
+  forget_connected(context);
+  // Datagrams may be sent when there are endpoints again: nft refuses each, as long as there are none.
+  if (context->protocol != IPPROTO_TCP) return PROCEED;
+  return match.outcome == SERVICE_REFUSED || match.outcome == SERVICE_NO_PORT ? refuse() : PROCEED;
+}
+
+// The peer by what the process calls it, as long as it may answer.
+static __always_inline struct socket_peer *peer_by_service(struct socket_peers *peers, const struct endpoint *dialled,
+                                                           const struct service_match *match) {
+#pragma unroll
+  for (__u32 index = 0; index < SOCKET_PEERS; ++index) {
+    struct socket_peer *peer = &peers->peers[index];
+    if (!peer->number || !is_same_endpoint(&peer->dialled, dialled)) continue;
+    if (eligible_backend(match, peer->number)) {
+      peers->last = index;
+      return peer;
+    }
+    peer->number = 0;
+  }
+  return 0;
+}
+
+static __always_inline struct socket_peer *choose_peer(struct bpf_sock_addr *context, struct socket_peers *peers,
+                                                       const struct endpoint *dialled,
+                                                       const struct service_match *match) {
+  struct address client;
+  __u32 number = 0;
+  read_client(context, &client);
+  const struct backend *backend = choose_backend(match, &client, &number);
+  if (!backend) return 0;
+  peers->last = (peers->last + 1) % SOCKET_PEERS;
+  struct socket_peer *peer = &peers->peers[peers->last % SOCKET_PEERS];
+  set_peer(peer, dialled, backend, number);
+  remember_backend(match, &client, number);
+  return peer;
+}
+
+static __always_inline int on_sendmsg(struct bpf_sock_addr *context, bool ipv6) {
+  struct service_match match = {};
+  struct endpoint dialled;
+  read_endpoint(context, ipv6, &dialled);
+  if (is_dialled_here(context, &dialled)) match_service(&dialled.address, dialled.port, context->protocol, &match);
+  if (match.outcome == SERVICE_REFUSED || match.outcome == SERVICE_NO_PORT) return refuse();
+  if (match.outcome != SERVICE_SERVED || !context->sk) return PROCEED;
+  struct socket_peers *peers = bpf_sk_storage_get(&message_peers, context->sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+  if (!peers) return PROCEED;
+  struct socket_peer *peer = peer_by_service(peers, &dialled, &match);
+  if (!peer) peer = choose_peer(context, peers, &dialled, &match);
+  if (peer) write_endpoint(context, ipv6, &peer->backend);
+  return PROCEED;
+}
+
+static __always_inline bool name_peer(struct bpf_sock_addr *context, bool ipv6, const struct endpoint *sender,
+                                      const struct socket_peer *peer) {
+  if (!peer->dialled.port || !is_same_endpoint(&peer->backend, sender)) return false;
+  write_endpoint(context, ipv6, &peer->dialled);
+  return true;
+}
+
+static __always_inline bool name_connected(struct bpf_sock_addr *context, bool ipv6, const struct endpoint *sender) {
+  const struct socket_peer *peer = context->sk ? bpf_sk_storage_get(&connected_peers, context->sk, 0, 0) : 0;
+  return peer && name_peer(context, ipv6, sender, peer);
+}
+
+static __always_inline int on_recvmsg(struct bpf_sock_addr *context, bool ipv6) {
+  struct endpoint sender;
+  read_endpoint(context, ipv6, &sender);
+  if (name_connected(context, ipv6, &sender) || !context->sk) return PROCEED;
+  const struct socket_peers *peers = bpf_sk_storage_get(&message_peers, context->sk, 0, 0);
+  if (!peers) return PROCEED;
+  // One backend may answer for several Services: more likely for the one that was asked last.
+  if (name_peer(context, ipv6, &sender, &peers->peers[peers->last % SOCKET_PEERS])) return PROCEED;
+#pragma unroll
+  for (__u32 index = 0; index < SOCKET_PEERS; ++index) {
+    if (name_peer(context, ipv6, &sender, &peers->peers[index])) return PROCEED;
+  }
+  return PROCEED;
+}
+
+static __always_inline int on_getpeername(struct bpf_sock_addr *context, bool ipv6) {
+  struct endpoint peer;
+  read_endpoint(context, ipv6, &peer);
+  name_connected(context, ipv6, &peer);
+  return PROCEED;
+}
+
+SEC("cgroup/connect4")
+int connect4(struct bpf_sock_addr *context) { return on_connect(context, false); }
+
+SEC("cgroup/connect6")
+int connect6(struct bpf_sock_addr *context) { return on_connect(context, true); }
+
+SEC("cgroup/sendmsg4")
+int sendmsg4(struct bpf_sock_addr *context) { return on_sendmsg(context, false); }
+
+SEC("cgroup/sendmsg6")
+int sendmsg6(struct bpf_sock_addr *context) { return on_sendmsg(context, true); }
+
+SEC("cgroup/recvmsg4")
+int recvmsg4(struct bpf_sock_addr *context) { return on_recvmsg(context, false); }
+
+SEC("cgroup/recvmsg6")
+int recvmsg6(struct bpf_sock_addr *context) { return on_recvmsg(context, true); }
+
+SEC("cgroup/getpeername4")
+int getpeername4(struct bpf_sock_addr *context) { return on_getpeername(context, false); }
+
+SEC("cgroup/getpeername6")
+int getpeername6(struct bpf_sock_addr *context) { return on_getpeername(context, true); }
+
+char socket_license[] SEC("license") = "GPL";
