@@ -94,6 +94,7 @@ export function createPolicyCore(options: PolicyCoreOptions): PolicyCore {
   });
   const known = (): PolicyKnowledge => ({
     rows: pipeline.policyRows(),
+    problems: pipeline.policyProblems(),
     interfaces: podInterfaces.current,
     enforcement: options.enforcement,
     report,

@@ -1,5 +1,6 @@
 /** Metrics of network policy, read from the status of the scrape. Without policies they have no samples. */
 import { Counter, Gauge, type Registry } from 'prom-client';
+import type { PolicyReference } from '../model/policy-rows.ts';
 import type { PolicyStatus } from './policy-record.ts';
 
 type Sample = readonly [Readonly<Record<string, string>>, number];
@@ -67,6 +68,13 @@ const METRICS: readonly PolicyMetric[] = [
     samples: ({ unenforced }) =>
       [...Map.groupBy(unenforced, ({ reason }) => reason)].map(([reason, pods]) => [{ reason }, pods.length]),
   },
+  {
+    kind: Gauge,
+    name: 'weir_policy_closed',
+    help: 'Policies that are closed for the pods they select since they could not be compiled or programmed',
+    labels: ['policy', 'reason'],
+    samples: ({ closed }) => closed.map(({ policy, reason }) => [{ policy: textOf(policy), reason }, 1]),
+  },
 ];
 
 /** `status`: null where nothing enforces policies. */
@@ -89,14 +97,16 @@ function samplesOf(label: string, counts: Readonly<Record<string, number>> = {})
   return Object.entries(counts).map(([name, count]) => [{ [label]: name }, count]);
 }
 
+function textOf({ kind, namespace, name }: PolicyReference): string {
+  return [kind, namespace, name].filter(Boolean).join('/');
+}
+
 /** By policy, since there is no end to the rules of a cluster. */
 function ruleHits({ rules }: PolicyStatus) {
   const hits = new Map<string, { readonly labels: Readonly<Record<string, string>>; count: number }>();
   for (const { rule, hits: count } of rules) {
     const policies = rule.kind === 'rule' ? [rule.policy] : rule.kind === 'default-deny' ? rule.policies : [];
-    const policy = policies
-      .map(({ kind, namespace, name }) => [kind, namespace, name].filter(Boolean).join('/'))
-      .join(' ');
+    const policy = policies.map(textOf).join(' ');
     const labels = { policy, direction: rule.direction, kind: rule.kind };
     const key = JSON.stringify(labels);
     hits.set(key, { labels, count: (hits.get(key)?.count ?? 0) + count });

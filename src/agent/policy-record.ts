@@ -1,4 +1,5 @@
 /** What `status` tells of policies: what stands in the kernel, what it counted, and whom nothing protects. */
+import { NOT_COMPILED } from '../compile/policies/failed-policies.ts';
 import type { PodInterfaceState } from '../dataplane/interfaces/pod-interface-state.ts';
 import {
   type Enforcement,
@@ -25,6 +26,8 @@ export interface PolicyStatus {
   readonly unenforced: readonly RefusedPod[];
   /** null: not in the kernel yet. */
   readonly kernel: Omit<PolicyFigures, 'rules'> | null;
+  /** Policies that are closed for the pods they select, for a failure of ours. */
+  readonly closed: readonly ClosedPolicy[];
   /** Rules that ever decided. */
   readonly rules: readonly RuleUse[];
   /** The last attempt's error; null: all is in. */
@@ -35,6 +38,13 @@ export interface PolicyStatus {
 export type RefusedPod = Omit<UnenforcedPod, 'reason'> & {
   readonly reason: UnenforcedPod['reason'] | 'refused';
 };
+
+export interface ClosedPolicy {
+  readonly policy: PolicyReference;
+  /** `NotCompiled` or `NotProgrammed`. */
+  readonly reason: string;
+  readonly message: string;
+}
 
 export interface RuleUse {
   readonly rule: RuleRow;
@@ -47,6 +57,8 @@ export interface RuleUse {
 /** What is known of policies in the kernel. */
 export interface PolicyKnowledge {
   readonly rows: PolicyRows;
+  /** What the compiler found. */
+  readonly problems: readonly Problem[];
   /** Local pods. */
   readonly interfaces: ReadonlyMap<ObjectName, PodInterfaceState>;
   readonly enforcement: Enforcement;
@@ -70,6 +82,9 @@ export function policyStatus(known: PolicyKnowledge, figures: PolicyFigures | nu
     guarded: interfaces.size - unenforced.length,
     unenforced,
     kernel: figures,
+    closed: [...known.problems.filter(({ reason }) => reason === NOT_COMPILED), ...roomProblems(known)].map(
+      ({ object, reason, message }) => ({ policy: object as PolicyReference, reason, message }),
+    ),
     rules: (figures?.rules ?? []).flatMap(({ rule: name, hits, lastHitMs }) => {
       const rule = rows.rules.get(name);
       return rule === undefined ? [] : [{ rule, hits, lastHitAt: new Date(lastHitMs).toISOString() }];
@@ -84,8 +99,12 @@ export function enforcementProblems(known: PolicyKnowledge): readonly Problem[] 
     ...allUnenforced(known)
       .filter(({ pod }) => known.rows.subjects.has(pod))
       .map(unenforcedProblem),
-    ...unprogrammedPolicies(known).map(closedProblem),
+    ...roomProblems(known),
   ];
+}
+
+function roomProblems(known: PolicyKnowledge): readonly Problem[] {
+  return unprogrammedPolicies(known).map(closedProblem);
 }
 
 function allUnenforced({ interfaces, enforcement, report }: PolicyKnowledge): PolicyStatus['unenforced'] {

@@ -1,12 +1,15 @@
 import { pino } from 'pino';
+import { Registry } from 'prom-client';
 import { describe, expect, it, vi } from 'vitest';
 import { createPolicyCore } from '../../src/agent/policy-core.ts';
+import { addPolicyMetrics } from '../../src/agent/policy-metrics.ts';
 import { createPolicyPipeline } from '../../src/agent/policy-pipeline.ts';
 import { createPolicyCompiler } from '../../src/compile/policies/compiler.ts';
 import type { PodInterfaceState } from '../../src/dataplane/interfaces/pod-interface-state.ts';
 import type { PodInterfaceWatch } from '../../src/dataplane/interfaces/watch-pod-interfaces.ts';
 import type { PolicyBackend, PolicyInstallReport } from '../../src/dataplane/policy-backend.ts';
 import type { PodInterface } from '../../src/dataplane/policy-change.ts';
+import { TALLY_WORDS, type Tally } from '../../src/generated/policy.ts';
 import { type Address, parseAddress } from '../../src/model/address.ts';
 import type { NodeName, ObjectName } from '../../src/model/names.ts';
 import type { WeirObject } from '../../src/model/objects.ts';
@@ -22,6 +25,15 @@ const CLOSED = networkPolicyObject({ namespace: 'shop', name: 'closed', ingress:
 
 const podAt = (name: string, address: string) =>
   podObject({ namespace: 'shop', name, nodeName: NODE, addresses: [parseAddress(address) as Address] });
+
+const NO_FIGURES = {
+  revision: 0,
+  flows: 0,
+  capacities: { subjects: 0, peers: 0, verdicts: 0, flows: 0 },
+  drops: [],
+  tallies: Object.fromEntries(TALLY_WORDS.map((word) => [word, 0])) as Readonly<Record<Tally, number>>,
+  rules: [],
+};
 
 /** What a backend was asked for, in order. */
 type Call = 'sync' | 'apply' | 'repair' | 'collect' | 'sweep' | 'close';
@@ -69,6 +81,7 @@ function createNode(indexes: Readonly<Record<string, number>>) {
   return {
     clock,
     core,
+    pipeline,
     kernel,
     lines,
     async tell(...objects: readonly WeirObject[]) {
@@ -134,9 +147,7 @@ function recordingBackend(kernel: RecordingKernel): PolicyBackend {
     repair: () => done('repair'),
     collect: async () => void (await done('collect')),
     sweep: async () => void (await done('sweep')),
-    figures: async () => {
-      throw new Error('nobody asks');
-    },
+    figures: async () => NO_FIGURES,
     close: async () => void (await done('close')),
   };
 }
@@ -163,6 +174,36 @@ describe('the policies’ loop', () => {
     node.kernel.failToCompile = false;
     await node.clock.advance(1000);
     expect(node.kernel.joined.get(CART)?.held).toBe(false);
+  });
+
+  it('[C17] [H6] tells of a policy that alone can’t be compiled: in problems, status and metric', async () => {
+    const node = createNode({ [WEB]: 9001, [CART]: 9002 });
+    const rule = { name: '', action: 'Accept', peers: 'everybody' } as const;
+    const broken = Object.defineProperty({ ...rule, ports: [] }, 'ports', {
+      get() {
+        throw new Error('out of order');
+      },
+    });
+    await node.tell(podAt('web', '10.0.0.1'), CLOSED, {
+      ...CLOSED,
+      name: 'broken',
+      ingress: [broken],
+    });
+    await node.tell(podAt('cart', '10.0.0.2'));
+    expect([...node.kernel.joined.values()].map(({ held }) => held)).toEqual([false, false]);
+    const policy = { kind: 'NetworkPolicy', namespace: 'shop', name: 'broken' };
+    const status = await node.core.status();
+    expect(status.closed).toEqual([
+      { policy, reason: 'NotCompiled', message: expect.stringContaining('out of order') },
+    ]);
+    expect(node.pipeline.policyProblems()).toEqual([
+      expect.objectContaining({ severity: 'error', object: policy }),
+    ]);
+    const registry = new Registry();
+    addPolicyMetrics(registry, () => status);
+    expect(await registry.metrics()).toContain(
+      'weir_policy_closed{policy="NetworkPolicy/shop/broken",reason="NotCompiled"} 1',
+    );
   });
 
   it('touches nothing when the first compile fails: what an earlier agent left is better', async () => {

@@ -6,6 +6,7 @@ import type { NodeName, ObjectName } from '../../model/names.ts';
 import type { PodObject, Problem } from '../../model/objects.ts';
 import type { PolicyRows, PolicyRowsChange } from '../../model/policy-rows.ts';
 import type { ClusterView, Touched } from '../../model/view.ts';
+import { createFailedPolicies, type FailedPolicies } from './failed-policies.ts';
 import { isPolicyPod } from './peer-pods.ts';
 import { createPeers } from './peers.ts';
 import { createPolicyBook } from './policy-book.ts';
@@ -26,7 +27,10 @@ export interface PolicyUpdate {
 }
 
 export interface PolicyCompiler {
-  /** Throws nothing for what an object says. After a throw, ask for `everything`. */
+  /**
+   * Throws nothing for what an object says: a policy that fails is closed for the pods it selects until it changes, and
+   * among the problems. After a throw, ask for `everything`.
+   */
   update(view: PolicyView, touched: PolicyTouched | 'everything'): PolicyUpdate;
   rows(): PolicyRows;
 }
@@ -34,13 +38,25 @@ export interface PolicyCompiler {
 /** A compiler for the pods of this node. */
 export function createPolicyCompiler(node: NodeName): PolicyCompiler {
   const store = createRowStore();
-  let state = createState(node);
+  const failed = createFailedPolicies();
+  let state = createState(node, failed);
+
+  function anew(view: PolicyView): Applied {
+    let applied: Applied | null = null;
+    // As often as what stands in for a policy fails in its turn, which is twice at most.
+    while (applied === null) {
+      state = createState(node, failed);
+      applied = state.apply(view, everythingIn(view));
+    }
+    return applied;
+  }
+
   return {
     update(view, touched) {
-      if (touched === 'everything') state = createState(node);
-      const work = touched === 'everything' ? everythingIn(view) : touched;
-      const { rows, problems } = state.apply(view, work);
-      return { change: store.take(rows, touched === 'everything'), problems };
+      failed.forget(touched === 'everything' ? failed.keys() : touched.policies);
+      const amended = touched === 'everything' ? null : state.apply(view, touched);
+      const { rows, problems } = amended ?? anew(view);
+      return { change: store.take(rows, amended === null), problems };
     },
     rows: store.rows,
   };
@@ -70,12 +86,12 @@ interface Applied {
   readonly problems: readonly Problem[];
 }
 
-function createState(node: NodeName) {
+function createState(node: NodeName, failed: FailedPolicies) {
   const peers = createPeers();
   const local = new Map<ObjectName, PodObject>();
   const selectable = createSelectionMatcher();
-  const book = createPolicyBook(selectable, peers);
-  const classes = createPolicyClasses(peers, book.compiled);
+  const book = createPolicyBook(selectable, peers, failed);
+  const classes = createPolicyClasses(peers, book.compiled, failed);
   const problems = createPolicyProblems(book, peers.pods);
   const subjects = createSubjects((name) => local.get(name), book, classes);
 
@@ -92,7 +108,8 @@ function createState(node: NodeName) {
   }
 
   return {
-    apply(view: PolicyView, touched: PolicyTouched): Applied {
+    /** null: a policy failed that had not before, and what is here is of no use any more. */
+    apply(view: PolicyView, touched: PolicyTouched): Applied | null {
       for (const name of touched.namespaces) {
         const labels = view.namespaces.get(name)?.labels ?? null;
         peers.setNamespace(name, labels);
@@ -104,13 +121,15 @@ function createState(node: NodeName) {
       for (const key of touched.policies) book.set(key, view.policies.get(key) ?? null);
       const reselected = selectable.takeChanged();
       const { policies, pods } = book.settle(reselected.size > 0);
+      if (failed.takeNew()) return null;
       for (const name of [...reselected, ...pods]) changedPods.add(name);
       const subjectRows = subjects.settle(changedPods);
       const peerChange = peers.settle();
       const verdicts = classes.settle(policies, peerChange);
+      if (failed.takeNew()) return null;
       return {
         rows: { peers: peerChange.rows, subjects: subjectRows, classes: verdicts },
-        problems: problems.update(policies),
+        problems: [...failed.problems(), ...problems.update(policies)],
       };
     },
   };

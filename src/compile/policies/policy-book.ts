@@ -6,6 +6,7 @@ import { compareText, type ObjectKey, type ObjectName } from '../../model/names.
 import type { PolicyObject } from '../../model/objects.ts';
 import type { PodSelection } from '../../model/policy.ts';
 import { type Clause, clausesOf, isNamed } from './clauses.ts';
+import type { FailedPolicies } from './failed-policies.ts';
 import type { Peers } from './peers.ts';
 import type { SelectionMatcher, Watched } from './selection-matcher.ts';
 import type { Term } from './terms.ts';
@@ -47,11 +48,20 @@ interface Held extends CompiledPolicy {
   readonly portNames: readonly string[];
 }
 
-export function createPolicyBook(subjects: SelectionMatcher, peers: Peers): PolicyBook {
+/** @param failed hears of policies whose compile fails, and says what stands in for them */
+export function createPolicyBook(
+  subjects: SelectionMatcher,
+  peers: Peers,
+  failed: Pick<FailedPolicies, 'standIn' | 'attempt'>,
+): PolicyBook {
   const known = new Map<ObjectKey, Known>();
   const held = new Map<ObjectKey, Held>();
   const groups = createGroups(subjects);
   const pending = new Set<ObjectKey>();
+
+  function join(key: ObjectKey, object: PolicyObject): Known {
+    return { object, group: groups.join(key, object) };
+  }
 
   /** True if its meaning changed. */
   function settlePolicy(key: ObjectKey): boolean {
@@ -60,8 +70,8 @@ export function createPolicyBook(subjects: SelectionMatcher, peers: Peers): Poli
     const isActive = policy !== undefined && policy.group.watched.pods.size > 0;
     if (isActive ? before?.object === policy.object : before === undefined) return false;
     // First the new terms, then the old ones go: what both name stays as it is.
-    if (isActive) held.set(key, hold(policy.object, peers));
-    else held.delete(key);
+    if (!isActive) held.delete(key);
+    else if (!failed.attempt(key, 'rules', () => held.set(key, hold(policy.object, peers)))) return false;
     if (before !== undefined) drop(before, peers);
     return true;
   }
@@ -70,7 +80,7 @@ export function createPolicyBook(subjects: SelectionMatcher, peers: Peers): Poli
     set(key, policy) {
       const before = known.get(key);
       if (policy === null) known.delete(key);
-      else known.set(key, { object: policy, group: groups.join(key, policy) });
+      else failed.attempt(key, 'selection', () => known.set(key, join(key, failed.standIn(key, policy))));
       if (before !== undefined && before.group !== known.get(key)?.group) groups.leave(key, before.group);
       pending.add(key);
     },

@@ -6,6 +6,7 @@ import type { ObjectKey } from '../../model/names.ts';
 import type { PolicyClassName } from '../../model/policy-rows.ts';
 import { type ClassVerdicts, createClassVerdicts, type VerdictMaker } from './class-verdicts.ts';
 import { contentKey } from './content-key.ts';
+import type { FailedPolicies } from './failed-policies.ts';
 import type { PeerClass } from './peer-class-table.ts';
 import type { PeerChange } from './peer-classes.ts';
 import type { Peers } from './peers.ts';
@@ -42,6 +43,7 @@ interface PolicyClass extends ClassContent {
 interface State {
   readonly peers: Pick<Peers, 'classesWith' | 'portTerms'>;
   readonly compiled: (key: ObjectKey) => CompiledPolicy | undefined;
+  readonly failed: Pick<FailedPolicies, 'attempt'>;
   readonly classes: Map<PolicyClassName, PolicyClass>;
   readonly byPolicy: Postings<PolicyClass>;
   /** By the keys of terms and the names of ports that its verdicts tell peers apart by. */
@@ -50,10 +52,15 @@ interface State {
   readonly touched: Set<PolicyClass>;
 }
 
-export function createPolicyClasses(peers: State['peers'], compiled: State['compiled']): PolicyClasses {
+export function createPolicyClasses(
+  peers: State['peers'],
+  compiled: State['compiled'],
+  failed: State['failed'],
+): PolicyClasses {
   const state: State = {
     peers,
     compiled,
+    failed,
     classes: new Map(),
     byPolicy: createPostings(),
     byTerm: createPostings(),
@@ -84,7 +91,7 @@ export function createPolicyClasses(peers: State['peers'], compiled: State['comp
           end(state, policyClass);
           changed.set(policyClass.name, null);
         } else if (policyClass.verdicts === null) {
-          make(state, policyClass);
+          attempt(state, policyClass, () => make(state, policyClass));
           made.add(policyClass);
         }
       }
@@ -117,15 +124,44 @@ function forget({ byTerm, byPortName, touched }: State, policyClass: PolicyClass
   touched.add(policyClass);
 }
 
-function make({ peers, compiled, byTerm, byPortName }: State, policyClass: PolicyClass): void {
-  const policies = policyClass.policies.flatMap((key) => compiled(key) ?? []);
-  const verdicts = createClassVerdicts(policyClass.name, policies, policyClass.ports);
+function make(state: State, policyClass: PolicyClass): void {
+  const { byTerm, byPortName } = state;
+  const verdicts = verdictsFor(state, policyClass, policyClass.policies);
   policyClass.verdicts = verdicts;
   for (const { key } of verdicts.terms) byTerm.add(key, policyClass);
   for (const name of verdicts.portNames) byPortName.add(name, policyClass);
-  const ports = [...verdicts.portNames].flatMap((name) => [...peers.portTerms(name)]);
-  const told = [...verdicts.terms, ...ports].flatMap((term) => [...peers.classesWith(term)]);
+}
+
+function verdictsFor(
+  { peers, compiled }: State,
+  { name, ports }: PolicyClass,
+  policies: readonly ObjectKey[],
+): VerdictMaker {
+  const verdicts = createClassVerdicts(
+    name,
+    policies.flatMap((key) => compiled(key) ?? []),
+    ports,
+  );
+  const portTerms = [...verdicts.portNames].flatMap((portName) => [...peers.portTerms(portName)]);
+  const told = [...verdicts.terms, ...portTerms].flatMap((term) => [...peers.classesWith(term)]);
   for (const peer of new Set(told)) verdicts.judge(peer);
+  return verdicts;
+}
+
+/** Has policies that make the work on their class fail told of: those that fail alone too, else all of the class. */
+function attempt(state: State, policyClass: PolicyClass, work: () => void): void {
+  const { failed } = state;
+  try {
+    work();
+  } catch (cause) {
+    const fails = (key: ObjectKey) =>
+      !failed.attempt(key, 'rules', () => void verdictsFor(state, policyClass, [key]));
+    if (policyClass.policies.map(fails).includes(true)) return;
+    for (const key of policyClass.policies)
+      failed.attempt(key, 'rules', () => {
+        throw cause;
+      });
+  }
 }
 
 /** Follows peer classes that came and went; the policy classes with other verdicts now. */
@@ -141,7 +177,7 @@ function amend(
   for (const peer of born)
     for (const policyClass of concerned(state, peer)) {
       if (made.has(policyClass)) continue;
-      policyClass.verdicts?.judge(peer);
+      attempt(state, policyClass, () => policyClass.verdicts?.judge(peer));
       amended.add(policyClass);
     }
   return amended;
