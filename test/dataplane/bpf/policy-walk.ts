@@ -1,8 +1,8 @@
 /** Random policy rows of a small node, and how their tables should look. */
 
 import fc from 'fast-check';
+import { unmappedAddress, unmappedPrefix } from '../../../src/dataplane/bpf/mapped-address.ts';
 import type { PolicyDataplane } from '../../../src/dataplane/bpf/policies/dataplane.ts';
-import { prefixOfKey, unmappedAddress } from '../../../src/dataplane/bpf/policies/entries.ts';
 import type { PolicyTables } from '../../../src/dataplane/bpf/policies/tables.ts';
 import type { PodInterface } from '../../../src/dataplane/policy-change.ts';
 import type { Verdict, VerdictGroupKey } from '../../../src/generated/policy.ts';
@@ -165,7 +165,7 @@ export async function installedPeers(
 ): Promise<ReadonlyMap<Prefix, string>> {
   const revision = (await tables.revision.get(0)) ?? 0;
   const entries = (await tables.peers.entries()).map(
-    ([key, { peerClass }]) => [prefixOfKey(key), peerClass[revision & 1 ? 1 : 0]] as const,
+    ([key, { peerClass }]) => [unmappedPrefix(key), peerClass[revision & 1 ? 1 : 0]] as const,
   );
   const name = (number: number) =>
     number === 0 ? '' : (dataplane.contentOf('peer-class', number) ?? `number ${number}`);

@@ -1,20 +1,11 @@
 /** Rows as entries of the kernel's tables. */
-import type { PeerKey, PortKey, Verdict, VerdictGroup, VerdictGroupKey } from '../../../generated/policy.ts';
-import {
-  type Address,
-  addressBytes,
-  addressFromBytes,
-  hostPrefix,
-  type Prefix,
-  splitPrefix,
-} from '../../../model/address.ts';
+import type { PortKey, Verdict, VerdictGroup, VerdictGroupKey } from '../../../generated/policy.ts';
 import type { PolicyClassRows, VerdictRow } from '../../../model/policy-rows.ts';
 import type { Numbers } from '../../policy-numbers.ts';
 
 /** IP protocol numbers of the protocols that rules can name. */
 const PROTOCOL_NUMBERS = { TCP: 6, UDP: 17, SCTP: 132 } as const;
 
-const IPV4_BITS = 96;
 const NO_VERDICT: Verdict = { rule: 0, auditRule: 0, action: 'none' };
 
 export type PortEntry = readonly [PortKey, Verdict];
@@ -24,36 +15,6 @@ export type GroupEntry = readonly [VerdictGroupKey, VerdictGroup];
 export interface ClassEntries {
   readonly ports: readonly PortEntry[];
   readonly groups: readonly GroupEntry[];
-}
-
-/** The 16 bytes of an address, an IPv4 address mapped. */
-export function mappedBytes(address: Address): Uint8Array {
-  const bytes = addressBytes(address);
-  if (bytes.length === 16) return bytes;
-  const mapped = new Uint8Array(16);
-  mapped.fill(0xff, 10, 12);
-  mapped.set(bytes, 12);
-  return mapped;
-}
-
-/** Inverse of `mappedBytes`. */
-export function unmappedAddress(bytes: Uint8Array): Address {
-  const isIpv4 =
-    bytes.subarray(0, 10).every((byte) => byte === 0) && bytes[10] === 0xff && bytes[11] === 0xff;
-  return addressFromBytes(isIpv4 ? bytes.subarray(12) : bytes);
-}
-
-export function peerKey(prefix: Prefix): PeerKey {
-  const { address, length } = splitPrefix(prefix);
-  const mapped = mappedBytes(address);
-  return { prefixLength: address.includes(':') ? length : length + IPV4_BITS, address: mapped };
-}
-
-/** Inverse of `peerKey`. */
-export function prefixOfKey({ prefixLength, address }: PeerKey): Prefix {
-  const text = unmappedAddress(address);
-  if (prefixLength === 128) return hostPrefix(text);
-  return `${text}/${text.includes(':') ? prefixLength : prefixLength - IPV4_BITS}` as Prefix;
 }
 
 /** What a policy class says, as one text: classes of the same content may share a number, others never do. */

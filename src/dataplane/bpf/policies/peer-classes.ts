@@ -4,7 +4,7 @@
  */
 import type { Peer, PeerKey } from '../../../generated/policy.ts';
 import { familyOf, type Prefix, prefixOf, splitPrefix } from '../../../model/address.ts';
-import { peerKey, prefixOfKey } from './entries.ts';
+import { mappedPrefix, unmappedPrefix } from '../mapped-address.ts';
 
 export type PeerEntry = readonly [PeerKey, Peer];
 
@@ -31,7 +31,7 @@ export function createPeerClasses(installed: readonly PeerEntry[], revision: num
   const unsettled = new Set<Prefix>();
   let staged: ReadonlyMap<Prefix, number | null> = new Map();
   for (const [key, { peerClass }] of installed) {
-    const prefix = prefixOfKey(key);
+    const prefix = unmappedPrefix(key);
     current.set(prefix, peerClass[revision & 1 ? 1 : 0]);
     lengths.add(kindOf(prefix));
     if (peerClass[0] !== peerClass[1]) unsettled.add(prefix);
@@ -57,7 +57,7 @@ export function createPeerClasses(installed: readonly PeerEntry[], revision: num
         lengths.add(kindOf(prefix));
       }
       return [...unsettled].map((prefix) => [
-        peerKey(prefix),
+        mappedPrefix(prefix),
         { peerClass: slots(from, classOf(prefix, UNCHANGED), classOf(prefix, staged)) },
       ]);
     },
@@ -72,10 +72,10 @@ export function createPeerClasses(installed: readonly PeerEntry[], revision: num
         if (current.get(prefix) === peerClass) unsettled.delete(prefix);
     },
     settle() {
-      const gone = [...unsettled].filter((prefix) => !current.has(prefix)).map(peerKey);
+      const gone = [...unsettled].filter((prefix) => !current.has(prefix)).map(mappedPrefix);
       const entries = [...unsettled].flatMap((prefix): PeerEntry[] => {
         const peerClass = current.get(prefix);
-        return peerClass === undefined ? [] : [[peerKey(prefix), { peerClass: [peerClass, peerClass] }]];
+        return peerClass === undefined ? [] : [[mappedPrefix(prefix), { peerClass: [peerClass, peerClass] }]];
       });
       unsettled.clear();
       return { entries, gone };

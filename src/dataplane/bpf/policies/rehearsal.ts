@@ -18,9 +18,9 @@ import type { Descriptor } from '../../../kernel/native-bpf.ts';
 import type { Address } from '../../../model/address.ts';
 import type { Direction, RuleName } from '../../../model/policy-rows.ts';
 import { createNumbers, type Numbers } from '../../policy-numbers.ts';
+import { unmappedAddress } from '../mapped-address.ts';
 import { named, POLICY_OBJECT, PROGRAM_OPTIONS } from './backend.ts';
 import { type CraftedFlow, openingFrame, truncatedFrame } from './crafted-frame.ts';
-import { unmappedAddress } from './entries.ts';
 import { REVISION_KEY } from './installed.ts';
 import { openPolicyTables } from './tables.ts';
 

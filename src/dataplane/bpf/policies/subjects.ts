@@ -1,7 +1,7 @@
 /** The table of subjects: what each local pod's interface is judged by, now and in the revision to come. */
 import type { Subject, SubjectState } from '../../../generated/policy.ts';
 import { type Address, familyOf } from '../../../model/address.ts';
-import { mappedBytes, unmappedAddress } from './entries.ts';
+import { mappedBytes, unmappedAddress } from '../mapped-address.ts';
 import { slots } from './peer-classes.ts';
 
 /** What one revision says of an interface. */

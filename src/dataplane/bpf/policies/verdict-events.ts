@@ -4,8 +4,8 @@ import { nativeAddon } from '../../../kernel/native.ts';
 import type { Descriptor } from '../../../kernel/native-bpf.ts';
 import type { RuleName } from '../../../model/policy-rows.ts';
 import type { PolicyVerdict } from '../../policy-backend.ts';
+import { unmappedAddress } from '../mapped-address.ts';
 import type { PolicyDataplane } from './dataplane.ts';
-import { unmappedAddress } from './entries.ts';
 import { wallMs } from './figures.ts';
 
 /** Records taken in one turn of the event loop. */
