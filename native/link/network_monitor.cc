@@ -56,9 +56,9 @@ std::optional<int32_t> namespace_of(msghdr& header) {
   return std::nullopt;
 }
 
-// Of the other namespaces only the addresses matter; of the observed one, everything but these.
+// Of the other namespaces only the addresses matter.
 bool matters(const NetworkChange& change, std::optional<int32_t> network_namespace) {
-  return std::holds_alternative<InterfaceAddress>(change.subject) == network_namespace.has_value();
+  return !network_namespace || std::holds_alternative<InterfaceAddress>(change.subject);
 }
 
 }  // namespace

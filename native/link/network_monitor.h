@@ -14,7 +14,7 @@ namespace weir {
 
 struct ObservedChange {
   NetworkChange change;
-  // Of an address: the id that the namespace it is in has in the observed one.
+  // Of an address in another namespace: the id that one has in the observed one.
   std::optional<int32_t> network_namespace;
 };
 

@@ -170,7 +170,7 @@ function startPolicies(options: AgentOptions, onProblems: () => void): PolicyCor
     ...options,
     ...policies,
     node: configuration.compile.node,
-    serviceRows: () => pipeline.rows(),
+    serviceRows: pipeline,
     minSyncPeriodMs: configuration.minSyncPeriodMs,
     syncPeriodMs: configuration.syncPeriodMs,
     onProblems,

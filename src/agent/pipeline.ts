@@ -8,6 +8,7 @@ import type { Rows, RowsChange } from '../model/rows.ts';
 import type { SourceBatch } from '../model/source.ts';
 import type { ClusterView, Touched } from '../model/view.ts';
 import { createPolicyPipeline, type PolicyPipeline, type PolicyPipelineParts } from './policy-pipeline.ts';
+import { mergeChanges, NO_CHANGE } from './rows-change.ts';
 import type { HealthCheck } from './service-health.ts';
 import { mergeTouched, nothingTouched } from './touched.ts';
 
@@ -48,6 +49,11 @@ export interface Pipeline {
   /** Compiles what was touched since the last call; throws what the compiler throws, and then starts from scratch. */
   compile(): Compiled;
   rows(): Rows;
+  /**
+   * For one more who installs rows: each call of the result compiles what was touched and returns all that changed since the
+   * one before, or at first, since it was made. It throws as `compile`.
+   */
+  followRows(): () => RowsChange;
   /** All that source, control plane and compiler found wrong, by object. */
   problems(): readonly Problem[];
   /** Objects accepted so far, by what kube-proxy's metrics count. */
@@ -70,14 +76,14 @@ export function createPipeline({
   compiler,
   policyCompiler,
 }: PipelineParts): Pipeline & PolicyPipeline {
-  let touched: Touched | 'everything' = 'everything';
+  const services = createServiceCompilation(world.view, compiler);
+  const takeChange = services.follow();
   const policies = createPolicyPipeline({
     view: world.view,
     ...(policyCompiler === undefined ? {} : { compiler: policyCompiler }),
   });
   let sourceProblems: readonly Problem[] = [];
   let clusterProblems: readonly Problem[] = [];
-  let compileProblems: readonly Problem[] = [];
   let triggeredAtMs: number[] = [];
   const counts = { services: 0, endpoints: 0 };
 
@@ -87,7 +93,7 @@ export function createPipeline({
       const completed = controlPlane.apply(batch.changes);
       clusterProblems = completed.problems;
       const news = world.apply(completed.changes);
-      touched = mergeTouched(touched, news);
+      services.touch(news);
       policies.touch(news);
       for (const change of completed.changes) {
         const kind = change.type === 'set' ? change.object.kind : change.kind;
@@ -97,19 +103,16 @@ export function createPipeline({
       }
     },
     compile() {
-      const work = touched;
-      touched = 'everything';
-      const result = compiler.update(world.view, work);
-      touched = nothingTouched();
-      compileProblems = result.problems;
+      const change = takeChange();
       const times = triggeredAtMs;
       triggeredAtMs = [];
-      return { change: result.change, healthChecks: result.healthChecks, triggeredAtMs: times };
+      return { change, healthChecks: services.healthChecks(), triggeredAtMs: times };
     },
     rows: () => compiler.rows(),
+    followRows: services.follow,
     ...policies,
     problems: () =>
-      [...sourceProblems, ...clusterProblems, ...compileProblems, ...policies.policyProblems()].sort(
+      [...sourceProblems, ...clusterProblems, ...services.problems(), ...policies.policyProblems()].sort(
         compareProblems,
       ),
     changeCounts: () => ({ ...counts }),
@@ -117,6 +120,40 @@ export function createPipeline({
       const { deleting, leaving } = world.view.nodes.get(node) ?? {};
       return deleting === true || leaving === true;
     },
+  };
+}
+
+/** What was touched, until it is compiled; whoever follows gets every change once, whoever had it compiled. */
+function createServiceCompilation(view: ClusterView, compiler: PipelineParts['compiler']) {
+  let touched: Touched | 'everything' = 'everything';
+  let problems: readonly Problem[] = [];
+  let healthChecks: readonly HealthCheck[] = [];
+  const followers: { waiting: RowsChange }[] = [];
+  const compile = (): void => {
+    const work = touched;
+    touched = 'everything';
+    const update = compiler.update(view, work);
+    touched = nothingTouched();
+    problems = update.problems;
+    healthChecks = update.healthChecks;
+    for (const each of followers) each.waiting = mergeChanges(each.waiting, update.change);
+  };
+  return {
+    touch(news: Touched): void {
+      touched = mergeTouched(touched, news);
+    },
+    follow(): () => RowsChange {
+      const follower = { waiting: NO_CHANGE };
+      followers.push(follower);
+      return () => {
+        compile();
+        const change = follower.waiting;
+        follower.waiting = NO_CHANGE;
+        return change;
+      };
+    },
+    problems: () => problems,
+    healthChecks: () => healthChecks,
   };
 }
 

@@ -12,9 +12,9 @@ import type {
 } from '../dataplane/interfaces/watch-pod-interfaces.ts';
 import type { PolicyBackend, PolicyInstallReport, PolicyVerdict } from '../dataplane/policy-backend.ts';
 import type { PodInterface } from '../dataplane/policy-change.ts';
+import type { Address } from '../model/address.ts';
 import type { NodeName } from '../model/names.ts';
 import type { Problem } from '../model/objects.ts';
-import type { Rows } from '../model/rows.ts';
 import type { Clock } from './clock.ts';
 import { createPolicyInstallation, type PolicyInstallation } from './policy-installation.ts';
 import type { PolicyPipeline } from './policy-pipeline.ts';
@@ -24,6 +24,7 @@ import {
   type PolicyStatus,
   policyStatus,
 } from './policy-record.ts';
+import { createServiceRowsLoop, type ServiceRowsSource } from './service-rows-loop.ts';
 import { createSyncLoop, type SyncAttempt } from './sync-loop.ts';
 import { errorLine } from './sync-record.ts';
 import { createVerdictLog, type NamedVerdict, type VerdictLog } from './verdict-log.ts';
@@ -45,8 +46,8 @@ export interface PolicyParts {
 
 export interface PolicyCoreOptions extends PolicyParts {
   readonly node: NodeName;
-  /** Whose Service addresses are. */
-  readonly serviceRows: () => Rows;
+  /** Whose Service addresses are, and where they lead. */
+  readonly serviceRows: ServiceRowsSource;
   readonly clock: Clock;
   readonly log: Logger;
   readonly minSyncPeriodMs: number;
@@ -76,59 +77,81 @@ export function createPolicyCore(options: PolicyCoreOptions): PolicyCore {
   const { pipeline, clock, log } = options;
   const verdicts = createVerdictLog();
   const chores = createChores(clock, log);
-  let report: PolicyInstallReport | null = null;
-  let lastError: string | null = null;
-  // Nothing is installed before the source was heard.
-  let begun = false;
   // At once, whatever the pace: until then somebody may talk. The attempt itself tells of its failure, and is tried again.
   const closeSoon = () => {
-    if (begun) loop.flush().catch(() => undefined);
+    if (recorded.begun()) loop.flush().catch(() => undefined);
   };
-  const watch = watchInterfacesFor(options, closeSoon);
+  const watch = watchInterfacesFor(options, closeSoon, () => services.request());
   const { podInterfaces } = watch;
   const tell = (verdict: PolicyVerdict) => verdicts.add(nameVerdict(verdict, options, installation));
   const installation = createPolicyInstallation({
     ...options,
     openBackend: () => options.openBackend(tell, () => loop.requestRepair()),
+    onOpened: (backend) => services.begin(backend),
     podInterfaces,
+  });
+  const services = createServiceRowsLoop({
+    ...options,
+    ownAddresses: () => ownAddresses(podInterfaces),
+    onAttempted: () => chores.follow(installation.backend()),
   });
   const known = (): PolicyKnowledge => ({
     rows: pipeline.policyRows(),
     problems: pipeline.policyProblems(),
     interfaces: podInterfaces.current,
     enforcement: options.enforcement,
-    report,
-    lastError,
+    ...recorded.last,
   });
-  const attempt = async (what: SyncAttempt): Promise<void> => {
-    begun = true;
-    try {
-      report = await installation.install(what);
-      refuseUnguarded(report);
-      lastError = null;
-    } catch (error) {
-      lastError = errorLine(error);
-      log.error({ err: error }, `policies failed, it is tried again: ${lastError}`);
-      throw error;
-    } finally {
-      const backend = installation.backend();
-      if (backend !== null) chores.follow(backend);
-      options.onProblems();
-    }
-  };
-  const loop = createSyncLoop({ ...options, attempt });
+  const recorded = recordInstalls(installation, log, () => {
+    chores.follow(installation.backend());
+    options.onProblems();
+  });
+  const loop = createSyncLoop({ ...options, attempt: recorded.install });
   return {
-    request: () => loop.request(),
-    flush: () => loop.flush(),
+    request() {
+      loop.request();
+      services.request();
+    },
+    async flush() {
+      await Promise.all([loop.flush(), services.flush()]);
+    },
     verdicts,
     status: async () => policyStatus(known(), (await installation.backend()?.figures()) ?? null),
     podInterfaces: () => [...installation.podInterfaces()],
     problems: () => enforcementProblems(known()),
     async stop() {
-      await loop.stop();
+      await Promise.all([loop.stop(), services.stop()]);
       await chores.stop();
       watch.close();
       await installation.close();
+    },
+  };
+}
+
+/** Remembers what the last install did, and tells what went wrong. */
+function recordInstalls(installation: PolicyInstallation, log: Logger, onInstalled: () => void) {
+  const last: { report: PolicyInstallReport | null; lastError: string | null } = {
+    report: null,
+    lastError: null,
+  };
+  let begun = false;
+  return {
+    last,
+    /** Nothing is installed before the source was heard. */
+    begun: () => begun,
+    async install(what: SyncAttempt): Promise<void> {
+      begun = true;
+      try {
+        last.report = await installation.install(what);
+        refuseUnguarded(last.report);
+        last.lastError = null;
+      } catch (error) {
+        last.lastError = errorLine(error);
+        log.error({ err: error }, `policies failed, it is tried again: ${last.lastError}`);
+        throw error;
+      } finally {
+        onInstalled();
+      }
     },
   };
 }
@@ -138,12 +161,20 @@ function refuseUnguarded({ unguarded: [first] }: PolicyInstallReport): void {
   if (first !== undefined) throw new Error(`no programs on the interface of ${first.pod}: ${first.why}`);
 }
 
+async function ownAddresses(podInterfaces: PodInterfaceWatch): Promise<readonly Address[]> {
+  // Before the kernel's first answer there are none.
+  await podInterfaces.settled();
+  return podInterfaces.ownAddresses();
+}
+
 function watchInterfacesFor(
   { watchPodInterfaces, defaultClosed, log }: PolicyCoreOptions,
   onChange: () => void,
+  onOwnAddresses: () => void,
 ) {
   const podInterfaces = watchPodInterfaces({
     onChange,
+    onOwnAddresses,
     onError: (error) => log.warn(`pods’ interfaces can’t be read, it is tried again: ${errorLine(error)}`),
   });
   // Of interfaces that have no address yet, the other watch does not tell.
@@ -172,8 +203,8 @@ function createChores(clock: Clock, log: Logger) {
       if (!stopped) cancelSweep = sweepSoon(backend);
     });
   return {
-    follow(backend: PolicyBackend): void {
-      if (stopped) return;
+    follow(backend: PolicyBackend | null): void {
+      if (stopped || backend === null) return;
       // Never put off by the next change: among many, nothing would ever go.
       cancelCollect ??= clock.schedule(GRACE_MS, () => {
         cancelCollect = null;
@@ -201,7 +232,7 @@ function nameVerdict(
     time: new Date(timeMs).toISOString(),
     pod: installation.podBehind(verdict.interfaceIndex) ?? null,
     peerPod: pipeline.podsByAddress().get(verdict.peer) ?? null,
-    peerService: serviceRows().addresses.get(verdict.peer)?.owner ?? null,
+    peerService: serviceRows.rows().addresses.get(verdict.peer)?.owner ?? null,
     rule: rule === null ? null : (rules.get(rule) ?? null),
     auditRule: auditRule === null ? null : (rules.get(auditRule) ?? null),
   };

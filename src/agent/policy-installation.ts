@@ -39,6 +39,8 @@ export interface PolicyInstallationOptions {
   readonly node: NodeName;
   /** Called at the first install, and again as long as it rejects. */
   readonly openBackend: () => Promise<PolicyBackend>;
+  /** Done before the first rows are written. */
+  readonly onOpened: (backend: PolicyBackend) => Promise<void>;
   readonly podInterfaces: PodInterfaceWatch;
   /** Interfaces that look like a pod's let nothing through before their pod is known. */
   readonly defaultClosed: boolean;
@@ -55,7 +57,10 @@ export function createPolicyInstallation(options: PolicyInstallationOptions): Po
 
   /** `rows` null: they could not be compiled. */
   const write = async (attempt: SyncAttempt, rows: PolicyRowsChange | null) => {
-    backend ??= await options.openBackend();
+    if (backend === null) {
+      backend = await options.openBackend();
+      await options.onOpened(backend);
+    }
     // Before the kernel's first answer every pod would count as missing, and lose its guard.
     await podInterfaces.settled();
     const local = enforcedPods(pipeline.podsOnNode(options.node));

@@ -8,6 +8,7 @@ export const NO_CHANGE: RowsChange = { services: new Map(), addresses: new Map()
 /** One change with the effect of `earlier` and then `later`. */
 export function mergeChanges(earlier: RowsChange, later: RowsChange): RowsChange {
   if (isEmptyChange(earlier)) return later;
+  if (isEmptyChange(later)) return earlier;
   return {
     services: new Map([...earlier.services, ...later.services]),
     addresses: new Map([...earlier.addresses, ...later.addresses]),

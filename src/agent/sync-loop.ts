@@ -161,7 +161,7 @@ async function attemptOnce(loop: Loop): Promise<void> {
     for (const waiter of served) waiter.reject(error);
   }
   loop.attemptSinceMs = null;
-  loop.cancelPeriodic ??= schedulePeriodic(loop);
+  if (!loop.stopped) loop.cancelPeriodic ??= schedulePeriodic(loop);
 }
 
 function schedulePeriodic(loop: Loop): () => void {

@@ -36,8 +36,8 @@ export type NativeNetworkChange =
       readonly kind: 'address';
       readonly subject: NativeInterfaceAddress;
       readonly gone: boolean;
-      /** The id that the namespace with this address has in the watched one. */
-      readonly namespace: number;
+      /** The id that the namespace with this address has in the watched one; left out: it is that one's own. */
+      readonly namespace?: number;
     }
   /** A namespace that is gone. */
   | { readonly kind: 'namespace'; readonly namespace: number; readonly gone: true };

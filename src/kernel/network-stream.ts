@@ -2,6 +2,8 @@
 import { setImmediate } from 'node:timers/promises';
 import {
   type HostRoute,
+  type InterfaceAddress,
+  listAddresses,
   listHostRoutes,
   listInterfaces,
   listNeighbourAddresses,
@@ -12,11 +14,13 @@ import {
   watchNetwork,
 } from './network.ts';
 
-/** Everything there is; the addresses are those in the namespaces at the other ends of veths. */
+/** Everything there is. */
 export interface NetworkSnapshot {
   readonly interfaces: readonly NetworkInterface[];
   readonly routes: readonly HostRoute[];
+  /** In the namespaces at the other ends of veths. */
   readonly addresses: readonly NeighbourAddress[];
+  readonly ownAddresses: readonly InterfaceAddress[];
 }
 
 export interface NetworkStream {
@@ -65,8 +69,9 @@ export function streamNetwork(options: NetworkStreamOptions): NetworkStream {
     lost = false;
     const interfaces = await listInterfaces(options);
     const routes = await listHostRoutes(options);
+    const ownAddresses = await listAddresses(options);
     const addresses = await readNamespaces(newNamespaces(interfaces, known), options);
-    if (!closed) onSnapshot({ interfaces, routes, addresses });
+    if (!closed) onSnapshot({ interfaces, routes, addresses, ownAddresses });
   };
   const pass = async () => {
     const changes = waiting;

@@ -50,6 +50,7 @@ export type NetworkChange =
   | { readonly kind: 'interface'; readonly subject: NetworkInterface; readonly gone: boolean }
   | { readonly kind: 'route'; readonly subject: HostRoute; readonly gone: boolean }
   | { readonly kind: 'address'; readonly subject: NeighbourAddress; readonly gone: boolean }
+  | { readonly kind: 'own-address'; readonly subject: InterfaceAddress; readonly gone: boolean }
   /** A namespace is gone, with all its addresses. */
   | { readonly kind: 'namespace'; readonly id: number };
 
@@ -105,14 +106,20 @@ function changeFromNative(change: NativeNetworkChange): NetworkChange {
     case 'route':
       return { kind: 'route', subject: routeFromNative(change.subject), gone: change.gone };
     case 'address':
-      return {
-        kind: 'address',
-        subject: { ...addressFromNative(change.subject), namespace: change.namespace },
-        gone: change.gone,
-      };
+      return addressChange(change.subject, change.namespace, change.gone);
     case 'namespace':
       return { kind: 'namespace', id: change.namespace };
   }
+}
+
+function addressChange(
+  native: NativeInterfaceAddress,
+  namespace: number | undefined,
+  gone: boolean,
+): NetworkChange {
+  const subject = addressFromNative(native);
+  if (namespace === undefined) return { kind: 'own-address', subject, gone };
+  return { kind: 'address', subject: { ...subject, namespace }, gone };
 }
 
 function interfaceFromNative(native: NativeInterface): NetworkInterface {

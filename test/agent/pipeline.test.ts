@@ -2,8 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { createPipeline } from '../../src/agent/pipeline.ts';
 import type { NodeName, ObjectName } from '../../src/model/names.ts';
 import type { EndpointSliceObject, NodeObject, ObjectChange } from '../../src/model/objects.ts';
+import type { RowsChange } from '../../src/model/rows.ts';
 import type { ClusterView, Touched } from '../../src/model/view.ts';
-import { changeOf, rowsOf } from './rows-samples.ts';
+import { changeOf, rowsOf, serviceRows } from './rows-samples.ts';
 
 const touchedService = (name: string): Touched => ({
   services: new Set([name as ObjectName]),
@@ -17,6 +18,7 @@ const touchedService = (name: string): Touched => ({
 function pipelineWith(nodes = new Map<NodeName, NodeObject>()) {
   const updates: (Touched | 'everything')[] = [];
   const touches: Touched[] = [];
+  const changes: RowsChange[] = [];
   let fail: Error | null = null;
   const view = { nodes } as unknown as ClusterView;
   const pipeline = createPipeline({
@@ -26,12 +28,12 @@ function pipelineWith(nodes = new Map<NodeName, NodeObject>()) {
       update(_, touched) {
         updates.push(touched);
         if (fail !== null) throw fail;
-        return { change: changeOf(), problems: [], healthChecks: [] };
+        return { change: changes.shift() ?? changeOf(), problems: [], healthChecks: [] };
       },
       rows: () => rowsOf(),
     },
   });
-  return { pipeline, updates, touches, failWith: (error: Error | null) => (fail = error) };
+  return { pipeline, updates, touches, changes, failWith: (error: Error | null) => (fail = error) };
 }
 
 const slice = (annotations: Readonly<Record<string, string>>): ObjectChange => ({
@@ -52,6 +54,20 @@ describe('pipeline', () => {
     expect(updates[0]).toBe('everything');
     expect(updates[1]).toMatchObject({ services: new Set(['shop/web', 'shop/cart']) });
     expect(updates[2]).toMatchObject({ services: new Set() });
+  });
+
+  it('gives each who installs rows every change once, whoever has it compiled', () => {
+    const { pipeline, changes } = pipelineWith();
+    const ids = ({ services }: RowsChange) => [...services.keys()];
+    changes.push(changeOf(serviceRows('shop/early')));
+    pipeline.compile();
+    const take = pipeline.followRows();
+    changes.push(changeOf(serviceRows('shop/web')));
+    expect(ids(pipeline.compile().change)).toEqual(['shop/web:http/TCP/IPv4']);
+    changes.push(changeOf(serviceRows('shop/cart')));
+    expect(ids(take())).toEqual(['shop/web:http/TCP/IPv4', 'shop/cart:http/TCP/IPv4']);
+    expect(ids(take())).toEqual([]);
+    expect(ids(pipeline.compile().change)).toEqual(['shop/cart:http/TCP/IPv4']);
   });
 
   it('compiles everything again after a compile that threw', () => {

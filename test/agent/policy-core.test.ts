@@ -16,7 +16,7 @@ import type { WeirObject } from '../../src/model/objects.ts';
 import { createWorld } from '../../src/world/world.ts';
 import { networkPolicyObject, podObject } from '../objects.ts';
 import { createManualClock } from './manual-clock.ts';
-import { rowsOf } from './rows-samples.ts';
+import { changeOf, rowsOf } from './rows-samples.ts';
 
 const NODE = 'n1' as NodeName;
 const WEB = 'shop/web' as ObjectName;
@@ -66,7 +66,7 @@ function createNode(indexes: Readonly<Record<string, number>>) {
     node: NODE,
     clock,
     log: pino({ level: 'warn' }, { write: (line: string) => void lines.push(JSON.parse(line).msg) }),
-    serviceRows: () => rowsOf(),
+    serviceRows: { rows: () => rowsOf(), followRows: () => () => changeOf() },
     minSyncPeriodMs: 0,
     syncPeriodMs: 60_000,
     onProblems: () => {},
@@ -108,6 +108,7 @@ function interfacesAt(indexes: Readonly<Record<string, number>>): PodInterfaceWa
   return {
     current,
     strangers: () => new Map(),
+    ownAddresses: () => [],
     setPods(pods) {
       for (const [pod, addresses] of pods) {
         if (addresses === null) current.delete(pod);
@@ -133,6 +134,7 @@ function recordingBackend(kernel: RecordingKernel): PolicyBackend {
   };
   return {
     name: 'bpf',
+    services: null,
     sync(_, interfaces) {
       for (const [pod, value] of interfaces) kernel.joined.set(pod, value);
       return done('sync');

@@ -144,7 +144,7 @@ describe('changes', () => {
     expect(order).toEqual(order.toSorted((x, y) => x - y));
   });
 
-  it('of addresses beside come with the namespace’s id, those of the node’s own not at all', async () => {
+  it('of addresses beside come with the namespace’s id, the node’s own without', async () => {
     const changes = watched();
     network.inPod('b', 'address add 10.1.0.66/24 dev eth0', 'address delete 10.1.0.66/24 dev eth0');
     network.onNode('address add 192.0.2.7/24 dev veth2', 'address delete 192.0.2.7/24 dev veth2');
@@ -157,6 +157,13 @@ describe('changes', () => {
       { kind: 'address', gone: false, subject: held },
       { kind: 'address', gone: true, subject: held },
     ]);
+    const own = { address: '192.0.2.7', interfaceIndex: network.indexOf('veth2') };
+    await eventually(() =>
+      expect(changes.filter((change) => change?.kind === 'own-address')).toEqual([
+        { kind: 'own-address', gone: false, subject: own },
+        { kind: 'own-address', gone: true, subject: own },
+      ]),
+    );
   });
 
   it('end when the watch is closed, from within as well', async () => {

@@ -25,7 +25,7 @@ export interface NetworkIndex {
   inhabited(): readonly NetworkInterface[];
 }
 
-export function createNetworkIndex(snapshot: NetworkSnapshot): NetworkIndex {
+export function createNetworkIndex(snapshot: Omit<NetworkSnapshot, 'ownAddresses'>): NetworkIndex {
   const interfaces = new Map<number, NetworkInterface>();
   const routes = createHostRoutes();
   const ends = createFarEnds();
@@ -47,6 +47,7 @@ export function createNetworkIndex(snapshot: NetworkSnapshot): NetworkIndex {
   const concerned = (change: NetworkChange): readonly Address[] => {
     if (change.kind === 'interface') return addressesBehind(change.subject.index);
     if (change.kind === 'namespace') return ends.addressesIn(change.id).flatMap(around);
+    if (change.kind === 'own-address') return [];
     return around(change.subject.address);
   };
   const setInterface = (subject: NetworkInterface, gone: boolean) => {
@@ -63,7 +64,7 @@ export function createNetworkIndex(snapshot: NetworkSnapshot): NetworkIndex {
     if (change.kind === 'interface') setInterface(change.subject, change.gone);
     else if (change.kind === 'namespace') ends.forgetNamespace(change.id);
     else if (change.kind === 'route') routes[change.gone ? 'delete' : 'set'](change.subject);
-    else ends[change.gone ? 'deleteAddress' : 'setAddress'](change.subject);
+    else if (change.kind === 'address') ends[change.gone ? 'deleteAddress' : 'setAddress'](change.subject);
   };
   for (const subject of snapshot.interfaces) setInterface(subject, false);
   for (const route of snapshot.routes) routes.set(route);

@@ -25,7 +25,7 @@ export interface PodInterfaces {
   /** Pods of this node with addresses of their own (no hostNetwork); null, or no address: it went. */
   setPods(pods: ReadonlyMap<ObjectName, readonly Address[] | null>): PodInterfaceChanges;
   /** Everything that was known of the network is replaced. */
-  setNetwork(snapshot: NetworkSnapshot): PodInterfaceChanges;
+  setNetwork(snapshot: Omit<NetworkSnapshot, 'ownAddresses'>): PodInterfaceChanges;
   applyNetwork(changes: readonly NetworkChange[]): PodInterfaceChanges;
   /** What was found in the namespaces of processes; null: looked for, and not there. Only explains missing interfaces. */
   setDevices(devices: ReadonlyMap<Address, PodDevice | null>): PodInterfaceChanges;

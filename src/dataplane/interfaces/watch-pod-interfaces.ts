@@ -1,9 +1,10 @@
-/** Local pods' interfaces as they are now, followed live. */
+/** Local pods' interfaces and the node's own addresses as they are now, followed live. */
 import { isDeepStrictEqual } from 'node:util';
 import type { NetworkPlace } from '../../kernel/network.ts';
 import { streamNetwork } from '../../kernel/network-stream.ts';
 import type { Address } from '../../model/address.ts';
 import type { ObjectName } from '../../model/names.ts';
+import { createOwnAddresses } from './own-addresses.ts';
 import { findPodDevices } from './pod-devices.ts';
 import type { PodInterfaceState, Stranger } from './pod-interface-state.ts';
 import { createPodInterfaces, type PodInterfaceChanges } from './pod-interfaces.ts';
@@ -15,6 +16,8 @@ export interface PodInterfaceWatchOptions extends NetworkPlace {
    * Without changes: others are strangers now.
    */
   readonly onChange: (changes: PodInterfaceChanges) => void;
+  /** The node has others than before, in the same turn. */
+  readonly onOwnAddresses: () => void;
   /** Reading the network, or looking for a pod, failed; it is tried again. */
   readonly onError: (error: unknown) => void;
 }
@@ -22,6 +25,8 @@ export interface PodInterfaceWatchOptions extends NetworkPlace {
 export interface PodInterfaceWatch {
   readonly current: ReadonlyMap<ObjectName, PodInterfaceState>;
   strangers(): ReadonlyMap<number, Stranger>;
+  /** Of all interfaces of the node, in no order; those of the link and of the host itself are left out. */
+  ownAddresses(): readonly Address[];
   /** Pods of this node with addresses of their own: the whole new value, or null where they went. Returns what that changes. */
   setPods(pods: ReadonlyMap<ObjectName, readonly Address[] | null>): PodInterfaceChanges;
   /** Resolves when what the kernel told until now is in `current`; rejects with what keeps the network from being read. */
@@ -31,8 +36,9 @@ export interface PodInterfaceWatch {
 
 /** Begins at once; what is there already is told as soon as it was read. */
 export function watchPodInterfaces(options: PodInterfaceWatchOptions): PodInterfaceWatch {
-  const { onChange, onError } = options;
+  const { onChange, onOwnAddresses, onError } = options;
   const interfaces = createPodInterfaces();
+  const own = createOwnAddresses();
   let strangers: ReadonlyMap<number, Stranger> = new Map();
   let closed = false;
   /** Returns whether anything differs. */
@@ -56,13 +62,20 @@ export function watchPodInterfaces(options: PodInterfaceWatchOptions): PodInterf
   });
   const stream = streamNetwork({
     ...options,
-    onSnapshot: (snapshot) => tell(interfaces.setNetwork(snapshot)),
-    onChanges: (changes) => tell(interfaces.applyNetwork(changes)),
+    onSnapshot(snapshot) {
+      if (own.set(snapshot.ownAddresses)) onOwnAddresses();
+      tell(interfaces.setNetwork(snapshot));
+    },
+    onChanges(changes) {
+      if (own.apply(changes)) onOwnAddresses();
+      tell(interfaces.applyNetwork(changes));
+    },
     onError,
   });
   return {
     current: interfaces.current,
     strangers: () => strangers,
+    ownAddresses: own.list,
     setPods(pods) {
       const changes = interfaces.setPods(pods);
       take(changes);

@@ -27,7 +27,7 @@ export function held(address: string, namespace: number, interfaceIndex = 2): Ne
 }
 
 export interface NetworkScene {
-  snapshot(): NetworkSnapshot;
+  snapshot(): Omit<NetworkSnapshot, 'ownAddresses'>;
   /** Makes it so; returns what the kernel tells, which is less than what happens. */
   apply(change: NetworkChange): readonly NetworkChange[];
 }
@@ -53,7 +53,8 @@ export function createNetworkScene(): NetworkScene {
       } else if (change.kind === 'address') {
         addresses = addresses.filter((each) => !sameAddress(each, change.subject));
         if (!change.gone) addresses = [...addresses, change.subject];
-      } else addresses = addresses.filter(({ namespace }) => namespace !== change.id);
+      } else if (change.kind === 'namespace')
+        addresses = addresses.filter(({ namespace }) => namespace !== change.id);
       return [change];
     },
   };

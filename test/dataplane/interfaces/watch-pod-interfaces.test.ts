@@ -19,6 +19,8 @@ let watch: PodInterfaceWatch;
 /** Every state each pod was told to have. */
 let told: Map<string, (PodInterfaceState | null)[]>;
 let changed: number;
+/** All the node's own, whenever it was told that they are others. */
+const ownAddresses: (readonly Address[])[] = [];
 const errors: unknown[] = [];
 
 beforeEach(() => {
@@ -26,12 +28,14 @@ beforeEach(() => {
   told = new Map();
   changed = 0;
   errors.length = 0;
+  ownAddresses.length = 0;
   watch = watchPodInterfaces({
     networkNamespace: network.node,
     onChange: (changes) => {
       changed += 1;
       for (const [pod, state] of changes) told.set(pod, [...(told.get(pod) ?? []), state]);
     },
+    onOwnAddresses: () => void ownAddresses.push(watch.ownAddresses().toSorted()),
     onError: (error) => errors.push(error),
   });
 });
@@ -106,6 +110,24 @@ describe('routed pods', () => {
   });
 });
 
+describe('the node’s own addresses', () => {
+  it('[A26] are followed, whatever interface has them, without those of pods, of the link and of the host itself', async () => {
+    const known = (addresses: readonly string[]) =>
+      vi.waitFor(() => expect(watch.ownAddresses().toSorted()).toEqual(addresses), { timeout: 20_000 });
+    network.addRoutedPod('a', 'cali1', ['10.1.0.5/32', 'fd00::5/128']);
+    network.onNode('link set lo up', 'address add 192.0.2.7/24 dev cali1', 'address add 192.0.2.7/32 dev lo');
+    network.onNode('address add fd31::7/64 dev cali1 nodad');
+    await known(['192.0.2.7', 'fd31::7']);
+    const before = ownAddresses.length;
+    network.onNode('address delete 192.0.2.7/24 dev cali1', 'address add 192.0.2.8/32 dev lo');
+    await known(['192.0.2.7', '192.0.2.8', 'fd31::7']);
+    expect(ownAddresses.slice(before)).toEqual([['192.0.2.7', '192.0.2.8', 'fd31::7']]);
+    network.onNode('address delete 192.0.2.7/32 dev lo', 'link delete cali1');
+    await known(['192.0.2.8']);
+    expect(ownAddresses.at(-1)).toEqual(['192.0.2.8']);
+  });
+});
+
 describe('bridged pods', () => {
   it('are found by their port as soon as they have their address, without a packet', async () => {
     network.onNode('link add cni0 type bridge', 'link set cni0 up', 'address add 10.1.0.1/24 dev cni0');
@@ -124,6 +146,7 @@ describe('bridged pods', () => {
     watch = watchPodInterfaces({
       networkNamespace: network.node,
       onChange: () => undefined,
+      onOwnAddresses: () => undefined,
       onError: (error) => errors.push(error),
     });
     setPods({ 'shop/a': ['10.1.0.5'] });

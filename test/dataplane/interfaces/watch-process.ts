@@ -9,6 +9,7 @@ const tell = () => process.stdout.write(`${JSON.stringify(watch.current.get(pod)
 const watch = watchPodInterfaces({
   networkNamespace,
   onChange: tell,
+  onOwnAddresses: () => undefined,
   onError: (error) => process.stderr.write(`${error}\n`),
 });
 watch.setPods(new Map([[pod, [address as Address]]]));

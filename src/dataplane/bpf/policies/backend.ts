@@ -66,6 +66,7 @@ export async function openBpfPolicies(options: BpfPolicyOptions): Promise<Policy
   });
   return {
     name: 'bpf',
+    services: null,
     async sync(rows, interfaces) {
       wanted.clear();
       for (const { interfaceIndex, pod } of interfaces.values()) wanted.set(interfaceIndex, pod);

@@ -75,6 +75,7 @@ export async function openNftPolicies(options: NftPolicyOptions): Promise<Policy
   const nothing = async () => undefined;
   return {
     name: 'nft',
+    services: null,
     sync: (rows, interfaces) => sync(state, rows, interfaces),
     apply: (change) => apply(state, change),
     repair: async () => (state.uncertain ? reconcile(state, installedOf(state)) : report(state, 0)),

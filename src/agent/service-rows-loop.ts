@@ -1,0 +1,108 @@
+/**
+ * Keeps the rows of Services where the programs of policies read them, in a loop of its own: what is wrong with Services is
+ * no failure of policies, and the other way round.
+ */
+import type { Logger } from 'pino';
+import type { PolicyBackend } from '../dataplane/policy-backend.ts';
+import type { ServiceTables, ServiceTablesReport } from '../dataplane/service-tables.ts';
+import type { Address } from '../model/address.ts';
+import type { Rows, RowsChange } from '../model/rows.ts';
+import type { Clock } from './clock.ts';
+import { labelled } from './installation.ts';
+import { createSyncLoop, type SyncAttempt } from './sync-loop.ts';
+import { errorLine } from './sync-record.ts';
+
+/** Where rows of Services come from: `Pipeline`. */
+export interface ServiceRowsSource {
+  rows(): Rows;
+  followRows(): () => RowsChange;
+}
+
+export interface ServiceRowsLoopOptions {
+  readonly serviceRows: ServiceRowsSource;
+  /** The node's own addresses, when what the kernel told of them until now was heard. */
+  readonly ownAddresses: () => Promise<readonly Address[]>;
+  /** Also when it failed; what only the rows before it needed can go in a moment. */
+  readonly onAttempted: () => void;
+  readonly onProblems: () => void;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly minSyncPeriodMs: number;
+  readonly syncPeriodMs: number;
+}
+
+export interface ServiceRowsLoop {
+  /**
+   * Tells what the rows go to. Resolves when they went there, or could not: policies come next, so that no packet to a
+   * Service is judged before its rows are in.
+   */
+  begin(backend: Pick<PolicyBackend, 'services'>): Promise<void>;
+  /** Something changed: sync as soon as the pace allows. Nothing happens before `begin`. */
+  request(): void;
+  /** Resolves when all that was there at the call is in the kernel, rejects with the attempt's error. Waits for `begin`. */
+  flush(): Promise<void>;
+  /** null: none was written yet, or they are not needed. */
+  report(): ServiceTablesReport | null;
+  /** The last attempt's error; null: all is in. */
+  lastError(): string | null;
+  stop(): Promise<void>;
+}
+
+/** Stands still until it is begun. */
+export function createServiceRowsLoop(options: ServiceRowsLoopOptions): ServiceRowsLoop {
+  const { log } = options;
+  const begun = Promise.withResolvers<ServiceTables | null>();
+  let install: ((attempt: SyncAttempt) => Promise<ServiceTablesReport>) | null = null;
+  let report: ServiceTablesReport | null = null;
+  let lastError: string | null = null;
+  const attempt = async (what: SyncAttempt): Promise<void> => {
+    const tables = await begun.promise;
+    if (tables === null) return;
+    install ??= createInstall(tables, options);
+    try {
+      report = await install(what);
+      lastError = null;
+    } catch (error) {
+      lastError = errorLine(error);
+      log.error({ err: error }, `rows of Services failed, it is tried again: ${lastError}`);
+      throw error;
+    } finally {
+      options.onAttempted();
+      options.onProblems();
+    }
+  };
+  const loop = createSyncLoop({ ...options, attempt });
+  return {
+    async begin({ services }) {
+      begun.resolve(services);
+      // The attempt itself tells of its failure, and is tried again.
+      await loop.flush().catch(() => undefined);
+    },
+    request: loop.request,
+    flush: loop.flush,
+    report: () => report,
+    lastError: () => lastError,
+    async stop() {
+      begun.resolve(null);
+      await loop.stop();
+    },
+  };
+}
+
+/** All rows first, then changes; after a failure the tables compare what they were given with the kernel themselves. */
+function createInstall(tables: ServiceTables, { serviceRows, ownAddresses }: ServiceRowsLoopOptions) {
+  const takeChange = serviceRows.followRows();
+  let complete = false;
+  return (attempt: SyncAttempt): Promise<ServiceTablesReport> =>
+    labelled('Services are not in the policy programs’ tables', async () => {
+      const own = await ownAddresses();
+      const rows = takeChange();
+      if (!complete) {
+        const report = await tables.sync(serviceRows.rows(), own);
+        complete = true;
+        return report;
+      }
+      const report = await tables.apply({ rows, ownAddresses: own });
+      return attempt.repair ? tables.repair() : report;
+    });
+}
