@@ -2,6 +2,7 @@
 // applies to it, but nobody may speak for somebody else.
 #pragma once
 
+#include "answer.h"
 #include "report.h"
 
 enum neighbour_message {
@@ -15,6 +16,8 @@ enum neighbour_message {
   REDIRECT = 137,
   MULTICAST_LISTENER_REPORT_2 = 143,
 };
+
+#define LINK_SCOPE 2  // of multicast addresses; larger ones reach further
 
 enum link_local_answer {
   LINK_LOCAL_NOT = 0,  // ordinary traffic: go on
@@ -54,6 +57,41 @@ static __always_inline bool advertises_itself(struct __sk_buff *skb, const struc
   return is_link_local(&target) || same_address(&target, &subject->ipv6);
 }
 
+// Asks where the node sends packets for an IPv6 address of the pod's surroundings.
+static __noinline long find_route(struct __sk_buff *skb, const struct address *destination,
+                                  struct bpf_fib_lookup *route) {
+  __builtin_memset(route, 0, sizeof(*route));
+  route->family = ADDRESS_FAMILY_IPV6;
+  route->ifindex = skb->ifindex;
+  __builtin_memcpy(route->ipv6_dst, destination, sizeof(*destination));
+  return bpf_fib_lookup(skb, route, sizeof(*route), 0);
+}
+
+static __always_inline bool leads_on(long found) {
+  return found == BPF_FIB_LKUP_RET_SUCCESS || found == BPF_FIB_LKUP_RET_NO_NEIGH;
+}
+
+// True unless the node would route a packet of the pod to the address: it is the node's own, nobody's, or of the pod's own
+// link, which the pod's address tells.
+static __noinline bool is_on_link(struct __sk_buff *skb, const struct address *destination, const struct subject *subject) {
+  struct bpf_fib_lookup theirs;
+  struct bpf_fib_lookup own;
+  if (!leads_on(find_route(skb, destination, &theirs))) return true;
+  // A route by a gateway has put that in the place of the destination.
+  if (!same_address((const struct address *)theirs.ipv6_dst, destination)) return false;
+  return leads_on(find_route(skb, &subject->ipv6, &own)) && own.ifindex == theirs.ifindex;
+}
+
+// Hosts that are no neighbours get nothing of what is said on the link, and routers pass none of it on.
+static __always_inline bool is_for_link(struct __sk_buff *skb, const struct packet *packet,
+                                        const struct subject *subject) {
+  if (packet->hop_limit != 255) return false;
+  if (!sent_by_pod(packet)) return true;
+  const struct address *destination = &packet->key.peer;
+  if (is_multicast(destination)) return (destination->bytes[1] & 0xf) <= LINK_SCOPE;
+  return is_link_local(destination) || is_on_link(skb, destination, subject);
+}
+
 static __always_inline enum link_local_answer answer_neighbour(struct __sk_buff *skb, const struct packet *packet,
                                                                const struct subject *subject) {
   const bool from_pod = sent_by_pod(packet);
@@ -67,10 +105,10 @@ static __always_inline enum link_local_answer answer_neighbour(struct __sk_buff 
       return from_pod ? LINK_LOCAL_ROGUE_ROUTER : packet->hop_limit == 255 ? LINK_LOCAL_PASS : LINK_LOCAL_NOT;
     case ROUTER_SOLICITATION:
     case NEIGHBOUR_SOLICITATION:
-      if (packet->hop_limit != 255) return LINK_LOCAL_NOT;
+      if (!is_for_link(skb, packet, subject)) return LINK_LOCAL_NOT;
       return honest ? LINK_LOCAL_PASS : LINK_LOCAL_SPOOFED;
     case NEIGHBOUR_ADVERTISEMENT:
-      if (packet->hop_limit != 255) return LINK_LOCAL_NOT;
+      if (!is_for_link(skb, packet, subject)) return LINK_LOCAL_NOT;
       return !from_pod || (honest && advertises_itself(skb, packet, subject)) ? LINK_LOCAL_PASS : LINK_LOCAL_SPOOFED;
     case MULTICAST_LISTENER_QUERY:
     case MULTICAST_LISTENER_REPORT:

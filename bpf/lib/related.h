@@ -12,8 +12,8 @@ static __always_inline bool is_icmp_error(const struct packet *packet) {
   return type == 3 || type == 11 || type == 12;
 }
 
-// True if the packet is an ICMP error about a packet that a known flow sent the other way. It must be for the same pod;
-// any router on the way may have sent it.
+// True if the packet is an ICMP error about a packet that a known flow sent the other way. It must be for the same pod. To
+// the pod any router on the way may have sent it; what the pod sends goes to the flow's other end and nowhere else.
 static __noinline bool is_related(struct __sk_buff *skb, const struct packet *packet) {
   struct packet quoted = {
       .now = packet->now,
@@ -25,6 +25,7 @@ static __noinline bool is_related(struct __sk_buff *skb, const struct packet *pa
   const enum drop_reason reason = packet->ipv6 ? parse_ipv6(skb, &quoted, offset) : parse_ipv4(skb, &quoted, offset);
   if (reason != DROP_NONE || quoted.piece == PIECE_LATER) return false;
   if (!same_address(&quoted.key.local, &packet->key.local)) return false;
+  if (sent_by_pod(packet) && !same_address(&quoted.key.peer, &packet->key.peer)) return false;
   const struct flow *known = bpf_map_lookup_elem(&flows, &quoted.key);
   return known && !has_ended(&quoted.key, known, packet->now);
 }

@@ -215,8 +215,7 @@ describe.each(POLICY_BACKENDS)('denials that are answered, on %s', (backend) => 
     const asked = (port: string) => ['near', 'far'].map((from) => `default/${from} > default/web:${port}`);
     const outcomes = async (port: string) => [...new Set(Object.values(await lab.verdicts(...asked(port))))];
     const both = async () => [await outcomes('80'), await outcomes('53/udp')];
-    // An ICMP error says `port unreachable` in the one, `administratively prohibited` in the other.
-    const told = [['refused'], [backend === 'bpf' ? 'refused' : 'unreachable']];
+    const told = [['refused'], ['refused']];
     await lab.during([networkPolicy('web', { ingress: [] })], async () => expect(await both()).toEqual(told));
     const mute = ['near', 'far'].map((name) => networkPolicy(name, { policyTypes: ['Egress'] }));
     await lab.during(mute, async () => expect(await both()).toEqual(told));

@@ -1,8 +1,9 @@
-/** Codecs of the expressions that load facts: payload, meta, ct, fib, numgen, hash. */
+/** Codecs of the expressions that load facts: payload, exthdr, meta, ct, fib, numgen, hash. */
 import type { ExpressionCodec } from './expression-codec.ts';
 import {
   CT_DIRECTION,
   CT_KEY,
+  EXTHDR_OF,
   FIB_FLAG,
   FIB_RESULT,
   flagsOf,
@@ -19,6 +20,8 @@ import { putUint8, putUint32 } from './netlink-writer.ts';
 import { putOptionalRegister, putRegister, valueRegisterOf } from './registers.ts';
 
 const PAYLOAD = { destination: 1, base: 2, offset: 3, length: 4 } as const;
+const EXTHDR = { destination: 1, type: 2, offset: 3, length: 4, flags: 5, operation: 6 } as const;
+const PRESENT = 1;
 const META = { destination: 1, key: 2, source: 3 } as const;
 const CT = { destination: 1, key: 2, direction: 3 } as const;
 const FIB = { destination: 1, result: 2, flags: 3 } as const;
@@ -41,6 +44,29 @@ export const payloadCodec: ExpressionCodec<E.PayloadExpression> = {
     if (register === undefined || base === undefined || offset === undefined || length === undefined)
       return undefined;
     return { kind: 'payload', base, offset, length, register };
+  },
+};
+
+export const exthdrCodec: ExpressionCodec<E.ExthdrExpression> = {
+  name: 'exthdr',
+  encode(writer, expression) {
+    putRegister(writer, EXTHDR.destination, expression.register);
+    putUint8(writer, EXTHDR.type, expression.type);
+    putUint32(writer, EXTHDR.offset, expression.offset);
+    putUint32(writer, EXTHDR.length, expression.length);
+    putUint32(writer, EXTHDR.flags, expression.present === true ? PRESENT : 0);
+    putUint32(writer, EXTHDR.operation, EXTHDR_OF[expression.of]);
+  },
+  decode(attributes) {
+    const register = valueRegisterOf(attributes, EXTHDR.destination);
+    const of = nameOf(EXTHDR_OF, numberOf(attributes, EXTHDR.operation));
+    const type = numberOf(attributes, EXTHDR.type);
+    const offset = numberOf(attributes, EXTHDR.offset);
+    const length = numberOf(attributes, EXTHDR.length);
+    if (register === undefined || of === undefined || type === undefined) return undefined;
+    if (offset === undefined || length === undefined) return undefined;
+    const present = numberOf(attributes, EXTHDR.flags) === PRESENT;
+    return { kind: 'exthdr', of, type, offset, length, ...(present && { present }), register };
   },
 };
 

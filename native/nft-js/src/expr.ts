@@ -19,6 +19,12 @@ export function payload(options: Arguments<E.PayloadExpression>): E.PayloadExpre
   return { kind: 'payload', ...options };
 }
 
+/** Loads bytes of an IPv6 extension header or IPv4 option, or whether it is there. */
+export function exthdr(options: Arguments<E.ExthdrExpression>): E.ExthdrExpression {
+  const { present, ...rest } = options;
+  return { kind: 'exthdr', ...rest, ...(present === true && { present }) };
+}
+
 /** Loads a fact about the packet. */
 export function meta(options: Arguments<E.MetaExpression>): E.MetaExpression {
   return { kind: 'meta', ...options };

@@ -24,6 +24,7 @@ type Codecs = {
 
 const CODECS: Codecs = {
   payload: packet.payloadCodec,
+  exthdr: packet.exthdrCodec,
   meta: packet.metaCodec,
   metaSet: packet.metaSetCodec,
   ct: packet.ctCodec,

@@ -3,6 +3,10 @@
 export const PAYLOAD_BASE = { link: 0, network: 1, transport: 2, inner: 3 } as const;
 export type PayloadBase = keyof typeof PAYLOAD_BASE;
 
+/** What an `exthdr` expression looks into. */
+export const EXTHDR_OF = { ipv6: 0, ipv4: 2 } as const;
+export type ExthdrOf = keyof typeof EXTHDR_OF;
+
 export const META_KEY = {
   length: 0,
   protocol: 1,

@@ -3,7 +3,15 @@
  * takes the following ones too. Made by the constructors in `expr`; bytes are kept as binary strings.
  */
 import type { Verdict } from './commands.ts';
-import type { CtKey, FibFlag, IcmpCode, MetaKey, NatFlag, PayloadBase } from './expression-names.ts';
+import type {
+  CtKey,
+  ExthdrOf,
+  FibFlag,
+  IcmpCode,
+  MetaKey,
+  NatFlag,
+  PayloadBase,
+} from './expression-names.ts';
 
 /** Loads `length` bytes at `offset` of a header. */
 export interface PayloadExpression {
@@ -11,6 +19,19 @@ export interface PayloadExpression {
   readonly base: PayloadBase;
   readonly offset: number;
   readonly length: number;
+  readonly register: number;
+}
+
+/** Loads `length` bytes at `offset` of an IPv6 extension header or IPv4 option; ends the rule where there is none. */
+export interface ExthdrExpression {
+  readonly kind: 'exthdr';
+  readonly of: ExthdrOf;
+  /** Number of the header or option. */
+  readonly type: number;
+  readonly offset: number;
+  readonly length: number;
+  /** Loads one byte instead: 1 if it is there, else 0. */
+  readonly present?: boolean;
   readonly register: number;
 }
 
@@ -205,6 +226,7 @@ export interface RawExpression {
 
 export type Expression =
   | PayloadExpression
+  | ExthdrExpression
   | MetaExpression
   | MetaSetExpression
   | ImmediateExpression

@@ -46,6 +46,19 @@ const icmpCode = fc.constantFrom('port-unreachable', 'host-unreachable', 'admin-
 
 const loads: readonly fc.Arbitrary<Expression>[] = [
   fc.record({ base: oneOf(PAYLOAD_BASE), offset: number32, length: number32, register }).map(expr.payload),
+  fc
+    .record(
+      {
+        of: fc.constantFrom('ipv6' as const, 'ipv4' as const),
+        type: fc.nat(255),
+        offset: number32,
+        length: number32,
+        present: fc.boolean(),
+        register,
+      },
+      { requiredKeys: ['of', 'type', 'offset', 'length', 'register'] },
+    )
+    .map(expr.exthdr),
   fc.record({ key: oneOf(META_KEY), register }).map(expr.meta),
   fc.record({ key: oneOf(META_KEY), source: register }).map(expr.metaSet),
   fc

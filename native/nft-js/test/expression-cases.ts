@@ -26,6 +26,11 @@ export const CASES: Readonly<Record<Kind, readonly Case[]>> = {
     'filter',
     expr.payload({ base, offset: 2, length: 6, register: 5 }),
   ]),
+  exthdr: [
+    ['filter', expr.exthdr({ of: 'ipv6', type: 43, offset: 3, length: 1, register: 0 })],
+    ['filter', expr.exthdr({ of: 'ipv6', type: 0, offset: 0, length: 1, present: true, register: 4 })],
+    ['filter', expr.exthdr({ of: 'ipv4', type: 131, offset: 0, length: 1, present: true, register: 0 })],
+  ],
   meta: (
     [
       'l4proto',

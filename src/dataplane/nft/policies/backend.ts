@@ -24,7 +24,7 @@ import { createNames, type Names } from './names.ts';
 import { LOG_GROUP, openVerdictReader, type VerdictReader } from './verdict-reader.ts';
 
 export interface NftPolicyOptions {
-  /** Denied packets are answered with a TCP reset, or ICMP administratively prohibited; else dropped in silence. */
+  /** Denied packets are answered with a TCP reset, or ICMP port unreachable; else dropped in silence. */
   readonly reject: boolean;
   /** Pod networks of this node: whoever is in them and no known pod is closed, also while no agent runs. */
   readonly closedPrefixes: readonly Prefix[];

@@ -3,6 +3,7 @@
  * source NAT, where a packet has its real ends. What a node sends to its own pods is never judged (C13).
  */
 import { type Expression, expr } from '../../../kernel/native.ts';
+import type { Family } from '../../../model/address.ts';
 import { DIRECTIONS, type Direction } from '../../../model/policy-rows.ts';
 import type { Chain } from '../chains/chain.ts';
 import {
@@ -13,29 +14,36 @@ import {
   jumpTo,
   loadAddress,
   loadNumber,
-  loadProtocol,
   lookUp,
   lookUpNumber,
   matchFamily,
   notInSet,
-  numberBytes,
   type Rule,
 } from '../chains/matching.ts';
+import {
+  incoming,
+  matchCourse,
+  matchHopLimit,
+  matchLinkLocalSource,
+  matchMessage,
+  matchNeighbourProtocol,
+  matchNotLinkLocal,
+  matchNotState,
+  matchProtocol,
+  matchSourceRoutes,
+  matchState,
+  outgoing,
+  PROTOCOL,
+} from './conditions.ts';
 import { endsOf, judgingChain } from './judging-chains.ts';
-import { type Course, JUDGED_MS, LOGGED_BYTES, policySet } from './layout.ts';
+import { COURSES, type Course, JUDGED_MS, LOGGED_BYTES, policySet } from './layout.ts';
 
 /** Behind the reassembly of fragments (-400), before conntrack (-200): what is spoofed makes no entry. */
 const BEFORE_TRACKING = -300;
 /** Before others' filters: what we drop they need not see. */
 const BEFORE_FILTERS = -10;
-/** Bits of `ct state`. */
-const ESTABLISHED = 2;
-const RELATED = 4;
-const NEW = 8;
 const ACCEPT = expr.verdict({ code: 'accept' });
-const PROTOCOL = { ICMP: 1, UDP: 17, ICMPv6: 58 } as const;
 const MESSAGE = { advertisement: 134, neighbourAdvertisement: 136, redirect: 137 } as const;
-const HOP_LIMIT_OFFSET = 7;
 
 /** Counters that `figures.ts` reads: chains of this name count flows. */
 export function flowChain(what: 'allowed' | 'audited', direction: Direction): string {
@@ -56,6 +64,7 @@ export function hookChains(options: SkeletonOptions): readonly Chain[] {
     fromPodNeighbour(),
     forward(),
     { name: 'back', about: 'packets back to who opened the flow', rules: [...judgeEnds('back'), remember()] },
+    related(),
     input(),
     output(),
     ...DIRECTIONS.flatMap((direction) => [
@@ -63,12 +72,12 @@ export function hookChains(options: SkeletonOptions): readonly Chain[] {
         name: flowChain(what, direction),
         about: `${what === 'allowed' ? 'passes' : 'passes, and an audited policy would deny it'}; new flows are counted`,
         rules: [
-          [...matchState(NEW), expr.counter()],
-          ...tell(options, `${what === 'allowed' ? 'allow' : 'audit'} none ${direction}`, matchState(NEW)),
+          [...matchState('new'), expr.counter()],
+          ...tell(options, `${what === 'allowed' ? 'allow' : 'audit'} none ${direction}`, matchState('new')),
         ],
       })),
       deny(direction, options),
-      ...['closed', 'no-verdict'].map((reason) => drop(reason, direction)),
+      ...['closed', 'no-verdict', 'source-route'].map((reason) => drop(reason, direction)),
     ]),
     ...['spoofed-source', 'spoofed-neighbour', 'rogue-router'].map((reason) => drop(reason, 'egress')),
   ];
@@ -100,7 +109,7 @@ function dropChain(reason: string, direction: Direction, options: SkeletonOption
 function deny(direction: Direction, options: SkeletonOptions): Chain {
   const refuse: readonly Rule[] = [
     [...matchProtocol(6), expr.counter(), expr.reject({ type: 'tcp-reset' })],
-    [expr.counter(), expr.reject({ type: 'icmpx', code: 'admin-prohibited' })],
+    [expr.counter(), expr.reject({ type: 'icmpx' })],
   ];
   return {
     name: `drop-policy-${direction}`,
@@ -112,8 +121,8 @@ function deny(direction: Direction, options: SkeletonOptions): Chain {
         inSet(policySet('own', family), 0),
         ACCEPT,
       ]),
-      ...tell(options, `cut policy ${direction}`, [...matchState(ESTABLISHED), ...matchCourse('forth')]),
-      ...tell(options, `drop policy ${direction}`, matchNotState(ESTABLISHED)),
+      ...tell(options, `cut policy ${direction}`, [...matchState('established'), ...matchCourse('forth')]),
+      ...tell(options, `drop policy ${direction}`, matchNotState('established')),
       ...(options.reject ? refuse : [[expr.counter(), expr.verdict({ code: 'drop' })]]),
     ],
   };
@@ -128,6 +137,7 @@ function prerouting(): Chain {
     rules: [
       ...closeUnknown('egress'),
       [incoming(0), notInSet('pod-interface', 0), ACCEPT],
+      ...matchSourceRoutes().map((match) => [...match, goTo('drop-source-route-egress')]),
       [...matchNeighbourProtocol(), jumpTo('from-pod-neighbour')],
       [
         ...matchFamily('IPv6'),
@@ -186,9 +196,15 @@ function forward(): Chain {
     rules: [
       [outgoing(0), inSet('closed-interface', 0), goTo('drop-closed-ingress')],
       ...closeUnknown('ingress'),
+      ...matchSourceRoutes().map((match) => [
+        ...match,
+        outgoing(0),
+        inSet('pod-interface', 0),
+        goTo('drop-source-route-ingress'),
+      ]),
       passJudged(),
       ...acceptNeighbours(),
-      ...acceptRelated(),
+      ...goToRelated(),
       [...matchCourse('back'), goTo('back')],
       ...judgeEnds('forth'),
       remember(),
@@ -204,7 +220,7 @@ function input(): Chain {
     base: { type: 'filter', hook: 'input', priority: BEFORE_FILTERS, policy: 'accept' },
     rules: [
       ...acceptNeighbours(),
-      ...acceptRelated(),
+      ...goToRelated(),
       [...matchCourse('back'), ACCEPT],
       ...judgeEnd('egress', 'forth'),
     ],
@@ -234,13 +250,13 @@ function closeUnknown(direction: Direction): readonly Rule[] {
 
 /** Most packets end here: their flow is open, and the rows of now allowed it a moment ago. */
 function passJudged(): Rule {
-  return [...matchState(ESTABLISHED), ...loadJudged(), inSet('judged', 1), ACCEPT];
+  return [...matchState('established'), ...loadJudged(), inSet('judged', 1), ACCEPT];
 }
 
 /** Whoever comes here was allowed by both ends. */
 function remember(): Rule {
   const add = expr.dynset({ set: 'judged', operation: 'add', key: 1, timeoutMs: JUDGED_MS });
-  return [...matchState(ESTABLISHED), ...loadJudged(), add];
+  return [...matchState('established'), ...loadJudged(), add];
 }
 
 /** The flow's id and the rows' revision. */
@@ -261,13 +277,46 @@ function judgeEnd(direction: Direction, course: Course): readonly Rule[] {
   ]);
 }
 
-/** ICMP errors about a flow that conntrack knows (C11). */
-function acceptRelated(): readonly Rule[] {
+function goToRelated(): readonly Rule[] {
   return [PROTOCOL.ICMP, PROTOCOL.ICMPv6].map((protocol) => [
     ...matchProtocol(protocol),
-    ...matchState(RELATED),
-    ACCEPT,
+    ...matchState('related'),
+    goTo('related'),
   ]);
+}
+
+/**
+ * ICMP errors about a flow that conntrack knows; it has seen to it that they go to an end of that flow. They may come from
+ * the other end, or from a router on the way (C11): no pod of this node is one.
+ */
+function related(): Chain {
+  return {
+    name: 'related',
+    about: 'ICMP errors about known flows: from their ends and from routers; what another pod says is judged',
+    rules: [
+      [incoming(0), notInSet('pod-interface', 0), ACCEPT],
+      ...COURSES.flatMap((course) =>
+        forEachFamily((family) => [
+          ...matchCourse(course),
+          loadAddress(family, 'source', 0),
+          loadSender(family, course, addressWidth(family)),
+          // It has each address of a local pod beside itself.
+          inSet(policySet('own', family), 0),
+          ACCEPT,
+        ]),
+      ),
+      ...judgeEnd('egress', 'forth'),
+    ],
+  };
+}
+
+/** Where the flow's packets of this course come from. */
+function loadSender(family: Family, course: Course, register: number): Expression {
+  return expr.ct({
+    key: family === 'IPv4' ? 'sourceAddress4' : 'sourceAddress6',
+    direction: course === 'forth' ? 'original' : 'reply',
+    register,
+  });
 }
 
 function acceptNeighbours(): readonly Rule[] {
@@ -281,87 +330,4 @@ function onLink(): readonly Rule[] {
     [...matchMessage(130, 132), ...matchHopLimit(1)],
     [...matchMessage(143, 143), ...matchHopLimit(1)],
   ];
-}
-
-function matchNeighbourProtocol(): Rule {
-  return [...matchFamily('IPv6'), ...matchProtocol(PROTOCOL.ICMPv6)];
-}
-
-function matchProtocol(protocol: number): Rule {
-  return [loadProtocol(0), expr.compare({ register: 0, operator: '==', bytes: Uint8Array.of(protocol) })];
-}
-
-/** ICMPv6 types from `first` to `last`. */
-function matchMessage(first: number, last: number): Rule {
-  return [
-    expr.payload({ base: 'transport', offset: 0, length: 1, register: 0 }),
-    expr.compare({ register: 0, operator: '>=', bytes: Uint8Array.of(first) }),
-    expr.compare({ register: 0, operator: '<=', bytes: Uint8Array.of(last) }),
-  ];
-}
-
-function matchHopLimit(limit: number): Rule {
-  return [
-    expr.payload({ base: 'network', offset: HOP_LIMIT_OFFSET, length: 1, register: 0 }),
-    expr.compare({ register: 0, operator: '==', bytes: Uint8Array.of(limit) }),
-  ];
-}
-
-function matchLinkLocalSource(): Rule {
-  return [
-    expr.payload({ base: 'network', offset: 8, length: 2, register: 0 }),
-    linkLocalBits(),
-    expr.compare({ register: 0, operator: '==', bytes: Uint8Array.of(0xfe, 0x80) }),
-  ];
-}
-
-function matchNotLinkLocal(target: Expression): Rule {
-  const offset = target.kind === 'payload' ? target.offset : 0;
-  return [
-    expr.payload({ base: 'transport', offset, length: 2, register: 0 }),
-    linkLocalBits(),
-    expr.compare({ register: 0, operator: '!=', bytes: Uint8Array.of(0xfe, 0x80) }),
-  ];
-}
-
-function linkLocalBits(): Expression {
-  const mask = Uint8Array.of(0xff, 0xc0);
-  return expr.bitwise({ source: 0, destination: 0, length: 2, mask, xor: new Uint8Array(2) });
-}
-
-/** Goes on for packets in, or against, the direction that opened their flow; not where conntrack knows no flow. */
-function matchCourse(course: Course): Rule {
-  return [
-    expr.ct({ key: 'direction', register: 0 }),
-    expr.compare({ register: 0, operator: '==', bytes: Uint8Array.of(course === 'forth' ? 0 : 1) }),
-  ];
-}
-
-function matchState(bit: number): Rule {
-  return [...loadState(bit), expr.compare({ register: 0, operator: '!=', bytes: new Uint8Array(4) })];
-}
-
-function matchNotState(bit: number): Rule {
-  return [...loadState(bit), expr.compare({ register: 0, operator: '==', bytes: new Uint8Array(4) })];
-}
-
-function loadState(bit: number): Rule {
-  return [
-    expr.ct({ key: 'state', register: 0 }),
-    expr.bitwise({
-      source: 0,
-      destination: 0,
-      length: 4,
-      mask: numberBytes(bit),
-      xor: new Uint8Array(4),
-    }),
-  ];
-}
-
-function incoming(register: number): Expression {
-  return expr.meta({ key: 'iif', register });
-}
-
-function outgoing(register: number): Expression {
-  return expr.meta({ key: 'oif', register });
 }
