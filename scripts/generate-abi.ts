@@ -1,6 +1,7 @@
 /**
- * `node scripts/generate-abi.ts`: writes src/generated/policy.ts from the BTF of the compiled programs: types and codecs
- * of the structures that maps hold, words for enum values, and the layout that a file is compared with when it is loaded.
+ * `node scripts/generate-abi.ts`: writes src/generated/ from the BTF of the compiled programs: types and codecs of the
+ * structures that maps hold, words for enum values, and the layout that a file is compared with when it is loaded. What
+ * the programs on sockets share with those of policy stands with the latter.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -12,28 +13,107 @@ import {
   type StructLayout,
 } from '../src/kernel/object-file.ts';
 
-const OBJECT = fileURLToPath(new URL('../bpf/build/policy.bpf.o', import.meta.url));
-/** The file that is written. */
-export const GENERATED_FILE = fileURLToPath(new URL('../src/generated/policy.ts', import.meta.url));
+interface Beside {
+  readonly structs: readonly string[];
+  readonly enums: readonly string[];
+}
 
 /** What is agreed between programs and agent though no map has it as key or value. */
-const BESIDE_MAPS = { structs: ['policy_event', 'sweep'], enums: ['tally'] };
+const BESIDE_MAPS = {
+  policy: { structs: ['policy_event', 'sweep'], enums: ['tally'] },
+  socket: { structs: [], enums: ['socket_tally'] },
+} satisfies Record<string, Beside>;
 
-/** The text of the generated file, from the programs as they are compiled now. */
-export function generatedSource(): string {
-  const layout = agreed(describeObjectFile(OBJECT, readFileSync(OBJECT)));
+/** Maps whose values only programs can read: the agent has no use for their codecs. */
+const SOCKET_STORAGE = 24;
+
+/** The text of each generated file by its path, from the programs as they are compiled now. */
+export function generatedSources(): ReadonlyMap<string, string> {
+  const policy = layoutOf('policy');
+  return new Map([
+    [generatedFile('codec'), CODEC_SOURCE],
+    [generatedFile('policy'), policySource(policy)],
+    [generatedFile('socket'), socketSource(layoutOf('socket'), policy)],
+  ]);
+}
+
+function generatedFile(name: string): string {
+  return fileURLToPath(new URL(`../src/generated/${name}.ts`, import.meta.url));
+}
+
+function layoutOf(name: keyof typeof BESIDE_MAPS): ObjectLayout {
+  const path = fileURLToPath(new URL(`../bpf/build/${name}.bpf.o`, import.meta.url));
+  return agreed(describeObjectFile(path, readFileSync(path)), BESIDE_MAPS[name]);
+}
+
+function policySource(layout: ObjectLayout): string {
   return [
-    HEAD,
+    head('policy'),
+    `import { bytesAt, type Codec, u32, wordOf } from './codec.ts';\n`,
+    codecsSource(layout),
+    `/** What these codecs were made from. */\nexport const LAYOUT = ${JSON.stringify(layout, null, 2)} as const;\n`,
+  ].join('\n');
+}
+
+function socketSource(layout: ObjectLayout, policy: ObjectLayout): string {
+  return [
+    head('socket'),
+    `import { type Codec, u32 } from './codec.ts';`,
+    `import { LAYOUT as POLICY } from './policy.ts';\n`,
+    codecsSource(ownPart(layout, policy)),
+    `/** What these codecs were made from, and what the programs share with those of policy. */\nexport const LAYOUT = {`,
+    ...(['structs', 'enums', 'maps', 'constants'] as const).map(
+      (part) => `  ${part}: {\n${memberLines(part, layout[part], policy[part])}\n  },`,
+    ),
+    '} as const;\n',
+  ].join('\n');
+}
+
+/** What the agent reads or writes of a layout, and the other one does not have. */
+function ownPart(layout: ObjectLayout, other: ObjectLayout): ObjectLayout {
+  const without = <Value>(part: Readonly<Record<string, Value>>, known: Readonly<Record<string, unknown>>) =>
+    Object.fromEntries(Object.entries(part).filter(([name]) => !(name in known)));
+  const maps = Object.entries(without(layout.maps, other.maps)).filter(
+    ([, { type }]) => type !== SOCKET_STORAGE,
+  );
+  const named = [...maps.map(([, { value }]) => value), ...Object.values(layout.constants)];
+  const structs = Object.entries(without(layout.structs, other.structs)).filter(([name]) =>
+    named.includes(name),
+  );
+  return {
+    ...layout,
+    structs: Object.fromEntries(structs),
+    enums: without(layout.enums, other.enums),
+    maps: Object.fromEntries(maps),
+  };
+}
+
+/** Types, words and codecs of a layout. */
+function codecsSource(layout: ObjectLayout): string {
+  return [
     ...Object.entries(layout.enums).map(([name, value]) => enumSource(name, value)),
     ...Object.entries(layout.structs)
       .filter(([, struct]) => onlyBytes(struct) === undefined)
       .map(([name, struct]) => structSource(name, struct, layout)),
     tablesSource(layout),
-    `/** What these codecs were made from. */\nexport const LAYOUT = ${JSON.stringify(layout, null, 2)} as const;\n`,
   ].join('\n');
 }
 
-const HEAD = `/** Made by scripts/generate-abi.ts from the BTF of bpf/prog/policy.bpf.c, whose headers say what each field means. Not edited. */
+/** Members of a part of the layout; those that the policy programs have as well are named, not repeated. */
+function memberLines(
+  part: string,
+  own: Readonly<Record<string, unknown>>,
+  policy: Readonly<Record<string, unknown>>,
+): string {
+  return Object.entries(own)
+    .map(([name, value]) => {
+      const text = JSON.stringify(value);
+      return `    ${name}: ${text === JSON.stringify(policy[name]) ? `POLICY.${part}.${name}` : text},`;
+    })
+    .join('\n');
+}
+
+const CODEC_SOURCE = `/** Made by scripts/generate-abi.ts: what all codecs are made of. Not edited. */
 
 /** How a value stands in the bytes of a map: numbers in the machine's byte order (little-endian), but \`network\` ones. */
 export interface Codec<Value> {
@@ -44,27 +124,31 @@ export interface Codec<Value> {
   read(view: DataView, at: number): Value;
 }
 
-function bytesAt(view: DataView, at: number, size: number): Uint8Array {
+export function bytesAt(view: DataView, at: number, size: number): Uint8Array {
   return new Uint8Array(view.buffer, view.byteOffset + at, size);
 }
 
-function wordOf<Word>(words: readonly Word[], number: number, what: string): Word {
+export function wordOf<Word>(words: readonly Word[], number: number, what: string): Word {
   const word = words[number];
   if (word === undefined) throw new RangeError(\`\${number} is no \${what}\`);
   return word;
 }
 
-const u32: Codec<number> = {
+export const u32: Codec<number> = {
   size: 4,
   write: (view, at, value) => view.setUint32(at, value, true),
   read: (view, at) => view.getUint32(at, true),
 };
 `;
 
+function head(name: string): string {
+  return `/** Made by scripts/generate-abi.ts from the BTF of bpf/prog/${name}.bpf.c, whose headers say what each field means. Not edited. */`;
+}
+
 /** The part of an object's layout that its programs and the agent have to agree on. */
-function agreed(layout: ObjectLayout): ObjectLayout {
+function agreed(layout: ObjectLayout, beside: Beside): ObjectLayout {
   const structs = new Set<string>();
-  const enums = new Set(BESIDE_MAPS.enums);
+  const enums = new Set(beside.enums);
   const add = (name: string): void => {
     const struct = layout.structs[name];
     if (struct === undefined || structs.has(name)) return;
@@ -75,7 +159,7 @@ function agreed(layout: ObjectLayout): ObjectLayout {
     structs.add(name);
   };
   const named = Object.values(layout.maps).flatMap(({ key, value }) => [key, value]);
-  for (const name of [...named, ...Object.values(layout.constants), ...BESIDE_MAPS.structs].sort()) add(name);
+  for (const name of [...named, ...Object.values(layout.constants), ...beside.structs].sort()) add(name);
   return {
     structs: pick(layout.structs, structs),
     enums: pick(layout.enums, enums),
@@ -232,4 +316,4 @@ function constantName(name: string): string {
   return name.toUpperCase();
 }
 
-if (import.meta.main) writeFileSync(GENERATED_FILE, generatedSource());
+if (import.meta.main) for (const [path, text] of generatedSources()) writeFileSync(path, text);

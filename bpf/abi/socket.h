@@ -24,6 +24,18 @@ struct socket_peers {
   __u32 last;  // index of the one that was sent to last
 };
 
+enum socket_tally {
+  SOCKET_TALLY_CONNECTED = 0,  // connects that went to a backend
+  SOCKET_TALLY_SENT = 1,       // backends chosen for messages of sockets that are not connected
+  SOCKET_TALLY_REFUSED = 2,    // connects and messages to Services that nobody answers for
+} __attribute__((packed));
+
+#define SOCKET_TALLIES (SOCKET_TALLY_REFUSED + 1)
+
+struct socket_count {
+  __u64 count;
+};
+
 // Set before loading, constant afterwards.
 struct socket_options {
   __u64 node_namespace;  // cookie of the node's own network namespace
@@ -34,4 +46,5 @@ struct socket_options {
 _Static_assert(sizeof(struct endpoint) == 20, "size is part of the ABI");
 _Static_assert(sizeof(struct socket_peer) == 44, "size is part of the ABI");
 _Static_assert(sizeof(struct socket_peers) == 356, "size is part of the ABI");
+_Static_assert(sizeof(struct socket_count) == 8, "size is part of the ABI");
 _Static_assert(sizeof(struct socket_options) == 16, "size is part of the ABI");

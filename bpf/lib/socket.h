@@ -20,10 +20,17 @@ enum bpf_func_id___late {
   BPF_FUNC_set_retval___late = 187,
 };
 
+static __noinline void count_socket(enum socket_tally tally) {
+  const __u32 key = tally;
+  struct socket_count *count = bpf_map_lookup_elem(&socket_tallies, &key);
+  if (count) count->count += 1;
+}
+
 // Of connect and sendmsg. Where the kernel has no other word than EPERM, nft refuses the packet.
 static __always_inline int refuse(void) {
   if (!bpf_core_enum_value_exists(enum bpf_func_id___late, BPF_FUNC_set_retval___late)) return PROCEED;
   bpf_set_retval(-ECONNREFUSED);
+  count_socket(SOCKET_TALLY_REFUSED);
   return REFUSE;
 }
 

@@ -1,4 +1,4 @@
-// What the programs on sockets remember. It goes with its socket.
+// What the programs on sockets remember, which goes with its socket, and count.
 #pragma once
 
 #include <linux/bpf.h>
@@ -22,3 +22,10 @@ struct {
   __type(key, int);
   __type(value, struct socket_peers);
 } message_peers SEC(".maps");
+
+struct {
+  __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+  __uint(max_entries, SOCKET_TALLIES);
+  __type(key, __u32);
+  __type(value, struct socket_count);
+} socket_tallies SEC(".maps");

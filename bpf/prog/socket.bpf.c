@@ -25,6 +25,7 @@ static __always_inline int connect_to(struct bpf_sock_addr *context, bool ipv6, 
   set_peer(peer, dialled, backend, number);
   write_endpoint(context, ipv6, &peer->backend);
   remember_backend(match, &client, number);
+  count_socket(SOCKET_TALLY_CONNECTED);
   return PROCEED;
 }
 
@@ -68,6 +69,7 @@ static __always_inline struct socket_peer *choose_peer(struct bpf_sock_addr *con
   struct socket_peer *peer = &peers->peers[peers->last % SOCKET_PEERS];
   set_peer(peer, dialled, backend, number);
   remember_backend(match, &client, number);
+  count_socket(SOCKET_TALLY_SENT);
   return peer;
 }
 
