@@ -125,6 +125,7 @@ function assemble(options: AgentOptions) {
   const policies = startPolicies(options, () => core.tellProblems());
   const core: Core = createCore({
     ...options,
+    servesServices: configuration.servicesBackend !== 'none',
     moreProblems: () => policies?.problems() ?? [],
     minSyncPeriodMs: configuration.minSyncPeriodMs,
     syncPeriodMs,

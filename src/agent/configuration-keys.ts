@@ -69,7 +69,7 @@ export const CONFIGURATION_KEYS: readonly ConfigurationKey[] = [
     'false',
     'loadBalancerSourceRanges guard node ports and external IPs too',
   ),
-  key('services-backend', 'BACKEND', 'auto', 'auto, bpf or nft'),
+  key('services-backend', 'BACKEND', 'auto', 'auto, bpf, nft or none'),
   key('policy-backend', 'BACKEND', 'auto', 'auto, bpf or nft'),
   key('policy-deny', 'HOW', 'drop', 'what policies deny is dropped in silence (drop), or answered (reject)'),
   key(

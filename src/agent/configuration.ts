@@ -29,7 +29,7 @@ export interface AgentConfiguration {
   readonly loadBalancerPools: readonly AddressPool[];
   /** Path of the file that holds its choices. */
   readonly allocationFile: string;
-  readonly servicesBackend: 'auto' | 'bpf' | 'nft';
+  readonly servicesBackend: 'auto' | 'bpf' | 'nft' | 'none';
   readonly policyBackend: 'auto' | 'bpf' | 'nft';
   /** `reject`: who is denied gets a TCP reset or an ICMP error. */
   readonly policyDeny: 'drop' | 'reject';
@@ -89,7 +89,7 @@ const schema = z.object({
   'external-ip-cidrs': values.prefixList,
   'service-proxy-name': values.labelValue,
   'source-ranges-all-types': values.switchValue,
-  'services-backend': values.oneOf('auto', 'bpf', 'nft'),
+  'services-backend': values.oneOf('auto', 'bpf', 'nft', 'none'),
   'policy-backend': values.oneOf('auto', 'bpf', 'nft'),
   'policy-deny': values.oneOf('drop', 'reject'),
   'policy-default-closed': values.switchValue,

@@ -17,6 +17,8 @@ import { createSyncRecord, errorLine, type SyncRecord } from './sync-record.ts';
 export interface CoreOptions {
   readonly pipeline: Pipeline;
   readonly openDataplane: () => Promise<Dataplane>;
+  /** Else somebody else does: their node ports and health checks are not looked at. */
+  readonly servesServices: boolean;
   readonly clock: Clock;
   readonly log: Logger;
   /** Where problems go besides the log; absent: nowhere. */
@@ -67,6 +69,7 @@ export function createCore(options: CoreOptions): Core {
     pipeline,
     openDataplane: options.openDataplane,
     onCompiled(compiled) {
+      if (!options.servesServices) return;
       nodePorts.follow(compiled);
       serviceHealth.update(compiled.healthChecks);
     },

@@ -57,7 +57,7 @@ export interface AgentStatus {
   /** What /healthz says. */
   readonly healthy: boolean;
   readonly unhealthyBecause: string | null;
-  readonly backends: { readonly services: BackendChoice; readonly policy: BackendChoice };
+  readonly backends: { readonly services: BackendChoice<'nft' | 'none'>; readonly policy: BackendChoice };
   readonly features: Features;
   readonly source: SourceState;
   readonly counts: RowCounts;

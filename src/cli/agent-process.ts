@@ -11,6 +11,9 @@ import { createPolicyCompiler } from '../compile/policies/compiler.ts';
 import { createServiceCompiler } from '../compile/services/compiler.ts';
 import { probeCapabilities } from '../dataplane/capabilities.ts';
 import { openNftDataplane } from '../dataplane/nft/dataplane.ts';
+import { TABLE } from '../dataplane/nft/layout.ts';
+import { removeTable } from '../dataplane/nft/removal.ts';
+import { openNoServices } from '../dataplane/no-services.ts';
 import type { Source } from '../model/source.ts';
 import { loadAccess } from '../source/kubernetes/access.ts';
 import { createConnector } from '../source/kubernetes/connection.ts';
@@ -44,7 +47,7 @@ export async function runAgentProcess(configuration: AgentConfiguration): Promis
     configuration,
     source,
     pipeline,
-    openDataplane: () => openNftDataplane({ log, nodePortRange: compile.nodePortRange }),
+    openDataplane: () => openServices(configuration, log),
     capabilities,
     policies: policyParts(configuration, capabilities, pipeline),
     clock: systemClock,
@@ -59,6 +62,11 @@ export async function runAgentProcess(configuration: AgentConfiguration): Promis
   await stopped;
   await agent.stop();
   await close();
+}
+
+async function openServices({ servicesBackend, compile }: AgentConfiguration, log: Logger) {
+  if (servicesBackend === 'none') return openNoServices(() => removeTable(TABLE));
+  return openNftDataplane({ log, nodePortRange: compile.nodePortRange });
 }
 
 interface Input {

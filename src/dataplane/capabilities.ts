@@ -7,9 +7,11 @@ import type { Family } from '../model/address.ts';
 import { POLICY_OBJECT } from './bpf/policies/backend.ts';
 
 export type BackendWish = 'auto' | 'bpf' | 'nft';
+/** `none`: somebody else serves Services. */
+export type ServicesWish = BackendWish | 'none';
 
-export interface BackendChoice {
-  readonly backend: 'nft' | 'bpf';
+export interface BackendChoice<Name extends 'nft' | 'bpf' | 'none' = 'nft' | 'bpf'> {
+  readonly backend: Name;
   /** Why this one, for a person. */
   readonly why: string;
 }
@@ -49,7 +51,9 @@ export async function probeCapabilities(policyWish: BackendWish = 'bpf'): Promis
 }
 
 /** The backend of Services for what `--services-backend` asks. */
-export function chooseServicesBackend(wish: BackendWish): BackendChoice {
+export function chooseServicesBackend(wish: ServicesWish): BackendChoice<'nft' | 'none'> {
+  if (wish === 'none')
+    return { backend: 'none', why: 'asked for by --services-backend=none: another proxy serves' };
   if (wish === 'nft') return { backend: 'nft', why: 'asked for by --services-backend=nft' };
   if (wish === 'bpf')
     return { backend: 'nft', why: `bpf was asked for, but ${NO_SERVICES_BY_BPF}: nft serves instead` };

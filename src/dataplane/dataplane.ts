@@ -16,7 +16,8 @@ export interface ApplyReport {
 }
 
 export interface DataplaneStatus {
-  readonly backend: 'nft';
+  /** `none`: Services are somebody else's. */
+  readonly backend: 'nft' | 'none';
   /** Version of the chains' skeleton. */
   readonly skeleton: number;
   readonly sets: readonly { readonly name: string; readonly elements: number }[];

@@ -46,7 +46,11 @@ function scriptedPipeline() {
   return { pipeline, script };
 }
 
-function coreWith(refuse?: (call: Call) => Error | null, sockets: readonly ListeningSocket[] = []) {
+function coreWith(
+  refuse?: (call: Call) => Error | null,
+  sockets: readonly ListeningSocket[] = [],
+  servesServices = true,
+) {
   const clock = createManualClock();
   const { pipeline, script } = scriptedPipeline();
   const recorded = createRecordingDataplane(refuse);
@@ -59,6 +63,7 @@ function coreWith(refuse?: (call: Call) => Error | null, sockets: readonly Liste
     minSyncPeriodMs: 0,
     syncPeriodMs: 30_000,
     healthy: () => true,
+    servesServices,
     onSynced: () => {},
     listeningSockets: async () => sockets,
     async openDataplane() {
@@ -210,6 +215,16 @@ describe('the loop’s core', () => {
     expect(core.problems()).toEqual([
       expect.objectContaining({ reason: 'NodePortInUse', severity: 'warning' }),
     ]);
+  });
+
+  it('leaves node ports to whoever serves Services where it does not', async () => {
+    const socket: ListeningSocket = { protocol: 'TCP', port: 30007, uid: 1000 };
+    const { clock, core, script } = coreWith(undefined, [socket], false);
+    const nodePort = frontend({ kind: 'nodePort', address: null, port: 30007 as Port });
+    script.next = changeOf(serviceRows('shop/web', { frontends: [nodePort] }));
+    core.accept(EMPTY_BATCH);
+    await clock.advance(10);
+    expect(core.problems()).toEqual([]);
   });
 
   it('closes the dataplane last when it stops and starts nothing more', async () => {

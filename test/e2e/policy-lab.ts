@@ -68,7 +68,7 @@ export function usePolicyLab(
 }
 
 function questionOf(text: string): Question {
-  const match = /^(\S+) > (nodeport:\S+|\S+?)(?::(\w+))?(?:\/(tcp|udp|sctp|icmp))?$/.exec(text);
+  const match = /^(\S+) > (nodeport:[^\s/]+|\S+?)(?::(\w+))?(?:\/(tcp|udp|sctp|icmp))?$/.exec(text);
   const [, from, to, port, protocol] = match ?? [];
   if (from === undefined || to === undefined) throw new Error(`${text}: write FROM > TO:PORT/PROTOCOL`);
   return {

@@ -97,6 +97,7 @@ function takeIntoKernel(): (batch: SourceBatch) => void {
   const pipeline = createPipeline({ controlPlane: completedElsewhere, world: createWorld(), compiler });
   const made = createCore({
     pipeline,
+    servesServices: true,
     openDataplane: () => openNftDataplane({ log, nodePortRange: COMPILE_OPTIONS.nodePortRange }),
     clock: systemClock,
     log,
