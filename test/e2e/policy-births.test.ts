@@ -1,0 +1,136 @@
+/** Pods that talk from the first moment at which they have an interface. */
+import { execFile } from 'node:child_process';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { describe, expect, it } from 'vitest';
+import { startFlood } from './flood.ts';
+import type { LabCluster } from './lab-cluster.ts';
+import { type Manifest, node, pod } from './manifests.ts';
+import { usePolicyLab } from './policy-lab.ts';
+import { networkPolicy } from './policy-manifests.ts';
+
+const run = promisify(execFile);
+const WEB = { 4: '10.244.1.10', 6: 'fd44:1::10' } as const;
+const GATEWAYS = { 4: '169.254.1.1', 6: 'fe80::1' } as const;
+const PORTS = [{ containerPort: 80 }, { containerPort: 54, protocol: 'UDP' as const }];
+const NODE_MAC = '02:00:00:00:00:01';
+
+function at(name: string, onNode: string, addresses: readonly string[], ports = PORTS): Manifest {
+  const manifest = pod(name, { node: onNode, ports });
+  const podIPs = addresses.map((ip) => ({ ip }));
+  return { ...manifest, status: { ...(manifest.status as object), podIPs } };
+}
+
+/** A network namespace that becomes a pod's when it is joined to the node. */
+async function withUnjoined(
+  lab: LabCluster,
+  onNode: string,
+  addresses: Readonly<Record<4 | 6, string>>,
+  work: (born: { readonly netns: string; join(): Promise<void> }) => Promise<void>,
+): Promise<void> {
+  const name = `weir-${lab.name}-x`;
+  const nodeName = `weir-${lab.name}-n-${onNode}`;
+  const ip = (namespace: string, lines: readonly string[]) => {
+    const child = run('ip', ['-n', namespace, '-batch', '-']);
+    child.child.stdin?.end(lines.map((line) => `${line}\n`).join(''));
+    return child;
+  };
+  await run('ip', ['netns', 'add', name]);
+  try {
+    await work({
+      netns: `/run/netns/${name}`,
+      async join() {
+        // As CNI plug-ins do: the pod's own side is ready before the node has a route back.
+        await ip(nodeName, [
+          `link add x0 address ${NODE_MAC} type veth peer name eth0 netns ${name}`,
+          'link set x0 addrgenmode none',
+          'link set x0 up',
+        ]);
+        await ip(name, [
+          'link set eth0 addrgenmode none',
+          'link set eth0 up',
+          ...([4, 6] as const).flatMap((family) => [
+            `address add ${addresses[family]}/${family === 4 ? 32 : 128} dev eth0${family === 6 ? ' nodad' : ''}`,
+            `neighbour add ${GATEWAYS[family]} lladdr ${NODE_MAC} dev eth0`,
+            `route add default via ${GATEWAYS[family]} dev eth0 onlink`,
+          ]),
+        ]);
+        await ip(
+          nodeName,
+          ([4, 6] as const).map(
+            (family) => `route replace ${addresses[family]}/${family === 4 ? 32 : 128} dev x0`,
+          ),
+        );
+      },
+    });
+  } finally {
+    await run('ip', ['netns', 'del', name]);
+  }
+}
+
+async function datagramsAt(lab: LabCluster, who: string, family: 4 | 6): Promise<number> {
+  const text = await lab.inside(who, 'cat', family === 4 ? '/proc/net/snmp' : '/proc/net/snmp6');
+  const found =
+    family === 4
+      ? /^Udp: (\d+)/m.exec(text.replace(/^Udp: InDatagrams.*$/m, ''))
+      : /^Udp6InDatagrams\s+(\d+)/m.exec(text);
+  return Number(found?.[1]);
+}
+
+async function deviceTo(lab: LabCluster, onNode: string, address: string): Promise<string> {
+  const routes = JSON.parse(await lab.inside(`node/${onNode}`, 'ip', '-j', 'route', 'show', address));
+  return (routes as readonly { readonly dev: string }[])[0]?.dev ?? '';
+}
+
+const LATE = { 4: '10.244.2.200', 6: 'fd44:2::200' } as const;
+const LATE_POD = at('late', 'two', Object.values(LATE), []);
+const SHUT = networkPolicy('late', { policyTypes: ['Egress'] });
+
+describe.each([['nft', 'known'] as const, ['nft', 'unknown'] as const])(
+  'pods that talk at once, on %s, while they are %s',
+  (backend, knowledge) => {
+    const lab = usePolicyLab(
+      backend,
+      [
+        node('one'),
+        node('two'),
+        at('web', 'one', Object.values(WEB)),
+        pod('near', { node: 'one', ports: [] }),
+      ],
+      knowledge === 'known' ? [] : ['--policy-default-closed'],
+    );
+
+    /** Where the agents know the pod, its interface has gone and comes again. */
+    async function prepare(): Promise<void> {
+      if (knowledge === 'unknown') return;
+      await lab.apply(LATE_POD);
+      await lab.inside('node/two', 'ip', 'link', 'del', await deviceTo(lab, 'two', LATE[4]));
+      await expect
+        .poll(async () => (await lab.policies('two')).unenforced.map(({ pod: name }) => name))
+        .toContain('default/late');
+    }
+
+    it.each([4, 6] as const)(
+      '[C17] [C35] [H6] get nothing out, from the first moment (%i)',
+      async (family) => {
+        await lab.during([SHUT, LATE_POD].slice(0, knowledge === 'known' ? 2 : 1), async () => {
+          await prepare();
+          await withUnjoined(lab, 'two', LATE, async ({ netns, join }) => {
+            const before = await datagramsAt(lab, 'default/web', family);
+            const flood = await startFlood(netns, WEB[family], 54);
+            await sleep(300);
+            await join();
+            await sleep(300);
+            const { sent } = await flood.end();
+            expect(sent).toBeGreaterThan(50);
+            expect(await datagramsAt(lab, 'default/web', family)).toBe(before);
+          });
+        });
+        const open = networkPolicy('web', { ingress: [{}] });
+        await lab.during([open], async () =>
+          expect(Object.values(await lab.verdicts('default/near > default/web:80'))).toEqual(['allowed']),
+        );
+      },
+    );
+  },
+);
