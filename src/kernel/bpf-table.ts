@@ -1,6 +1,10 @@
 /** Maps with typed keys and values. */
+import { setImmediate } from 'node:timers/promises';
 import { nativeAddon } from './native.ts';
-import type { Descriptor } from './native-bpf.ts';
+import type { Descriptor, NativeBpf } from './native-bpf.ts';
+
+/** Entries that are decoded in one turn of the event loop: a few milliseconds. */
+const BATCH = 4096;
 
 /** How a value stands in bytes; `src/generated` has one for each structure. */
 export interface TableCodec<Value> {
@@ -23,6 +27,8 @@ export interface Table<Key, Value> {
   get(key: Key): Promise<Value | undefined>;
   /** All entries, in no order. */
   entries(): Promise<readonly (readonly [Key, Value])[]>;
+  /** The same in parts: the event loop turns between them, and none outlives its turn. */
+  batches(): AsyncIterable<readonly (readonly [Key, Value])[]>;
   /** How many entries it can hold. */
   capacity(): Promise<number>;
 }
@@ -64,12 +70,14 @@ export function openTable<Key, Value>(
       return bytes === null ? undefined : value.read(viewOf(bytes), 0);
     },
     async entries() {
-      const { count, keys, values } = await native.readMap(map);
-      const [names, contents] = [viewOf(keys), viewOf(values)];
-      return Array.from(
-        { length: count },
-        (_, index) => [key.read(names, index * key.size), value.read(contents, index * value.size)] as const,
-      );
+      return decoded(await native.readMap(map), { key, value }, 0, Number.POSITIVE_INFINITY);
+    },
+    async *batches() {
+      const bytes = await native.readMap(map);
+      for (let from = 0; from < bytes.count; from += BATCH) {
+        yield decoded(bytes, { key, value }, from, BATCH);
+        await setImmediate();
+      }
     },
     capacity: async () => (await native.describeMap(map)).maxEntries,
   };
@@ -103,6 +111,20 @@ export function openCounterTable<Key, Value>(
           );
     },
   };
+}
+
+/** The entries from the one numbered `from`, at most so many. */
+function decoded<Key, Value>(
+  { count, keys, values }: Awaited<ReturnType<NativeBpf['readMap']>>,
+  { key, value }: TableCodecs<Key, Value>,
+  from: number,
+  most: number,
+): readonly (readonly [Key, Value])[] {
+  const [names, contents] = [viewOf(keys), viewOf(values)];
+  return Array.from({ length: Math.min(count - from, most) }, (_, index) => {
+    const at = from + index;
+    return [key.read(names, at * key.size), value.read(contents, at * value.size)] as const;
+  });
 }
 
 function encodeAll<Entry, Value>(

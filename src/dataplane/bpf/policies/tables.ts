@@ -59,6 +59,11 @@ function addressesAndPrefixes(
         ...(await prefixes.entries()),
       ];
     },
+    async *batches() {
+      for await (const batch of addresses.batches())
+        yield batch.map(([address, peer]) => [keyOf(address), peer] as const);
+      yield* prefixes.batches();
+    },
     capacity: async () => (await addresses.capacity()) + (await prefixes.capacity()),
   };
 }

@@ -1,0 +1,274 @@
+/**
+ * One Service port from how it stands in the tables to how it ought to. What stands under a number never changes its meaning:
+ * slots become visible together, by the service's row that names their generation. A frontend that begins to choose from a
+ * list is written behind that row and one that ends before it, so whoever looks one up meets the old content or the new; where
+ * a frontend would have to do both, the Service gets a new number.
+ */
+import type {
+  Backend,
+  Frontend,
+  FrontendKey,
+  Service,
+  Slot,
+  SlotKey,
+  SlotList,
+} from '../../../generated/policy.ts';
+import { SLOT_LIST_WORDS } from '../../../generated/policy.ts';
+import type { ServiceId, ServiceRows } from '../../../model/rows.ts';
+import { compareFrontends, type FrontendChanges } from './frontend-changes.ts';
+import {
+  backendValue,
+  digestOf,
+  type Endpoint,
+  endpointName,
+  frontendEntry,
+  frontendKey,
+  type Lists,
+  NOTHING_SERVED,
+  type Served,
+  servedBy,
+} from './served.ts';
+
+type Entry<Key, Value> = readonly [Key, Value];
+
+/** A Service port as it stands in the tables. */
+export interface StandingService {
+  readonly number: number;
+  readonly generation: number;
+  /** Numbers by slot: those of the cluster list, then those of the local one. */
+  readonly backends: readonly number[];
+  /** The compiler's rows where it is as they say. */
+  readonly content: ServiceRows | Served;
+}
+
+/** The highest of each that were ever given. */
+export interface Counters {
+  service: number;
+  backend: number;
+  generation: number;
+}
+
+/** Slots that follow each other. */
+export interface SlotRange {
+  readonly service: number;
+  readonly generation: number;
+  readonly list: SlotList;
+  readonly first: number;
+  readonly count: number;
+}
+
+/** What nothing refers to any more; programs that began before may still read it. */
+export interface Retired {
+  readonly services: readonly number[];
+  readonly backends: readonly number[];
+  readonly slots: readonly SlotRange[];
+}
+
+const NOTHING_RETIRED: Retired = { services: [], backends: [], slots: [] };
+
+/** Entries in the order in which they are written. */
+export interface ServicePlan {
+  readonly names: readonly Entry<number, Uint8Array>[];
+  /** New ones, and those that come into a list. */
+  readonly backends: readonly Entry<number, Backend>[];
+  readonly slots: readonly Entry<SlotKey, Slot>[];
+  readonly gone: readonly FrontendKey[];
+  readonly ending: readonly Entry<FrontendKey, Frontend>[];
+  readonly services: readonly Entry<number, Service>[];
+  readonly beginning: readonly Entry<FrontendKey, Frontend>[];
+  /** Those that are left out of a list from now on. */
+  readonly leaving: readonly Entry<number, Backend>[];
+  readonly retired: Retired;
+  /** How many entries come to each table; those that are retired stay for now. */
+  readonly growth: Readonly<Record<'frontends' | 'services' | 'slots' | 'backends', number>>;
+  /** How it stands afterwards; undefined: it is gone. */
+  readonly standing: StandingService | undefined;
+}
+
+/**
+ * `rows` undefined: the Service is to go. `moved`: names of frontends that go to another Service, which writes them. Takes
+ * numbers off `counters`.
+ */
+export function planService(
+  id: ServiceId | undefined,
+  standing: StandingService | undefined,
+  rows: ServiceRows | undefined,
+  moved: ReadonlyMap<string, unknown>,
+  counters: Counters,
+): ServicePlan {
+  const before = standing === undefined ? NOTHING_SERVED : contentOf(standing);
+  const after = rows === undefined ? NOTHING_SERVED : servedBy(rows);
+  const changes = compareFrontends(before.frontends, after.frontends, moved);
+  const stays = after.frontends.length > 0 && rows !== undefined;
+  const kept = stays && !changes.needNewNumber ? standing : undefined;
+  const next = stays ? nextStanding(kept, before.lists, rows, after, counters) : undefined;
+  const isNew = next !== undefined && kept === undefined;
+  const slots =
+    next === undefined || next.generation === kept?.generation ? [] : slotEntries(next, after.lists);
+  const backends = backendChanges(standing, before.lists, next, after.lists);
+  return {
+    names: isNew && id !== undefined ? [[next.number, digestOf(id)]] : [],
+    backends: backends.coming,
+    slots,
+    ...frontendWrites(changes, after, kept, next),
+    services: next === undefined || isSameRow(kept, before, next, after) ? [] : [serviceEntry(next, after)],
+    leaving: backends.leaving,
+    retired: retiredBy(standing, before.lists, kept, next, backends.gone),
+    growth: {
+      frontends: changes.growth,
+      services: isNew ? 1 : 0,
+      slots: slots.length,
+      backends: backends.fresh,
+    },
+    standing: next,
+  };
+}
+
+/** What a Service's entries say. */
+export function contentOf({ content }: StandingService): Served {
+  return 'lists' in content ? content : servedBy(content);
+}
+
+/** `kept` undefined: under a new number. */
+function nextStanding(
+  kept: StandingService | undefined,
+  before: Lists,
+  rows: ServiceRows,
+  after: Served,
+  counters: Counters,
+): StandingService {
+  const numbers = new Map<string, number>();
+  if (kept !== undefined)
+    for (const [slot, endpoint] of before.flat().entries())
+      numbers.set(endpointName(endpoint), kept.backends[slot] ?? 0);
+  const backends = after.lists.flat().map((endpoint) => {
+    const name = endpointName(endpoint);
+    const number = numbers.get(name) ?? ++counters.backend;
+    numbers.set(name, number);
+    return number;
+  });
+  const sameSlots =
+    kept !== undefined && before[0].length === after.lists[0].length && isSameList(kept.backends, backends);
+  return {
+    number: kept?.number ?? ++counters.service,
+    generation: sameSlots ? kept.generation : ++counters.generation,
+    backends: sameSlots ? kept.backends : backends,
+    content: rows,
+  };
+}
+
+function isSameList(one: readonly number[], other: readonly number[]): boolean {
+  return one.length === other.length && one.every((number, index) => number === other[index]);
+}
+
+function slotEntries(
+  { number, generation, backends }: StandingService,
+  [cluster]: Lists,
+): readonly Entry<SlotKey, Slot>[] {
+  return backends.map((backend, index): Entry<SlotKey, Slot> => {
+    const isCluster = index < cluster.length;
+    const slot = isCluster ? index : index - cluster.length;
+    return [{ service: number, generation, slot, list: isCluster ? 'cluster' : 'local' }, { backend }];
+  });
+}
+
+function serviceEntry({ number, generation }: StandingService, { lists, affinitySeconds }: Served) {
+  const slots: readonly [number, number] = [lists[0].length, lists[1].length];
+  return [number, { generation, slots, affinitySeconds }] as const;
+}
+
+function isSameRow(
+  kept: StandingService | undefined,
+  before: Served,
+  next: StandingService,
+  after: Served,
+): boolean {
+  return kept?.generation === next.generation && before.affinitySeconds === after.affinitySeconds;
+}
+
+function frontendWrites(
+  { gone, ending, beginning }: FrontendChanges,
+  after: Served,
+  kept: StandingService | undefined,
+  next: StandingService | undefined,
+): Pick<ServicePlan, 'gone' | 'ending' | 'beginning'> {
+  const number = next?.number ?? 0;
+  const entries = (frontends: Served['frontends']) =>
+    frontends.map((frontend) => frontendEntry(frontend, number));
+  return {
+    gone: gone.map(frontendKey),
+    ending: kept === undefined ? [] : entries(ending),
+    beginning: entries(kept === undefined ? after.frontends : beginning),
+  };
+}
+
+interface Membership {
+  readonly endpoint: Endpoint;
+  /** Bit n: in the list n. */
+  lists: number;
+}
+
+function membersOf(standing: StandingService | undefined, lists: Lists): ReadonlyMap<number, Membership> {
+  const members = new Map<number, Membership>();
+  let index = 0;
+  for (const [list, endpoints] of lists.entries()) {
+    for (const endpoint of endpoints) {
+      const number = standing?.backends[index++] ?? 0;
+      const member = members.get(number) ?? { endpoint, lists: 0 };
+      member.lists |= 1 << list;
+      members.set(number, member);
+    }
+  }
+  return members;
+}
+
+/** A client keeps its backend as long as that is in the list: so it comes in before the list changes, and leaves after. */
+function backendChanges(
+  standing: StandingService | undefined,
+  before: Lists,
+  next: StandingService | undefined,
+  after: Lists,
+) {
+  const coming: Entry<number, Backend>[] = [];
+  const leaving: Entry<number, Backend>[] = [];
+  const gone: number[] = [];
+  let fresh = 0;
+  const [old, wanted] = [membersOf(standing, before), membersOf(next, after)];
+  for (const [number, { endpoint, lists }] of wanted) {
+    const had = old.get(number)?.lists;
+    if (had === undefined) fresh++;
+    if (next !== undefined && ((had ?? 0) | lists) !== had)
+      coming.push([number, backendValue(endpoint, next.number, (had ?? 0) | lists)]);
+  }
+  for (const [number, { endpoint, lists: had }] of old) {
+    const lists = wanted.get(number)?.lists ?? 0;
+    if (lists === 0) gone.push(number);
+    if (standing !== undefined && (had | lists) !== lists)
+      leaving.push([number, backendValue(endpoint, standing.number, lists)]);
+  }
+  return { coming, leaving, gone, fresh };
+}
+
+function retiredBy(
+  standing: StandingService | undefined,
+  before: Lists,
+  kept: StandingService | undefined,
+  next: StandingService | undefined,
+  backends: readonly number[],
+): Retired {
+  if (standing === undefined) return NOTHING_RETIRED;
+  const { number, generation } = standing;
+  const slots = SLOT_LIST_WORDS.map((list, index) => ({
+    service: number,
+    generation,
+    list,
+    first: 0,
+    count: before[index]?.length ?? 0,
+  }));
+  return {
+    services: kept === undefined ? [number] : [],
+    backends,
+    slots:
+      kept !== undefined && next?.generation === generation ? [] : slots.filter(({ count }) => count > 0),
+  };
+}

@@ -1,0 +1,140 @@
+/** Services from how they stand in the tables to how they ought to, one complete after the other. */
+import { setImmediate } from 'node:timers/promises';
+import type { ServiceId, ServiceRows } from '../../../model/rows.ts';
+import { type Installed, SERVICES_AT_ONCE } from './installed.ts';
+import { frontendsThatMove, type ServicePair, settleMoves } from './moved-frontends.ts';
+import { planService, type ServicePlan } from './plan.ts';
+import { frontendKey, frontendName, type ServedFrontend, servedBy } from './served.ts';
+import type { ServiceTables } from './tables.ts';
+
+/** Entries that are written at a time, about. */
+const GROUP_ENTRIES = 4096;
+
+/**
+ * `touched` undefined: all are compared. One that finds no room stays as it is. Returns how many entries were written and
+ * deleted.
+ */
+export async function writeServices(
+  tables: ServiceTables,
+  installed: Installed,
+  wanted: ReadonlyMap<ServiceId, ServiceRows>,
+  touched: Iterable<ServiceId> | undefined,
+): Promise<number> {
+  const pairs = pairsOf(installed, wanted, touched);
+  const moves = frontendsThatMove(installed.strayFrontends, pairs);
+  const strays = installed.strayFrontends.filter((frontend) => !moves.has(frontendName(frontend)));
+  let written = await deleteFrontends(tables, installed, strays);
+  installed.strayFrontends = [];
+  const failed = new Set<ServiceId>();
+  const taken = new Set<string>();
+  const group = createGroup(tables);
+  for (const [index, pair] of pairs.entries()) {
+    const plan = admit(installed, pair, moves);
+    if (plan === undefined) {
+      failed.add(pair.id);
+      continue;
+    }
+    if (plan.standing === undefined) installed.services.delete(pair.id);
+    else installed.services.set(pair.id, plan.standing);
+    if (pair.standing !== undefined) installed.retired.push(plan.retired);
+    if (moves.size > 0 && pair.rows !== undefined)
+      for (const frontend of servedBy(pair.rows).frontends) taken.add(frontendName(frontend));
+    written += await group.add(plan);
+    if (index % SERVICES_AT_ONCE === 0) await setImmediate();
+  }
+  written += await group.flush();
+  installed.unprogrammed = failed;
+  const left = settleMoves(installed, moves, taken);
+  return written + (await deleteFrontends(tables, installed, left));
+}
+
+function pairsOf(
+  { services, unprogrammed }: Installed,
+  wanted: ReadonlyMap<ServiceId, ServiceRows>,
+  touched: Iterable<ServiceId> | undefined,
+): readonly ServicePair[] {
+  const ids = new Set(touched ?? [...services.keys(), ...wanted.keys()]);
+  for (const id of unprogrammed) ids.add(id);
+  return Array.from(ids, (id) => ({ id, standing: services.get(id), rows: wanted.get(id) })).filter(
+    ({ standing, rows }) => standing?.content !== rows,
+  );
+}
+
+/** Takes the room for what the Service needs; undefined where there is not enough. */
+function admit(
+  installed: Installed,
+  { id, standing, rows }: ServicePair,
+  moves: ReadonlyMap<string, ServedFrontend>,
+): ServicePlan | undefined {
+  const { counters, used, capacities } = installed;
+  const before = { ...counters };
+  const plan = planService(id, standing, rows, moves, counters);
+  const { growth } = plan;
+  const after = {
+    frontends: used.frontends + growth.frontends,
+    services: used.services + growth.services,
+    slots: used.slots + growth.slots,
+    backends: used.backends + growth.backends,
+  };
+  const fits = (table: keyof typeof after) => growth[table] <= 0 || after[table] <= capacities[table];
+  if (!(fits('frontends') && fits('services') && fits('slots') && fits('backends'))) {
+    Object.assign(counters, before);
+    return undefined;
+  }
+  installed.used = after;
+  return plan;
+}
+
+async function deleteFrontends(
+  tables: ServiceTables,
+  installed: Installed,
+  frontends: readonly ServedFrontend[],
+): Promise<number> {
+  const deleted = await tables.frontends.delete(frontends.map(frontendKey));
+  installed.used = { ...installed.used, frontends: installed.used.frontends - deleted };
+  return deleted;
+}
+
+/** Plans that are written together, since every call of the kernel costs as much as many entries. */
+function createGroup(tables: ServiceTables) {
+  let plans: ServicePlan[] = [];
+  let entries = 0;
+  const flush = async () => {
+    const group = plans;
+    plans = [];
+    entries = 0;
+    return writeGroup(tables, group);
+  };
+  return {
+    /** Returns how many entries were written meanwhile. */
+    async add(plan: ServicePlan): Promise<number> {
+      plans.push(plan);
+      entries += sizeOf(plan);
+      return entries < GROUP_ENTRIES ? 0 : flush();
+    },
+    flush,
+  };
+}
+
+function sizeOf(plan: ServicePlan): number {
+  const { names, backends, slots, gone, ending, services, beginning, leaving } = plan;
+  return [names, backends, slots, gone, ending, services, beginning, leaving].reduce(
+    (total, { length }) => total + length,
+    0,
+  );
+}
+
+async function writeGroup(tables: ServiceTables, plans: readonly ServicePlan[]): Promise<number> {
+  const all = <Entry>(part: (plan: ServicePlan) => readonly Entry[]) => plans.flatMap(part);
+  await Promise.all([
+    tables.names.set(all(({ names }) => names)),
+    tables.backends.set(all(({ backends }) => backends)),
+    tables.slots.set(all(({ slots }) => slots)),
+  ]);
+  await tables.frontends.delete(all(({ gone }) => gone));
+  await tables.frontends.set(all(({ ending }) => ending));
+  await tables.services.set(all(({ services }) => services));
+  await tables.frontends.set(all(({ beginning }) => beginning));
+  await tables.backends.set(all(({ leaving }) => leaving));
+  return plans.reduce((total, plan) => total + sizeOf(plan), 0);
+}
