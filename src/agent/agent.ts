@@ -207,7 +207,7 @@ function describe(
     unhealthyBecause: verdict.why,
     backends: {
       services: chooseServicesBackend(configuration.servicesBackend),
-      policy: choosePolicyBackend(configuration.policyBackend, capabilities),
+      policy: options.policies?.choice() ?? choosePolicyBackend(configuration.policyBackend, capabilities),
     },
     features: featuresOf(capabilities),
     source: source.state(),

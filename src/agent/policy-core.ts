@@ -4,6 +4,7 @@
  */
 
 import type { Logger } from 'pino';
+import type { BackendChoice } from '../dataplane/capabilities.ts';
 import { watchInterfaces } from '../dataplane/interfaces/newborn-interfaces.ts';
 import type { Enforcement } from '../dataplane/interfaces/unenforced-pods.ts';
 import type {
@@ -39,9 +40,11 @@ export interface PolicyParts {
     onForeignChange: () => void,
   ) => Promise<PolicyBackend>;
   readonly watchPodInterfaces: (options: PodInterfaceWatchOptions) => PodInterfaceWatch;
-  readonly enforcement: Enforcement;
+  /** The backend in use and why, as far as is known. */
+  readonly choice: () => BackendChoice;
+  readonly enforcement: () => Enforcement;
   /** Interfaces that look like a pod's let nothing through before their pod is known. */
-  readonly defaultClosed: boolean;
+  readonly defaultClosed: () => boolean;
 }
 
 export interface PolicyCoreOptions extends PolicyParts {
@@ -99,7 +102,7 @@ export function createPolicyCore(options: PolicyCoreOptions): PolicyCore {
     rows: pipeline.policyRows(),
     problems: pipeline.policyProblems(),
     interfaces: podInterfaces.current,
-    enforcement: options.enforcement,
+    enforcement: options.enforcement(),
     ...recorded.last,
   });
   const recorded = recordInstalls(installation, log, () => {
@@ -178,7 +181,7 @@ function watchInterfacesFor(
     onError: (error) => log.warn(`pods’ interfaces can’t be read, it is tried again: ${errorLine(error)}`),
   });
   // Of interfaces that have no address yet, the other watch does not tell.
-  const endWatch = defaultClosed ? watchInterfaces(onChange) : () => {};
+  const endWatch = defaultClosed() ? watchInterfaces(onChange) : () => {};
   return {
     podInterfaces,
     close(): void {

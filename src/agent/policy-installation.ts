@@ -43,7 +43,7 @@ export interface PolicyInstallationOptions {
   readonly onOpened: (backend: PolicyBackend) => Promise<void>;
   readonly podInterfaces: PodInterfaceWatch;
   /** Interfaces that look like a pod's let nothing through before their pod is known. */
-  readonly defaultClosed: boolean;
+  readonly defaultClosed: () => boolean;
 }
 
 /** Starts with nothing installed: the first install writes the difference from whatever the kernel holds. */
@@ -115,7 +115,7 @@ async function joinedNow(
   const left = [...before.values()]
     .map(({ interfaceIndex }) => interfaceIndex)
     .filter((index) => !used.has(index));
-  const strangers = defaultClosed ? await unknownInterfaces(podInterfaces, used) : [];
+  const strangers = defaultClosed() ? await unknownInterfaces(podInterfaces, used) : [];
   for (const interfaceIndex of new Set([...(await standing(left)), ...strangers])) {
     // No pod is here yet, or it is gone, or another one now: nobody knows who talks.
     const pod = `interface ${interfaceIndex}` as ObjectName;

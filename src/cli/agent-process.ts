@@ -49,7 +49,7 @@ export async function runAgentProcess(configuration: AgentConfiguration): Promis
     pipeline,
     openDataplane: () => openServices(configuration, log),
     capabilities,
-    policies: policyParts(configuration, capabilities, pipeline),
+    policies: policyParts(configuration, capabilities, pipeline, log),
     clock: systemClock,
     log,
     ...(events === null ? {} : { events }),

@@ -1,5 +1,6 @@
 /** What the agent enforces policies with: the backend that was chosen, and the end of what the other one left here. */
 import { rm } from 'node:fs/promises';
+import type { Logger } from 'pino';
 import type { AgentConfiguration } from '../agent/configuration.ts';
 import type { PolicyParts } from '../agent/policy-core.ts';
 import { openBpfPolicies } from '../dataplane/bpf/policies/backend.ts';
@@ -8,44 +9,81 @@ import { watchPodInterfaces } from '../dataplane/interfaces/watch-pod-interfaces
 import { openNftPolicies } from '../dataplane/nft/policies/backend.ts';
 import { POLICY_TABLE } from '../dataplane/nft/policies/layout.ts';
 import { removeTable } from '../dataplane/nft/removal.ts';
-import type { PolicyBackend } from '../dataplane/policy-backend.ts';
+import type { PolicyBackend, PolicyVerdict } from '../dataplane/policy-backend.ts';
 import { pinDirectory } from '../kernel/bpf-file-system.ts';
 
 export function policyParts(
-  { instance, policyBackend, policyDefaultClosed, policyDeny, compile }: AgentConfiguration,
+  configuration: AgentConfiguration,
   capabilities: Capabilities,
   pipeline: PolicyParts['pipeline'],
+  log: Pick<Logger, 'warn'>,
 ): PolicyParts {
-  const { backend } = choosePolicyBackend(policyBackend, capabilities);
-  const pins = pinDirectory(instance);
+  const { policyBackend, policyDefaultClosed } = configuration;
+  let choice = choosePolicyBackend(policyBackend, capabilities);
+  const opening = { configuration, capabilities, pipeline };
   return {
     pipeline,
     watchPodInterfaces,
+    choice: () => choice,
     // nft judges by addresses, not by interfaces.
-    defaultClosed: policyDefaultClosed && backend === 'bpf',
-    enforcement: backend === 'bpf' ? { backend } : { backend, bridgeNetfilter: capabilities.bridgeNetfilter },
-    openBackend: async (onVerdict, onForeignChange) =>
-      backend === 'nft'
-        ? succeeding(
-            await openNftPolicies({
-              reject: policyDeny === 'reject',
-              closedPrefixes: policyDefaultClosed ? pipeline.podNetworks(compile.node) : [],
-              onVerdict,
-              onForeignChange,
-            }),
-            () => rm(pins, { recursive: true, force: true }),
-          )
-        : succeeding(
-            await openBpfPolicies({
-              directory: pins,
-              unknownInterfaceClosed: policyDefaultClosed,
-              answerDenied: policyDeny === 'reject',
-              hookKind: capabilities.policyHook ?? 'clsact',
-              onVerdict,
-            }),
-            () => removeTable(POLICY_TABLE.table),
-          ),
+    defaultClosed: () => policyDefaultClosed && choice.backend === 'bpf',
+    enforcement: () =>
+      choice.backend === 'bpf'
+        ? { backend: 'bpf' }
+        : { backend: 'nft', bridgeNetfilter: capabilities.bridgeNetfilter },
+    async openBackend(onVerdict, onForeignChange) {
+      if (choice.backend === 'nft') return openNft(opening, onVerdict, onForeignChange);
+      try {
+        return await openBpf(opening, onVerdict);
+      } catch (error) {
+        if (policyBackend !== 'auto') throw error;
+        choice = choosePolicyBackend('auto', { policyHook: null, withoutBpf: firstLine(error) });
+        log.warn(choice.why);
+        return openNft(opening, onVerdict, onForeignChange);
+      }
+    },
   };
+}
+
+interface Opening {
+  readonly configuration: AgentConfiguration;
+  readonly capabilities: Capabilities;
+  readonly pipeline: PolicyParts['pipeline'];
+}
+
+async function openBpf(
+  { configuration, capabilities }: Opening,
+  onVerdict: (verdict: PolicyVerdict) => void,
+): Promise<PolicyBackend> {
+  const { instance, policyDefaultClosed, policyDeny } = configuration;
+  const backend = await openBpfPolicies({
+    directory: pinDirectory(instance),
+    unknownInterfaceClosed: policyDefaultClosed,
+    answerDenied: policyDeny === 'reject',
+    hookKind: capabilities.policyHook ?? 'clsact',
+    onVerdict,
+  });
+  return succeeding(backend, () => removeTable(POLICY_TABLE.table));
+}
+
+async function openNft(
+  { configuration, pipeline }: Opening,
+  onVerdict: (verdict: PolicyVerdict) => void,
+  onForeignChange: () => void,
+): Promise<PolicyBackend> {
+  const { instance, policyDefaultClosed, policyDeny, compile } = configuration;
+  const backend = await openNftPolicies({
+    reject: policyDeny === 'reject',
+    closedPrefixes: policyDefaultClosed ? pipeline.podNetworks(compile.node) : [],
+    onVerdict,
+    onForeignChange,
+  });
+  return succeeding(backend, () => rm(pinDirectory(instance), { recursive: true, force: true }));
+}
+
+function firstLine(error: unknown): string {
+  const [line = ''] = (error instanceof Error ? error.message : String(error)).split('\n');
+  return line;
 }
 
 /** The backend; when its rows are in for the first time, what another one left can go: nobody is unprotected meanwhile. */

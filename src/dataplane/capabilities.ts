@@ -1,6 +1,6 @@
 /** What this machine can do, which backend does what, and why: a wish that can't be met falls back and says so. */
 import { access } from 'node:fs/promises';
-import { requireBpfFileSystem } from '../kernel/bpf-file-system.ts';
+import { BPF_FILE_SYSTEM, hasBpfFileSystem, requireBpfFileSystem } from '../kernel/bpf-file-system.ts';
 import { hasTcx } from '../kernel/bpf-program.ts';
 import { readBridgeNetfilter } from '../kernel/bridge-netfilter.ts';
 import type { Family } from '../model/address.ts';
@@ -30,18 +30,22 @@ export interface Features {
   readonly missing: readonly { readonly feature: string; readonly why: string }[];
 }
 
-const NO_SERVICES_BY_BPF = 'the BPF backend of Services is not part of this version';
 const NO_TRANSLATION_IN_BPF =
   'BPF judges a pod’s packet before nft translates it: by the Service’s address, which no selector matches';
+const NO_SERVICES_BY_BPF = 'the BPF backend of Services is not part of this version';
 
 /**
- * Looks at all but whether the verifier takes the programs, which costs a second of CPU: loading them tells. A machine gets
+ * Looks at all but whether the kernel takes the programs, which costs a second of CPU: loading them tells. A machine gets
  * a BPF file system only where BPF is asked for.
  */
 export async function probeCapabilities(policyWish: BackendWish = 'bpf'): Promise<Capabilities> {
   const bridgeNetfilter = await readBridgeNetfilter();
   try {
     if (policyWish === 'bpf') await requireBpfFileSystem();
+    else if (!(await hasBpfFileSystem()))
+      throw new Error(
+        `${BPF_FILE_SYSTEM} is no BPF file system: mount one there, or ask for --policy-backend=bpf, which does`,
+      );
     await access(POLICY_OBJECT);
     return { policyHook: (await hasTcx()) ? 'tcx' : 'clsact', withoutBpf: '', bridgeNetfilter };
   } catch (error) {
@@ -63,16 +67,15 @@ export function chooseServicesBackend(wish: ServicesWish): BackendChoice<'nft' |
 /** The backend of network policies for what `--policy-backend` asks. */
 export function choosePolicyBackend(
   wish: BackendWish,
-  { policyHook, withoutBpf }: Capabilities,
+  { policyHook, withoutBpf }: Pick<Capabilities, 'policyHook' | 'withoutBpf'>,
 ): BackendChoice {
   if (wish === 'nft') return { backend: 'nft', why: 'asked for by --policy-backend=nft' };
   if (policyHook === null) {
     const asked = wish === 'bpf' ? 'bpf was asked for: ' : 'auto: ';
     return { backend: 'nft', why: `${asked}BPF can't be used here, nft enforces instead: ${withoutBpf}` };
   }
-  if (wish === 'bpf')
-    return { backend: 'bpf', why: `asked for by --policy-backend=bpf, on ${policyHook} hooks` };
-  return { backend: 'nft', why: `auto: ${NO_TRANSLATION_IN_BPF}` };
+  if (wish === 'auto') return { backend: 'nft', why: `auto: ${NO_TRANSLATION_IN_BPF}` };
+  return { backend: 'bpf', why: `asked for by --policy-backend=bpf, on ${policyHook} hooks` };
 }
 
 /** What was looked for on this machine. */
@@ -85,10 +88,6 @@ export function featuresOf({ policyHook, withoutBpf }: Capabilities): Features {
     missing: [
       ...missing,
       ...(policyHook === 'tcx' ? [] : [{ feature: 'tcx', why: 'the kernel is older than 6.6' }]),
-      {
-        feature: 'egress policies behind Service addresses, by BPF',
-        why: NO_TRANSLATION_IN_BPF,
-      },
     ],
   };
 }

@@ -3,14 +3,15 @@ import { execFile } from 'node:child_process';
 import { statfs } from 'node:fs/promises';
 import { promisify } from 'node:util';
 
-const MOUNT_POINT = '/sys/fs/bpf';
+/** Where it is mounted. */
+export const BPF_FILE_SYSTEM = '/sys/fs/bpf';
 const BPF_FS_MAGIC = 0xcafe4a11;
 
 const run = promisify(execFile);
 
 /** The instance's directory for pins. The kernel takes no dots in names of pins; instances have no percent signs. */
 export function pinDirectory(instance: string): string {
-  return `${MOUNT_POINT}/weir/${instance.replaceAll('.', '%2e')}`;
+  return `${BPF_FILE_SYSTEM}/weir/${instance.replaceAll('.', '%2e')}`;
 }
 
 /**
@@ -18,17 +19,18 @@ export function pinDirectory(instance: string): string {
  * @throws Error that says why there is none
  */
 export async function requireBpfFileSystem(): Promise<void> {
-  if (await isMounted()) return;
+  if (await hasBpfFileSystem()) return;
   // Two at once must not hide each other's pins: who waits for the lock finds it mounted.
-  const mount = `mountpoint -q ${MOUNT_POINT} || mount -t bpf bpf ${MOUNT_POINT}`;
+  const mount = `mountpoint -q ${BPF_FILE_SYSTEM} || mount -t bpf bpf ${BPF_FILE_SYSTEM}`;
   try {
     await run('flock', ['/sys/fs', 'sh', '-c', mount]);
   } catch (cause) {
-    throw new Error(`${MOUNT_POINT} is no BPF file system and can't be made one`, { cause });
+    throw new Error(`${BPF_FILE_SYSTEM} is no BPF file system and can't be made one`, { cause });
   }
-  if (!(await isMounted())) throw new Error(`${MOUNT_POINT} is no BPF file system`);
+  if (!(await hasBpfFileSystem())) throw new Error(`${BPF_FILE_SYSTEM} is no BPF file system`);
 }
 
-async function isMounted(): Promise<boolean> {
-  return (await statfs(MOUNT_POINT)).type === BPF_FS_MAGIC;
+/** Whether the machine has one; a private one, which ends with a container, is nobody's to make unasked. */
+export async function hasBpfFileSystem(): Promise<boolean> {
+  return (await statfs(BPF_FILE_SYSTEM)).type === BPF_FS_MAGIC;
 }

@@ -70,8 +70,9 @@ function createNode(indexes: Readonly<Record<string, number>>) {
     minSyncPeriodMs: 0,
     syncPeriodMs: 60_000,
     onProblems: () => {},
-    enforcement: { backend: 'bpf' },
-    defaultClosed: false,
+    choice: () => ({ backend: 'bpf', why: 'the test asks for it' }),
+    enforcement: () => ({ backend: 'bpf' }),
+    defaultClosed: () => false,
     async openBackend() {
       if (kernel.refuseToOpen-- > 0) throw new Error('EPERM');
       return recordingBackend(kernel);

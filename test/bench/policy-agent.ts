@@ -54,7 +54,7 @@ export async function startPolicyAgent(
     compiler: createServiceCompiler(compile),
     policyCompiler: createPolicyCompiler(compile.node),
   });
-  const parts = policyParts({ ...configuration, instance }, capabilities, pipeline);
+  const parts = policyParts({ ...configuration, instance }, capabilities, pipeline, log);
   const installs = createInstallWatch();
   const { source, tell } = memorySource(objects);
   const agent = await startAgent({
