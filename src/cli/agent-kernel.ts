@@ -88,8 +88,11 @@ async function askTwice<Answer>(
   throw new CommandFailure('the rows change faster than the kernel can be asked; ask again', { exitCode: 1 });
 }
 
-/** The namespace with the pods' interfaces: the agent's. */
-function namespaceOf({ pid, networkNamespace, instance }: AgentStatus): string {
+/**
+ * The namespace with the pods' interfaces: the agent's.
+ * @throws CommandFailure where that can't be found from here
+ */
+export function namespaceOf({ pid, networkNamespace, instance }: AgentStatus): string {
   const found = ['/proc/self/ns/net', `/proc/${pid}/ns/net`].find(
     (path) => statSync(path, { throwIfNoEntry: false })?.ino === networkNamespace,
   );

@@ -3,17 +3,10 @@ import { streamAgent } from '../agent/control-client.ts';
 import { controlSocketPath } from '../agent/instance-paths.ts';
 import type { NamedVerdict } from '../agent/verdict-log.ts';
 import { formatEndpoint } from '../model/address.ts';
+import { protocolText } from '../model/names.ts';
 import { ruleText } from '../model/rule-place.ts';
 import { checkInstance } from './instance.ts';
 import { print } from './output.ts';
-
-const PROTOCOL_NAMES: Readonly<Record<number, string>> = {
-  1: 'icmp',
-  6: 'tcp',
-  17: 'udp',
-  58: 'icmpv6',
-  132: 'sctp',
-};
 
 /** Prints the last verdicts, and with `follow` the next ones until Ctrl-C; JSON is a line for each. */
 export async function flows(options: {
@@ -33,7 +26,7 @@ export function verdictText(verdict: NamedVerdict): string {
   const own = endText(verdict.pod, local, localPort);
   const other = endText(verdict.peerPod ?? verdict.peerService, peer, peerPort);
   const [from, to] = direction === 'egress' ? [own, other] : [other, own];
-  const way = `${from} \u2192 ${to} ${PROTOCOL_NAMES[protocol] ?? `protocol ${protocol}`}`;
+  const way = `${from} \u2192 ${to} ${protocolText(protocol)}`;
   return `${verdict.time} ${kind} ${direction} ${way}, ${reasonText(verdict)}`;
 }
 

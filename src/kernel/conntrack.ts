@@ -3,7 +3,7 @@
  * something that is gone (A60, A61).
  */
 import { type Address, addressBytes, addressFromBytes, type Family, familyOf } from '../model/address.ts';
-import { type Port, PROTOCOLS, type Protocol } from '../model/names.ts';
+import { type Port, PROTOCOL_NUMBERS, type Protocol, protocolFromNumber } from '../model/names.ts';
 import {
   type NativeConntrackEntry,
   type NativeConntrackFilter,
@@ -56,6 +56,8 @@ export interface ConntrackEntry {
   readonly family: Family;
   /** null: neither TCP nor UDP nor SCTP. */
   readonly protocol: Protocol | null;
+  /** As IP has it. */
+  readonly protocolNumber: number;
   readonly original: ConntrackTuple;
   readonly reply: ConntrackTuple;
   readonly sourceTranslated: boolean;
@@ -73,7 +75,6 @@ export interface ConntrackPlace {
   readonly networkNamespace?: string;
 }
 
-const PROTOCOL_NUMBERS: Readonly<Record<Protocol, number>> = { TCP: 6, UDP: 17, SCTP: 132 };
 const STATUS_REPLIED = 1 << 1;
 const STATUS_SOURCE_TRANSLATED = 1 << 4;
 const STATUS_DESTINATION_TRANSLATED = 1 << 5;
@@ -134,7 +135,8 @@ function toNative(filter: ConntrackFilter): NativeConntrackFilter {
 function fromNative(entry: NativeConntrackEntry): ConntrackEntry {
   return {
     family: entry.family === 4 ? 'IPv4' : 'IPv6',
-    protocol: PROTOCOLS.find((protocol) => PROTOCOL_NUMBERS[protocol] === entry.protocol) ?? null,
+    protocol: protocolFromNumber(entry.protocol),
+    protocolNumber: entry.protocol,
     original: tupleFromNative(entry.original),
     reply: tupleFromNative(entry.reply),
     sourceTranslated: (entry.status & STATUS_SOURCE_TRANSLATED) !== 0,

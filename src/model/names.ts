@@ -11,6 +11,25 @@ export type ObjectKey = Brand<string, 'ObjectKey'>;
 export type Port = Brand<number, 'Port'>;
 export type Protocol = 'TCP' | 'UDP' | 'SCTP';
 export const PROTOCOLS: readonly Protocol[] = ['TCP', 'UDP', 'SCTP'];
+/** As the headers of IP have them. */
+export const PROTOCOL_NUMBERS: Readonly<Record<Protocol, number>> = { TCP: 6, UDP: 17, SCTP: 132 };
+const PROTOCOL_WORDS: Readonly<Record<number, string>> = {
+  1: 'icmp',
+  6: 'tcp',
+  17: 'udp',
+  58: 'icmpv6',
+  132: 'sctp',
+};
+
+/** null: one whose ports, if it has any, no rule can name. */
+export function protocolFromNumber(number: number): Protocol | null {
+  return PROTOCOLS.find((protocol) => PROTOCOL_NUMBERS[protocol] === number) ?? null;
+}
+
+/** The name of an IP protocol, for people. */
+export function protocolText(number: number): string {
+  return PROTOCOL_WORDS[number] ?? `protocol ${number}`;
+}
 
 export function objectName(namespace: string, name: string): ObjectName {
   return (namespace === '' ? name : `${namespace}/${name}`) as ObjectName;

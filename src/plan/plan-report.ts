@@ -5,6 +5,11 @@ import { addressFacts, type Facts, nodeFacts, serviceFacts } from './row-facts.t
 
 export type PlanAction = 'add' | 'change' | 'remove';
 
+/** What a plan counts. */
+export interface Counted {
+  readonly action: PlanAction;
+}
+
 /** One fact that comes, goes or changes. */
 export interface PlannedFact {
   readonly action: PlanAction;
@@ -23,15 +28,15 @@ export interface PlannedRow {
   readonly facts: readonly PlannedFact[];
 }
 
-/** The whole plan by table; rows are sorted by name. */
+/** The plan of Services by table; rows are sorted by name. */
 export interface PlanReport {
-  readonly empty: boolean;
   readonly services: readonly PlannedRow[];
   readonly addresses: readonly PlannedRow[];
   readonly node: readonly PlannedRow[];
 }
 
-const SIGNS: Readonly<Record<PlanAction, string>> = { add: '+', change: '~', remove: '-' };
+/** How an action looks in a plan for people. */
+export const ACTION_SIGNS: Readonly<Record<PlanAction, string>> = { add: '+', change: '~', remove: '-' };
 const NO_FACTS: Facts = new Map();
 
 /** The plan as data, ready for JSON. `observed` are the rows that the change starts from. */
@@ -39,20 +44,16 @@ export function planReport(change: RowsChange, { observed }: { readonly observed
   const services = plannedRows(change.services, observed.services, serviceFacts);
   const addresses = plannedRows(change.addresses, observed.addresses, addressFacts);
   const node = change.node === null ? [] : plannedNode(observed, change.node);
-  const empty = services.length + addresses.length + node.length === 0;
-  return { empty, services, addresses, node };
+  return { services, addresses, node };
 }
 
-/** The plan as text: a line with +, - or ~ per row, and below it one per fact; says so when nothing would change. */
-export function planText(change: RowsChange, { observed }: { readonly observed: Rows }): string {
-  const report = planReport(change, { observed });
-  if (report.empty) return 'Nothing to change: the installed rows are the wanted ones.\n';
-  const tables = [
-    tableLines('services', report.services),
-    tableLines('addresses', report.addresses),
-    tableLines('node', report.node),
+/** The plan as text: a line with +, - or ~ per row, and below it one per fact; none for a change of nothing. */
+export function planLines(report: PlanReport): readonly string[] {
+  return [
+    ...tableLines('services', report.services),
+    ...tableLines('addresses', report.addresses),
+    ...tableLines('node', report.node),
   ];
-  return `${tables.flat().join('\n')}\n`;
 }
 
 function plannedRows<Key extends string, Row>(
@@ -89,17 +90,22 @@ function plannedFacts(before: Facts, after: Facts): readonly PlannedFact[] {
 
 function tableLines(table: string, rows: readonly PlannedRow[]): readonly string[] {
   if (rows.length === 0) return [];
-  const counts = (['add', 'change', 'remove'] as const)
-    .map((action) => ({ action, count: rows.filter((row) => row.action === action).length }))
+  return [`${table}: ${countText(rows)}`, ...rows.flatMap(rowLines)];
+}
+
+/** `1 to add, 2 to remove`. */
+export function countText(planned: readonly Counted[]): string {
+  return (['add', 'change', 'remove'] as const)
+    .map((action) => ({ action, count: planned.filter((each) => each.action === action).length }))
     .filter(({ count }) => count > 0)
-    .map(({ action, count }) => `${count} to ${action}`);
-  return [`${table}: ${counts.join(', ')}`, ...rows.flatMap(rowLines)];
+    .map(({ action, count }) => `${count} to ${action}`)
+    .join(', ');
 }
 
 function rowLines({ action, row, facts }: PlannedRow): readonly string[] {
   return [
-    `  ${SIGNS[action]} ${row}`,
-    ...facts.map((fact) => `      ${SIGNS[fact.action]} ${factText(fact)}`),
+    `  ${ACTION_SIGNS[action]} ${row}`,
+    ...facts.map((fact) => `      ${ACTION_SIGNS[fact.action]} ${factText(fact)}`),
   ];
 }
 

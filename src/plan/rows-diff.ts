@@ -1,5 +1,6 @@
 /** What has to change so that observed rows become the wanted ones. */
 import { isDeepStrictEqual } from 'node:util';
+import type { PolicyRows, PolicyRowsChange } from '../model/policy-rows.ts';
 import type { Rows, RowsChange } from '../model/rows.ts';
 
 /** The smallest change from `observed` to `wanted`; equal rows give an empty change. */
@@ -8,6 +9,16 @@ export function diffRows(observed: Rows, wanted: Rows): RowsChange {
     services: diffMap(observed.services, wanted.services),
     addresses: diffMap(observed.addresses, wanted.addresses),
     node: isDeepStrictEqual(observed.node, wanted.node) ? null : wanted.node,
+  };
+}
+
+/** The same for rows of policies. */
+export function diffPolicyRows(observed: PolicyRows, wanted: PolicyRows): PolicyRowsChange {
+  return {
+    peers: diffMap(observed.peers, wanted.peers),
+    subjects: diffMap(observed.subjects, wanted.subjects),
+    classes: diffMap(observed.classes, wanted.classes),
+    rules: diffMap(observed.rules, wanted.rules),
   };
 }
 

@@ -5,7 +5,7 @@
 import { DROP_REASON_WORDS, EVENT_KIND_WORDS } from '../../../generated/policy.ts';
 import { type LoggedPacket, watchPacketLog } from '../../../kernel/packet-log.ts';
 import type { Address } from '../../../model/address.ts';
-import type { Protocol } from '../../../model/names.ts';
+import { protocolFromNumber } from '../../../model/names.ts';
 import {
   DIRECTIONS,
   type Direction,
@@ -22,11 +22,6 @@ import { type PacketEnds, packetEnds } from './logged-packet.ts';
 /** A number that nobody else is likely to log to. */
 export const LOG_GROUP = 22_341;
 
-const PROTOCOLS = new Map<number, Protocol>([
-  [6, 'TCP'],
-  [17, 'UDP'],
-  [132, 'SCTP'],
-]);
 /** A flow that goes on trying is told again only after this time. */
 const QUIET_MS = 30_000;
 const MOST_QUIET = 10_000;
@@ -147,7 +142,7 @@ function decide(rows: Rows | null, ends: PacketEnds, direction: Direction): Verd
   const policyClass = rows?.classes.get(local);
   if (rows === null || policyClass === undefined || !rows.tables.rows.classes.has(policyClass))
     return undefined;
-  const protocol = PROTOCOLS.get(ends.protocol) ?? null;
+  const protocol = protocolFromNumber(ends.protocol);
   return decidePolicy(rows.tables, { policyClass, direction, peer, protocol, port: ends.destinationPort });
 }
 
