@@ -103,6 +103,7 @@ export function createPolicyCore(options: PolicyCoreOptions): PolicyCore {
     problems: pipeline.policyProblems(),
     interfaces: podInterfaces.current,
     enforcement: options.enforcement(),
+    services: services.status(),
     ...recorded.last,
   });
   const recorded = recordInstalls(installation, log, () => {
@@ -121,7 +122,7 @@ export function createPolicyCore(options: PolicyCoreOptions): PolicyCore {
     verdicts,
     status: async () => policyStatus(known(), (await installation.backend()?.figures()) ?? null),
     podInterfaces: () => [...installation.podInterfaces()],
-    problems: () => enforcementProblems(known()),
+    problems: () => [...enforcementProblems(known()), ...services.problems()],
     async stop() {
       await Promise.all([loop.stop(), services.stop()]);
       await chores.stop();

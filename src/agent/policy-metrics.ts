@@ -1,5 +1,6 @@
 /** Metrics of network policy, read from the status of the scrape. Without policies they have no samples. */
 import { Counter, Gauge, type Registry } from 'prom-client';
+import type { ServiceFigures } from '../dataplane/bpf/services/dataplane.ts';
 import type { PolicyReference } from '../model/policy-rows.ts';
 import type { PolicyStatus } from './policy-record.ts';
 
@@ -62,6 +63,34 @@ const METRICS: readonly PolicyMetric[] = [
   },
   {
     kind: Gauge,
+    name: 'weir_policy_service_entries',
+    help: 'Entries in the tables by which policy programs translate Service addresses',
+    labels: ['table'],
+    samples: ({ services }) => figureSamples(services?.tables, 'entries'),
+  },
+  {
+    kind: Gauge,
+    name: 'weir_policy_service_capacity',
+    help: 'Entries that such a table can hold',
+    labels: ['table'],
+    samples: ({ services }) => figureSamples(services?.tables, 'capacity'),
+  },
+  {
+    kind: Gauge,
+    name: 'weir_policy_service_unprogrammed',
+    help: 'Service ports, addresses and networks that found no room in these tables',
+    labels: [],
+    samples: ({ services }) => (services === null ? [] : [[{}, services.unprogrammed.length]]),
+  },
+  {
+    kind: Counter,
+    name: 'weir_policy_service_failures_total',
+    help: 'Attempts to write these tables that failed',
+    labels: [],
+    samples: ({ services }) => (services === null ? [] : [[{}, services.failures]]),
+  },
+  {
+    kind: Gauge,
     name: 'weir_policy_unenforced_pods',
     help: 'Local pods where nothing can be enforced, by reason',
     labels: ['reason'],
@@ -99,6 +128,13 @@ function samplesOf(label: string, counts: Readonly<Record<string, number>> = {})
 
 function textOf({ kind, namespace, name }: PolicyReference): string {
   return [kind, namespace, name].filter(Boolean).join('/');
+}
+
+function figureSamples(
+  tables: ServiceFigures | null | undefined,
+  what: keyof ServiceFigures['services'],
+): readonly Sample[] {
+  return Object.entries(tables ?? {}).map(([table, figure]) => [{ table }, figure[what]]);
 }
 
 /** By policy, since there is no end to the rules of a cluster. */

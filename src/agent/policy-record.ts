@@ -10,6 +10,7 @@ import type { PolicyFigures, PolicyInstallReport } from '../dataplane/policy-bac
 import type { ObjectName } from '../model/names.ts';
 import type { Problem } from '../model/objects.ts';
 import type { PolicyReference, PolicyRows, RuleRow } from '../model/policy-rows.ts';
+import type { ServiceRowsStatus } from './service-rows-record.ts';
 
 export interface PolicyStatus {
   readonly rows: {
@@ -28,6 +29,8 @@ export interface PolicyStatus {
   readonly kernel: Omit<PolicyFigures, 'rules'> | null;
   /** Policies that are closed for the pods they select, for a failure of ours. */
   readonly closed: readonly ClosedPolicy[];
+  /** Where the backend translates Service addresses itself; null: it does not. */
+  readonly services: ServiceRowsStatus | null;
   /** Rules that ever decided. */
   readonly rules: readonly RuleUse[];
   /** The last attempt's error; null: all is in. */
@@ -62,6 +65,7 @@ export interface PolicyKnowledge {
   /** Local pods. */
   readonly interfaces: ReadonlyMap<ObjectName, PodInterfaceState>;
   readonly enforcement: Enforcement;
+  readonly services: ServiceRowsStatus | null;
   /** Of the last install; null: none was yet. */
   readonly report: PolicyInstallReport | null;
   readonly lastError: string | null;
@@ -69,7 +73,7 @@ export interface PolicyKnowledge {
 
 /** Joins it with what the kernel counted. */
 export function policyStatus(known: PolicyKnowledge, figures: PolicyFigures | null): PolicyStatus {
-  const { rows, interfaces, lastError } = known;
+  const { rows, interfaces, services, lastError } = known;
   const unenforced = allUnenforced(known);
   return {
     rows: {
@@ -82,6 +86,7 @@ export function policyStatus(known: PolicyKnowledge, figures: PolicyFigures | nu
     guarded: interfaces.size - unenforced.length,
     unenforced,
     kernel: figures,
+    services,
     closed: [...known.problems.filter(({ reason }) => reason === NOT_COMPILED), ...roomProblems(known)].map(
       ({ object, reason, message }) => ({ policy: object as PolicyReference, reason, message }),
     ),

@@ -3,12 +3,14 @@
  * no failure of policies, and the other way round.
  */
 import type { Logger } from 'pino';
+import type { ServiceApplyReport, ServiceDataplane } from '../dataplane/bpf/services/dataplane.ts';
 import type { PolicyBackend } from '../dataplane/policy-backend.ts';
-import type { ServiceTables, ServiceTablesReport } from '../dataplane/service-tables.ts';
 import type { Address } from '../model/address.ts';
+import type { Problem } from '../model/objects.ts';
 import type { Rows, RowsChange } from '../model/rows.ts';
 import type { Clock } from './clock.ts';
 import { labelled } from './installation.ts';
+import { type ServiceRowsStatus, unprogrammedProblems } from './service-rows-record.ts';
 import { createSyncLoop, type SyncAttempt } from './sync-loop.ts';
 import { errorLine } from './sync-record.ts';
 
@@ -41,28 +43,30 @@ export interface ServiceRowsLoop {
   request(): void;
   /** Resolves when all that was there at the call is in the kernel, rejects with the attempt's error. Waits for `begin`. */
   flush(): Promise<void>;
-  /** null: none was written yet, or they are not needed. */
-  report(): ServiceTablesReport | null;
-  /** The last attempt's error; null: all is in. */
-  lastError(): string | null;
+  /** null: the backend needs no rows of Services, or it is not open yet. */
+  status(): ServiceRowsStatus | null;
+  problems(): readonly Problem[];
   stop(): Promise<void>;
 }
 
 /** Stands still until it is begun. */
 export function createServiceRowsLoop(options: ServiceRowsLoopOptions): ServiceRowsLoop {
   const { log } = options;
-  const begun = Promise.withResolvers<ServiceTables | null>();
-  let install: ((attempt: SyncAttempt) => Promise<ServiceTablesReport>) | null = null;
-  let report: ServiceTablesReport | null = null;
+  const begun = Promise.withResolvers<ServiceDataplane | null>();
+  let tables: ServiceDataplane | null = null;
+  let install: ((attempt: SyncAttempt) => Promise<ServiceApplyReport>) | null = null;
+  let report: ServiceApplyReport | null = null;
+  let failures = 0;
   let lastError: string | null = null;
   const attempt = async (what: SyncAttempt): Promise<void> => {
-    const tables = await begun.promise;
+    tables = await begun.promise;
     if (tables === null) return;
     install ??= createInstall(tables, options);
     try {
       report = await install(what);
       lastError = null;
     } catch (error) {
+      failures += 1;
       lastError = errorLine(error);
       log.error({ err: error }, `rows of Services failed, it is tried again: ${lastError}`);
       throw error;
@@ -80,8 +84,13 @@ export function createServiceRowsLoop(options: ServiceRowsLoopOptions): ServiceR
     },
     request: loop.request,
     flush: loop.flush,
-    report: () => report,
-    lastError: () => lastError,
+    status() {
+      if (tables === null) return null;
+      const { unprogrammed = [], unprogrammedAddresses = [] } = report ?? {};
+      const refused = [...unprogrammed, ...unprogrammedAddresses];
+      return { tables: tables.figures(), unprogrammed: refused, failures, lastError };
+    },
+    problems: () => unprogrammedProblems(report),
     async stop() {
       begun.resolve(null);
       await loop.stop();
@@ -90,10 +99,10 @@ export function createServiceRowsLoop(options: ServiceRowsLoopOptions): ServiceR
 }
 
 /** All rows first, then changes; after a failure the tables compare what they were given with the kernel themselves. */
-function createInstall(tables: ServiceTables, { serviceRows, ownAddresses }: ServiceRowsLoopOptions) {
+function createInstall(tables: ServiceDataplane, { serviceRows, ownAddresses }: ServiceRowsLoopOptions) {
   const takeChange = serviceRows.followRows();
   let complete = false;
-  return (attempt: SyncAttempt): Promise<ServiceTablesReport> =>
+  return (attempt: SyncAttempt): Promise<ServiceApplyReport> =>
     labelled('Services are not in the policy programs’ tables', async () => {
       const own = await ownAddresses();
       const rows = takeChange();

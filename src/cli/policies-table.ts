@@ -1,18 +1,20 @@
 /** Policies as people ask for them: what stands in the kernel, what was dropped and why, which rules decided. */
 import type { PolicyStatus } from '../agent/policy-record.ts';
+import type { ServiceRowsStatus } from '../agent/service-rows-record.ts';
 import { compareText } from '../model/names.ts';
 import { ruleText } from '../model/rule-place.ts';
 import { table } from './output.ts';
 
 /** A line on rows, then drops by reason, pods where nothing is enforced, and rules by hits. */
 export function policiesTable(status: PolicyStatus): string {
-  const { rows, kernel, unenforced, guarded, lastError } = status;
+  const { rows, kernel, services, unenforced, guarded, lastError } = status;
   const summary = [
     `${rows.subjects} of ${guarded + unenforced.length} local pods are selected, in ${rows.classes} classes; ${rows.peers} peers, ${rows.verdicts} verdict rows, ${rows.rules} rules`,
     ...(kernel === null
       ? ['nothing is in the kernel yet']
       : [`revision ${kernel.revision}, ${kernel.flows} open flows`]),
     ...(lastError === null ? [] : [`last error: ${lastError}`]),
+    ...(services === null ? [] : [servicesText(services)]),
   ].join('\n');
   const drops = (kernel?.drops ?? []).filter(({ ingress, egress }) => ingress + egress > 0);
   return [
@@ -27,6 +29,13 @@ export function policiesTable(status: PolicyStatus): string {
     ),
     ...section(['rule', 'direction', 'hits', 'last'], ruleLines(status)),
   ].join('\n\n');
+}
+
+function servicesText({ tables, unprogrammed, lastError }: ServiceRowsStatus): string {
+  const parts = Object.entries(tables ?? {}).map(([name, { entries }]) => `${entries} ${name}`);
+  if (unprogrammed.length > 0) parts.push(`no room for ${unprogrammed.join(', ')}`);
+  if (lastError !== null) parts.push(`last error: ${lastError}`);
+  return `rows of Services: ${parts.join(', ')}`;
 }
 
 function section(header: readonly string[], lines: readonly (readonly string[])[]): readonly string[] {

@@ -40,10 +40,11 @@ export function statusText(status: AgentStatus, nowMs: number): string {
 
 function policiesLine({ policies }: AgentStatus): readonly [string, string][] {
   if (policies === null) return [];
-  const { rows, kernel, unenforced, lastError } = policies;
+  const { rows, kernel, services, unenforced, lastError } = policies;
   const dropped = (kernel?.drops ?? []).reduce((sum, { ingress, egress }) => sum + ingress + egress, 0);
   const counts = `${rows.subjects} pods selected, ${rows.verdicts} verdict rows, ${dropped} packets dropped, ${unenforced.length} pods not enforced`;
-  return [['policies', lastError === null ? counts : `${counts}; last error: ${lastError}`]];
+  const errors = [lastError, services?.lastError].filter((error) => typeof error === 'string');
+  return [['policies', [counts, ...errors.map((error) => `last error: ${error}`)].join('; ')]];
 }
 
 function eventsLine({ events }: AgentStatus): readonly [string, string][] {

@@ -4,8 +4,8 @@ import type { DropReason, Tally } from '../generated/policy.ts';
 import type { Address } from '../model/address.ts';
 import type { ObjectName } from '../model/names.ts';
 import type { Direction, PolicyRows, RuleName } from '../model/policy-rows.ts';
+import type { ServiceDataplane } from './bpf/services/dataplane.ts';
 import type { PodInterface, PolicyApplyReport, PolicyChange } from './policy-change.ts';
-import type { ServiceTables } from './service-tables.ts';
 
 /** A pod whose interface has no programs: nothing is enforced there. */
 export interface Unguarded {
@@ -73,7 +73,7 @@ export interface PolicyVerdict {
 export interface PolicyBackend {
   readonly name: 'bpf' | 'nft';
   /** null: others translate Service addresses before packets are judged. */
-  readonly services: ServiceTables | null;
+  readonly services: ServiceDataplane | null;
   /** Makes the kernel hold exactly these rows and guard exactly these interfaces, writing only the difference. */
   sync(rows: PolicyRows, interfaces: ReadonlyMap<ObjectName, PodInterface>): Promise<PolicyInstallReport>;
   /** Applies a change; packets meet all of it or nothing. After a rejection the next call reads everything back. */

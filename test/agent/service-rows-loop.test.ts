@@ -1,9 +1,9 @@
 import { pino } from 'pino';
 import { describe, expect, it } from 'vitest';
 import { createServiceRowsLoop } from '../../src/agent/service-rows-loop.ts';
-import type { ServiceTables } from '../../src/dataplane/service-tables.ts';
+import type { ServiceApplyReport, ServiceDataplane } from '../../src/dataplane/bpf/services/dataplane.ts';
 import type { Address } from '../../src/model/address.ts';
-import type { RowsChange } from '../../src/model/rows.ts';
+import type { RowsChange, ServiceId } from '../../src/model/rows.ts';
 import { createManualClock } from './manual-clock.ts';
 import { changeOf, rowsOf, serviceRows } from './rows-samples.ts';
 
@@ -14,20 +14,20 @@ const NODE_ADDRESS = '192.0.2.1' as Address;
 /** A loop whose rows, addresses and tables are the test's. */
 function createScene() {
   const clock = createManualClock();
-  const script = { next: changeOf(), own: [NODE_ADDRESS], fail: null as Error | null, unreadable: false };
+  const script = {
+    next: changeOf(),
+    own: [NODE_ADDRESS],
+    fail: null as Error | null,
+    unreadable: false,
+    unprogrammed: [] as ServiceId[],
+  };
   const written: string[] = [];
   const done = async (what: string) => {
     if (script.fail !== null) throw script.fail;
     written.push(what);
-    return { written: 1, unprogrammed: [] };
+    return { written: 1, unprogrammed: script.unprogrammed, unprogrammedAddresses: [] };
   };
-  const tables: ServiceTables = {
-    sync: (rows, own) => done(`all ${[...rows.services.values()].map(({ owner }) => owner)} at ${own}`),
-    apply: ({ rows, ownAddresses }) =>
-      done(`change ${[...(rows?.services.keys() ?? [])]} at ${ownAddresses}`),
-    repair: () => done('repair'),
-    collect: async () => undefined,
-  };
+  const tables = tablesThat(done);
   const lines: string[] = [];
   let collections = 0;
   const loop = createServiceRowsLoop({
@@ -57,7 +57,7 @@ function createScene() {
     written,
     lines,
     collections: () => collections,
-    async begin(services: ServiceTables | null = tables) {
+    async begin(services: ServiceDataplane | null = tables) {
       let over = false;
       const begun = loop.begin({ services }).then(() => {
         over = true;
@@ -65,6 +65,18 @@ function createScene() {
       while (!over) await clock.advance(1);
       await begun;
     },
+  };
+}
+
+/** Tells `done` what it is asked for. */
+function tablesThat(done: (what: string) => Promise<ServiceApplyReport>): ServiceDataplane {
+  return {
+    sync: (rows, own) => done(`all ${[...rows.services.values()].map(({ owner }) => owner)} at ${own}`),
+    apply: ({ rows, ownAddresses }) =>
+      done(`change ${[...(rows?.services.keys() ?? [])]} at ${ownAddresses}`),
+    repair: () => done('repair'),
+    collect: async () => 0,
+    figures: () => null,
   };
 }
 
@@ -87,12 +99,12 @@ describe('the loop of Service rows for policy programs', () => {
     const { clock, loop, script, written, lines, begin } = createScene();
     script.fail = new Error('E2BIG');
     await begin();
-    expect(loop.lastError()).toContain('E2BIG');
+    expect(loop.status()).toMatchObject({ failures: 1, lastError: expect.stringContaining('E2BIG') });
     expect(lines).toEqual([expect.stringContaining('E2BIG')]);
     script.fail = null;
     await clock.advance(1000);
     expect(written).toEqual(['all shop/web at 192.0.2.1']);
-    expect(loop.lastError()).toBeNull();
+    expect(loop.status()).toMatchObject({ failures: 1, lastError: null });
     await loop.stop();
   });
 
@@ -116,6 +128,19 @@ describe('the loop of Service rows for policy programs', () => {
     await clock.advance(60_000);
     expect(written.slice(1)).toEqual(['change  at 192.0.2.1', 'repair']);
     expect(collections()).toBe(2);
+    await loop.stop();
+  });
+
+  it('names each Service whose rows found no room once, and pods with host ports', async () => {
+    const { loop, script, begin } = createScene();
+    const ids = ['shop/web:http/TCP/IPv4', 'shop/web:http/TCP/IPv6', 'hostport:shop/cart:80/TCP/IPv4::80'];
+    script.unprogrammed = ids as ServiceId[];
+    await begin();
+    expect(loop.problems().map(({ reason, object }) => [reason, object])).toEqual([
+      ['NotProgrammed', { kind: 'Service', namespace: 'shop', name: 'web' }],
+      ['NotProgrammed', { kind: 'Pod', namespace: 'shop', name: 'cart' }],
+    ]);
+    expect(loop.status()?.unprogrammed).toEqual(ids);
     await loop.stop();
   });
 

@@ -9,6 +9,8 @@ import type { Descriptor } from '../../../kernel/native-bpf.ts';
 import type { ObjectName } from '../../../model/names.ts';
 import type { PolicyBackend, PolicyInstallReport, PolicyVerdict } from '../../policy-backend.ts';
 import type { PolicyApplyReport } from '../../policy-change.ts';
+import { createServiceDataplane } from '../services/dataplane.ts';
+import { openServiceTables } from '../services/tables.ts';
 import { createPolicyDataplane } from './dataplane.ts';
 import { readFigures } from './figures.ts';
 import { createGuards } from './guards.ts';
@@ -54,6 +56,7 @@ export async function openBpfPolicies(options: BpfPolicyOptions): Promise<Policy
   const object = await loadPrograms(options);
   const tables = openPolicyTables(object.maps);
   const dataplane = createPolicyDataplane(tables);
+  const services = createServiceDataplane(openServiceTables(object.maps));
   const guards = createGuards(await openHooks(options, object));
   const stopReading = readVerdicts(named(object.maps, 'events'), dataplane, options.onVerdict);
   const sweeper = named(object.programs, 'sweep_flows');
@@ -66,7 +69,7 @@ export async function openBpfPolicies(options: BpfPolicyOptions): Promise<Policy
   });
   return {
     name: 'bpf',
-    services: null,
+    services,
     async sync(rows, interfaces) {
       wanted.clear();
       for (const { interfaceIndex, pod } of interfaces.values()) wanted.set(interfaceIndex, pod);
@@ -87,6 +90,7 @@ export async function openBpfPolicies(options: BpfPolicyOptions): Promise<Policy
     },
     async collect() {
       await dataplane.collect();
+      await services.collect();
     },
     async sweep() {
       const context = await runOnContext(sweeper, new Uint8Array(sweepCodec.size));
