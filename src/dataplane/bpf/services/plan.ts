@@ -68,16 +68,16 @@ const NOTHING_RETIRED: Retired = { services: [], backends: [], slots: [] };
 
 /** Entries in the order in which they are written. */
 export interface ServicePlan {
+  readonly gone: readonly FrontendKey[];
+  readonly ending: readonly Entry<FrontendKey, Frontend>[];
   readonly names: readonly Entry<number, Uint8Array>[];
   /** New ones, and those that come into a list. */
   readonly backends: readonly Entry<number, Backend>[];
   readonly slots: readonly Entry<SlotKey, Slot>[];
-  readonly gone: readonly FrontendKey[];
-  readonly ending: readonly Entry<FrontendKey, Frontend>[];
   readonly services: readonly Entry<number, Service>[];
-  readonly beginning: readonly Entry<FrontendKey, Frontend>[];
   /** Those that are left out of a list from now on. */
   readonly leaving: readonly Entry<number, Backend>[];
+  readonly beginning: readonly Entry<FrontendKey, Frontend>[];
   readonly retired: Retired;
   /** How many entries come to each table; those that are retired stay for now. */
   readonly growth: Readonly<Record<'frontends' | 'services' | 'slots' | 'backends', number>>;

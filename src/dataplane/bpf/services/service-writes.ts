@@ -117,8 +117,8 @@ function createGroup(tables: ServiceTables) {
 }
 
 function sizeOf(plan: ServicePlan): number {
-  const { names, backends, slots, gone, ending, services, beginning, leaving } = plan;
-  return [names, backends, slots, gone, ending, services, beginning, leaving].reduce(
+  const { gone, ending, names, backends, slots, services, leaving, beginning } = plan;
+  return [gone, ending, names, backends, slots, services, leaving, beginning].reduce(
     (total, { length }) => total + length,
     0,
   );
@@ -126,15 +126,15 @@ function sizeOf(plan: ServicePlan): number {
 
 async function writeGroup(tables: ServiceTables, plans: readonly ServicePlan[]): Promise<number> {
   const all = <Entry>(part: (plan: ServicePlan) => readonly Entry[]) => plans.flatMap(part);
+  await tables.frontends.delete(all(({ gone }) => gone));
+  await tables.frontends.set(all(({ ending }) => ending));
   await Promise.all([
     tables.names.set(all(({ names }) => names)),
     tables.backends.set(all(({ backends }) => backends)),
     tables.slots.set(all(({ slots }) => slots)),
   ]);
-  await tables.frontends.delete(all(({ gone }) => gone));
-  await tables.frontends.set(all(({ ending }) => ending));
   await tables.services.set(all(({ services }) => services));
-  await tables.frontends.set(all(({ beginning }) => beginning));
   await tables.backends.set(all(({ leaving }) => leaving));
+  await tables.frontends.set(all(({ beginning }) => beginning));
   return plans.reduce((total, plan) => total + sizeOf(plan), 0);
 }
