@@ -235,14 +235,18 @@ describe.each(POLICY_BACKENDS)('policies on %s', (backend) => {
       );
     });
 
-    it('[C26] egress to networks, nodes and ranges of ports', async () => {
-      const subject = { pods: { namespaceSelector: {}, podSelector: { matchLabels: { app: 'near' } } } };
+    const near = { pods: { namespaceSelector: {}, podSelector: { matchLabels: { app: 'near' } } } };
+    const nearOut = (priority: number, ...egress: readonly object[]) =>
+      clusterPolicy(`out-${priority}`, priority, { subject: near, egress });
+    const EVERYWHERE = { networks: ['0.0.0.0/0', '::/0'] };
+
+    it('[C26] egress to networks and nodes', async () => {
       const egress = [
         { action: 'Accept', to: [{ networks: ['10.244.2.0/24', 'fd44:2::/64'] }] },
         { action: 'Accept', to: [{ nodes: {} }] },
-        { action: 'Deny', to: [{ networks: ['0.0.0.0/0', '::/0'] }] },
+        { action: 'Deny', to: [EVERYWHERE] },
       ];
-      await lab.during([clusterPolicy('out', 1, { subject, egress })], async () =>
+      await lab.during([nearOut(1, ...egress)], async () =>
         expect(
           await lab.verdicts(
             'default/near > default/far:8080',
@@ -254,6 +258,53 @@ describe.each(POLICY_BACKENDS)('policies on %s', (backend) => {
           'default/near > default/web:80': 'blocked',
           'default/near > default/host:7000': 'allowed',
         }),
+      );
+    });
+
+    it('[C26] [C9] egress to ranges of ports, single ones, and names', async () => {
+      const egress = [
+        {
+          action: 'Accept',
+          to: [EVERYWHERE],
+          protocols: [
+            { tcp: { destinationPort: { range: { start: 32000, end: 32768 } } } },
+            { tcp: { destinationPort: { number: 81 } } },
+            { sctp: { destinationPort: { number: 9000 } } },
+          ],
+        },
+        {
+          action: 'Accept',
+          to: [{ namespaces: {} }],
+          protocols: [{ destinationNamedPort: 'http' }],
+        },
+        { action: 'Deny', to: [EVERYWHERE] },
+      ];
+      const ports = ['80', '81', '31999', '32000', '32768', '32769', '53/udp', '9000/sctp', '9001/sctp'];
+      await lab.during([nearOut(1, ...egress)], async () => {
+        const verdicts = Object.values(
+          await lab.verdicts(...ports.map((port) => `default/near > default/web:${port}`)),
+        );
+        expect(ports.filter((_port, index) => verdicts[index] === 'allowed')).toEqual([
+          '80',
+          '81',
+          '32000',
+          '32768',
+          '9000/sctp',
+        ]);
+        expect(Object.values(await lab.verdicts('default/near > default/far:8080'))).toEqual(['allowed']);
+      });
+    });
+
+    it('[I12] a wide network that is denied first is not opened by a narrow one behind it', async () => {
+      const deny = { action: 'Deny', to: [{ networks: ['10.244.0.0/16', 'fd44::/16'] }] };
+      const accept = { action: 'Accept', to: [{ networks: ['10.244.2.0/24', 'fd44:2::/64'] }] };
+      const asked = ['default/near > default/far:8080', 'default/near > default/web:80'];
+      const verdicts = async () => Object.values(await lab.verdicts(...asked));
+      await lab.during([nearOut(1, deny), nearOut(2, accept)], async () =>
+        expect(await verdicts()).toEqual(['blocked', 'blocked']),
+      );
+      await lab.during([nearOut(1, accept), nearOut(2, deny)], async () =>
+        expect(await verdicts()).toEqual(['allowed', 'blocked']),
       );
     });
   });
