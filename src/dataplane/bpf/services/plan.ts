@@ -78,6 +78,8 @@ export interface ServicePlan {
   /** Those that are left out of a list from now on. */
   readonly leaving: readonly Entry<number, Backend>[];
   readonly beginning: readonly Entry<FrontendKey, Frontend>[];
+  /** Those of a number that no frontend refers to any more, also of another Service: they are in no list. */
+  readonly left: readonly Entry<number, Backend>[];
   readonly retired: Retired;
   /** How many entries come to each table; those that are retired stay for now. */
   readonly growth: Readonly<Record<'frontends' | 'services' | 'slots' | 'backends', number>>;
@@ -112,7 +114,8 @@ export function planService(
     slots,
     ...frontendWrites(changes, after, kept, next),
     services: next === undefined || isSameRow(kept, before, next, after) ? [] : [serviceEntry(next, after)],
-    leaving: backends.leaving,
+    leaving: kept === undefined ? [] : backends.leaving,
+    left: kept === undefined ? backends.leaving : [],
     retired: retiredBy(standing, before.lists, kept, next, backends.gone),
     growth: {
       frontends: changes.growth,

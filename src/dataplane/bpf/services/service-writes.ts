@@ -27,6 +27,7 @@ export async function writeServices(
   installed.strayFrontends = [];
   const failed = new Set<ServiceId>();
   const taken = new Set<string>();
+  const left: ServicePlan['left'][number][] = [];
   const group = createGroup(tables);
   for (const [index, pair] of pairs.entries()) {
     const plan = admit(installed, pair, moves);
@@ -37,6 +38,7 @@ export async function writeServices(
     if (plan.standing === undefined) installed.services.delete(pair.id);
     else installed.services.set(pair.id, plan.standing);
     if (pair.standing !== undefined) installed.retired.push(plan.retired);
+    for (const entry of plan.left) left.push(entry);
     if (moves.size > 0 && pair.rows !== undefined)
       for (const frontend of servedBy(pair.rows).frontends) taken.add(frontendName(frontend));
     written += await group.add(plan);
@@ -44,8 +46,10 @@ export async function writeServices(
   }
   written += await group.flush();
   installed.unprogrammed = failed;
-  const left = settleMoves(installed, moves, taken);
-  return written + (await deleteFrontends(tables, installed, left));
+  written += await deleteFrontends(tables, installed, settleMoves(installed, moves, taken));
+  for (let from = 0; from < left.length; from += GROUP_ENTRIES)
+    await tables.backends.set(left.slice(from, from + GROUP_ENTRIES));
+  return written + left.length;
 }
 
 function pairsOf(
