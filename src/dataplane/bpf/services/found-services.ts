@@ -10,7 +10,7 @@ export interface FoundServices {
   /** By number. */
   readonly services: ReadonlyMap<number, FoundService>;
   /** Backends by number. */
-  readonly backends: ReadonlyMap<number, FoundBackend>;
+  readonly backends: Map<number, FoundBackend>;
   /** Slots that no Service's row speaks of. */
   readonly straySlots: readonly SlotRange[];
   readonly counters: Counters;

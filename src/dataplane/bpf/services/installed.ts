@@ -6,6 +6,7 @@ import type { ServiceId } from '../../../model/rows.ts';
 import { type AddressEntries, readAddressEntries } from './addresses.ts';
 import {
   digestText,
+  type FoundBackend,
   type FoundServices,
   findServices,
   type Room,
@@ -18,8 +19,8 @@ import type { ServiceTables } from './tables.ts';
 
 export interface Installed {
   readonly services: Map<ServiceId, StandingService>;
-  /** Found in the table and no standing Service's: the next transaction removes them. */
-  strayFrontends: readonly ServedFrontend[];
+  /** Found in the tables and no standing Service's: the next transaction removes the frontends, and takes backends off lists. */
+  strays: Strays;
   readonly addresses: AddressEntries;
   readonly counters: Counters;
   readonly capacities: Room;
@@ -32,6 +33,11 @@ export interface Installed {
   unprogrammedAddresses: ReadonlySet<Address | Prefix>;
 }
 
+export interface Strays {
+  readonly frontends: readonly ServedFrontend[];
+  readonly backends: readonly (readonly [number, FoundBackend])[];
+}
+
 /** Services that are looked at in one turn of the event loop. */
 export const SERVICES_AT_ONCE = 256;
 /** Slots that are deleted at a time, about. */
@@ -42,11 +48,13 @@ export async function readInstalled(tables: ServiceTables, ids: Iterable<Service
   const found = await findServices(tables);
   const services = await adopt(found, ids);
   const numbers = new Set([...services.values()].map(({ number }) => number));
-  const backends = new Set([...services.values()].flatMap((standing) => standing.backends));
   const strangers = [...found.services].filter(([number]) => !numbers.has(number));
   return {
     services,
-    strayFrontends: strangers.flatMap(([, { frontends }]) => frontends),
+    strays: {
+      frontends: strangers.flatMap(([, { frontends }]) => frontends),
+      backends: [...found.backends].filter(([, { lists }]) => lists !== 0),
+    },
     addresses: await readAddressEntries(tables),
     counters: found.counters,
     capacities: await capacitiesOf(tables),
@@ -54,7 +62,7 @@ export async function readInstalled(tables: ServiceTables, ids: Iterable<Service
     retired: [
       {
         services: strangers.map(([number]) => number),
-        backends: [...found.backends.keys()].filter((number) => !backends.has(number)),
+        backends: [...found.backends.keys()],
         slots: [...found.straySlots, ...strangers.flatMap(([number, service]) => slotsOf(number, service))],
       },
     ],
@@ -63,7 +71,10 @@ export async function readInstalled(tables: ServiceTables, ids: Iterable<Service
   };
 }
 
-/** Finds Services again by their names; of two numbers with one name the later has it. */
+/**
+ * Finds Services again by their names, and takes their backends off those that were found. Of two numbers with one name the
+ * later has it.
+ */
 async function adopt(
   found: FoundServices,
   ids: Iterable<ServiceId>,
@@ -79,6 +90,7 @@ async function adopt(
     if (number !== undefined && service !== undefined) {
       const standing = standingOf(number, service, found.backends);
       if (standing !== undefined) services.set(id, standing);
+      for (const backend of standing?.backends ?? []) found.backends.delete(backend);
     }
     if (++seen % SERVICES_AT_ONCE === 0) await setImmediate();
   }

@@ -15,11 +15,10 @@ import type {
 } from '../../../generated/policy.ts';
 import { SLOT_LIST_WORDS } from '../../../generated/policy.ts';
 import type { ServiceId, ServiceRows } from '../../../model/rows.ts';
+import { backendChanges } from './backend-changes.ts';
 import { compareFrontends, type FrontendChanges } from './frontend-changes.ts';
 import {
-  backendValue,
   digestOf,
-  type Endpoint,
   endpointName,
   frontendEntry,
   frontendKey,
@@ -140,16 +139,7 @@ function nextStanding(
   after: Served,
   counters: Counters,
 ): StandingService {
-  const numbers = new Map<string, number>();
-  if (kept !== undefined)
-    for (const [slot, endpoint] of before.flat().entries())
-      numbers.set(endpointName(endpoint), kept.backends[slot] ?? 0);
-  const backends = after.lists.flat().map((endpoint) => {
-    const name = endpointName(endpoint);
-    const number = numbers.get(name) ?? ++counters.backend;
-    numbers.set(name, number);
-    return number;
-  });
+  const backends = numbersBySlot(kept, before, after.lists, counters);
   const sameSlots =
     kept !== undefined && before[0].length === after.lists[0].length && isSameList(kept.backends, backends);
   return {
@@ -158,6 +148,27 @@ function nextStanding(
     backends: sameSlots ? kept.backends : backends,
     content: rows,
   };
+}
+
+/** An endpoint of both lists has one number, and keeps it. */
+function numbersBySlot(
+  kept: StandingService | undefined,
+  before: Lists,
+  [cluster, local]: Lists,
+  counters: Counters,
+): readonly number[] {
+  // The most usual case by far where there are many Services; none of a list is in it twice.
+  if (kept === undefined && local.length === 0) return cluster.map(() => ++counters.backend);
+  const numbers = new Map<string, number>();
+  if (kept !== undefined)
+    for (const [slot, endpoint] of before.flat().entries())
+      numbers.set(endpointName(endpoint), kept.backends[slot] ?? 0);
+  return [...cluster, ...local].map((endpoint) => {
+    const name = endpointName(endpoint);
+    const number = numbers.get(name) ?? ++counters.backend;
+    numbers.set(name, number);
+    return number;
+  });
 }
 
 function isSameList(one: readonly number[], other: readonly number[]): boolean {
@@ -203,53 +214,6 @@ function frontendWrites(
     ending: kept === undefined ? [] : entries(ending),
     beginning: entries(kept === undefined ? after.frontends : beginning),
   };
-}
-
-interface Membership {
-  readonly endpoint: Endpoint;
-  /** Bit n: in the list n. */
-  lists: number;
-}
-
-function membersOf(standing: StandingService | undefined, lists: Lists): ReadonlyMap<number, Membership> {
-  const members = new Map<number, Membership>();
-  let index = 0;
-  for (const [list, endpoints] of lists.entries()) {
-    for (const endpoint of endpoints) {
-      const number = standing?.backends[index++] ?? 0;
-      const member = members.get(number) ?? { endpoint, lists: 0 };
-      member.lists |= 1 << list;
-      members.set(number, member);
-    }
-  }
-  return members;
-}
-
-/** A client keeps its backend as long as that is in the list: so it comes in before the list changes, and leaves after. */
-function backendChanges(
-  standing: StandingService | undefined,
-  before: Lists,
-  next: StandingService | undefined,
-  after: Lists,
-) {
-  const coming: Entry<number, Backend>[] = [];
-  const leaving: Entry<number, Backend>[] = [];
-  const gone: number[] = [];
-  let fresh = 0;
-  const [old, wanted] = [membersOf(standing, before), membersOf(next, after)];
-  for (const [number, { endpoint, lists }] of wanted) {
-    const had = old.get(number)?.lists;
-    if (had === undefined) fresh++;
-    if (next !== undefined && ((had ?? 0) | lists) !== had)
-      coming.push([number, backendValue(endpoint, next.number, (had ?? 0) | lists)]);
-  }
-  for (const [number, { endpoint, lists: had }] of old) {
-    const lists = wanted.get(number)?.lists ?? 0;
-    if (lists === 0) gone.push(number);
-    if (standing !== undefined && (had | lists) !== lists)
-      leaving.push([number, backendValue(endpoint, standing.number, lists)]);
-  }
-  return { coming, leaving, gone, fresh };
 }
 
 function retiredBy(

@@ -4,7 +4,7 @@ import type { ServiceId, ServiceRows } from '../../../model/rows.ts';
 import { type Installed, SERVICES_AT_ONCE } from './installed.ts';
 import { frontendsThatMove, type ServicePair, settleMoves } from './moved-frontends.ts';
 import { planService, type ServicePlan } from './plan.ts';
-import { frontendKey, frontendName, type ServedFrontend, servedBy } from './served.ts';
+import { backendValue, frontendKey, frontendName, type ServedFrontend, servedBy } from './served.ts';
 import type { ServiceTables } from './tables.ts';
 
 /** Entries that are written at a time, about. */
@@ -21,13 +21,16 @@ export async function writeServices(
   touched: Iterable<ServiceId> | undefined,
 ): Promise<number> {
   const pairs = pairsOf(installed, wanted, touched);
-  const moves = frontendsThatMove(installed.strayFrontends, pairs);
-  const strays = installed.strayFrontends.filter((frontend) => !moves.has(frontendName(frontend)));
-  let written = await deleteFrontends(tables, installed, strays);
-  installed.strayFrontends = [];
+  const { strays } = installed;
+  installed.strays = { frontends: [], backends: [] };
+  const moves = frontendsThatMove(strays.frontends, pairs);
+  const gone = strays.frontends.filter((frontend) => !moves.has(frontendName(frontend)));
+  let written = await deleteFrontends(tables, installed, gone);
   const failed = new Set<ServiceId>();
   const taken = new Set<string>();
-  const left: ServicePlan['left'][number][] = [];
+  const left = strays.backends.map(
+    ([number, backend]) => [number, backendValue(backend, backend.service, 0)] as const,
+  );
   const group = createGroup(tables);
   for (const [index, pair] of pairs.entries()) {
     const plan = admit(installed, pair, moves);

@@ -1,5 +1,6 @@
 /** Random rows of a few Services that share addresses, ports and backends, and trade their frontends. */
 import fc from 'fast-check';
+import type { ServiceChange } from '../../../../src/dataplane/bpf/services/dataplane.ts';
 import type { Address, Family, Prefix } from '../../../../src/model/address.ts';
 import type { NodeName, ObjectName, Port, Protocol } from '../../../../src/model/names.ts';
 import type {
@@ -12,6 +13,7 @@ import type {
   ServiceRows,
   Treatment,
 } from '../../../../src/model/rows.ts';
+import { changeBetween } from '../../row-changes.ts';
 
 /** What a node's tables are made from. */
 export interface State {
@@ -190,6 +192,34 @@ export const anyState: fc.Arbitrary<State> = fc
     };
   });
 
+/** The Service `n/NAME` at port 80 of a cluster IP, with so many backends. */
+function clusterIpService(name: string, clusterIp: string, backends: number): ServiceRows {
+  const owner = `n/${name}` as ObjectName;
+  return {
+    id: `${owner}:p/TCP/IPv4` as ServiceId,
+    owner,
+    displayName: `${owner}:p`,
+    family: 'IPv4',
+    protocol: 'TCP',
+    frontends: [
+      {
+        ...place('clusterIP', clusterIp, 80),
+        inside: 'cluster',
+        outside: 'pass',
+        elsewhere: 'pass',
+        checkSources: false,
+      },
+    ],
+    cluster: Array.from({ length: backends }, (_, index) =>
+      backend(`10.${2 + (index >> 8)}.0.${index & 255}`, 8080),
+    ),
+    local: [],
+    affinitySeconds: null,
+    excluded: [],
+    sourceRanges: null,
+  };
+}
+
 /** A state without Services; the node has neither addresses nor peers. */
 export const NOTHING: State = {
   rows: {
@@ -211,3 +241,40 @@ export const NOTHING: State = {
   },
   ownAddresses: [],
 };
+
+/** A state in which these Services have so many backends, on port 80 of a cluster IP each. */
+export function serving(names: readonly string[], backends = 1): State {
+  const services = names.map((name) =>
+    clusterIpService(name, `10.96.0.${'abc'.indexOf(name) + 1}`, backends),
+  );
+  return {
+    rows: {
+      ...NOTHING.rows,
+      services: new Map(services.map((rows) => [rows.id, rows] as const)),
+      addresses: new Map(
+        services.flatMap(({ owner, frontends }) =>
+          frontends.flatMap(({ address }) =>
+            address === null
+              ? []
+              : [[address, { address, owner, kind: 'clusterIP' as const, pingable: true }] as const],
+          ),
+        ),
+      ),
+    },
+    ownAddresses: [],
+  };
+}
+
+/** The rows of both; where both have a Service, those of the second. */
+export function merged(one: Rows, other: Rows): Rows {
+  return {
+    ...one,
+    services: new Map([...one.services, ...other.services]),
+    addresses: new Map([...one.addresses, ...other.addresses]),
+  };
+}
+
+/** What leads from one state to another. */
+export function changeOf(before: State, after: State): ServiceChange {
+  return { rows: changeBetween(before.rows, after.rows), ownAddresses: after.ownAddresses };
+}

@@ -1,103 +1,24 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createServiceDataplane } from '../../../../src/dataplane/bpf/services/dataplane.ts';
-import { openServiceTables, type ServiceTables } from '../../../../src/dataplane/bpf/services/tables.ts';
-import { LAYOUT } from '../../../../src/generated/policy.ts';
-import { type BpfObject, loadBpfObject } from '../../../../src/kernel/bpf-object.ts';
-import type { Table } from '../../../../src/kernel/bpf-table.ts';
-import { OBJECT } from '../../../packet/policy-node.ts';
-import { changeBetween } from '../../row-changes.ts';
 import { type Answers, installedAnswers, wantedAnswers } from './service-answers.ts';
-import { anyState, NOTHING, type State } from './service-walk.ts';
+import { loadServiceMaps, observed, type ServiceMaps, SMALL, writtenDuring } from './service-maps.ts';
+import { anyState, changeOf, merged, NOTHING, type State, serving } from './service-walk.ts';
 
 const RUNS = 20;
 /** Of the test that looks at every table after every write. */
 const WATCHED_RUNS = 10;
 
-/** Tables that are read at once, however often. */
-const SMALL = {
-  frontends: 128,
-  services: 64,
-  slots: 256,
-  backends: 256,
-  service_names: 64,
-  service_addresses: 64,
-  node_addresses: 64,
-  affinities: 64,
-};
-
-const TABLE_NAMES = [
-  'frontends',
-  'services',
-  'slots',
-  'backends',
-  'names',
-  'addresses',
-  'prefixes',
-  'nodeAddresses',
-  'affinities',
-] as const;
-
-let object: BpfObject;
-let tables: ServiceTables;
+let maps: ServiceMaps;
 
 beforeAll(async () => {
-  object = await loadBpfObject(OBJECT, LAYOUT, { maxEntries: SMALL });
-  tables = openServiceTables(object.maps);
+  maps = await loadServiceMaps();
 });
-afterAll(() => object.close());
-beforeEach(async () => {
-  const dataplane = createServiceDataplane(tables);
-  await dataplane.sync(NOTHING.rows, NOTHING.ownAddresses);
-  await dataplane.collect();
-});
-
-function changeOf(before: State, after: State) {
-  return { rows: changeBetween(before.rows, after.rows), ownAddresses: after.ownAddresses };
-}
+afterAll(() => maps.close());
+beforeEach(() => maps.empty());
 
 async function expectInstalled(state: State): Promise<void> {
-  expect(await installedAnswers(tables)).toEqual(wantedAnswers(state, state));
-}
-
-/** The tables, but every entry is written or deleted on its own, and `wrote` is called after each. */
-function observed(all: ServiceTables, wrote: () => Promise<void>): ServiceTables {
-  // One write after the other, also of those that are not waited for in turn.
-  let last: Promise<unknown> = Promise.resolve();
-  const inTurn = <Result>(work: () => Promise<Result>): Promise<Result> => {
-    const result = last.then(work);
-    last = result.catch(() => undefined);
-    return result;
-  };
-  const watch = <Key, Value>(table: Table<Key, Value>): Table<Key, Value> => ({
-    ...table,
-    set: (entries) =>
-      inTurn(async () => {
-        for (const entry of entries) {
-          await table.set([entry]);
-          await wrote();
-        }
-      }),
-    delete: (keys) =>
-      inTurn(async () => {
-        let deleted = 0;
-        for (const key of keys) {
-          deleted += await table.delete([key]);
-          await wrote();
-        }
-        return deleted;
-      }),
-  });
-  return {
-    ...all,
-    frontends: watch(all.frontends),
-    services: watch(all.services),
-    slots: watch(all.slots),
-    backends: watch(all.backends),
-    addresses: watch(all.addresses),
-    prefixes: watch(all.prefixes),
-    nodeAddresses: watch(all.nodeAddresses),
-  };
+  expect(await installedAnswers(maps.tables)).toEqual(wantedAnswers(state, state));
 }
 
 /** Answers that are none of the expected ones. */
@@ -113,41 +34,17 @@ function strangeAnswers(answers: Answers, expected: readonly Answers[]): readonl
   });
 }
 
-async function contents(): Promise<ReadonlyMap<string, string>> {
-  const all = new Map<string, string>();
-  for (const name of TABLE_NAMES) {
-    const entries: readonly (readonly [unknown, unknown])[] = await tables[name].entries();
-    for (const [key, value] of entries) all.set(`${name} ${JSON.stringify(key)}`, JSON.stringify(value));
-  }
-  return all;
-}
-
-/** Names what is written while `work` runs. */
-async function writtenDuring(work: () => Promise<unknown>): Promise<readonly string[]> {
-  const before = await contents();
-  await work();
-  const after = await contents();
-  return [...new Set([...before.keys(), ...after.keys()])].filter(
-    (key) => before.get(key) !== after.get(key),
-  );
-}
-
-async function sizes(): Promise<Readonly<Record<string, number>>> {
-  const all = TABLE_NAMES.map(async (name) => [name, (await tables[name].entries()).length] as const);
-  return Object.fromEntries(await Promise.all(all));
-}
-
 describe('rows of Services in BPF maps', () => {
   it('[I16] answer as the rows say after every step of a walk, whichever way it went', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(fc.tuple(anyState, fc.boolean(), fc.boolean()), { maxLength: 6 }),
         async (steps) => {
-          let dataplane = createServiceDataplane(tables);
+          let dataplane = createServiceDataplane(maps.tables);
           await dataplane.sync(NOTHING.rows, NOTHING.ownAddresses);
           let before = NOTHING;
           for (const [state, restarts, collects] of steps) {
-            if (restarts) dataplane = createServiceDataplane(tables);
+            if (restarts) dataplane = createServiceDataplane(maps.tables);
             if (restarts) await dataplane.sync(state.rows, state.ownAddresses);
             else await dataplane.apply(changeOf(before, state));
             if (collects) await dataplane.collect();
@@ -165,11 +62,11 @@ describe('rows of Services in BPF maps', () => {
       fc.asyncProperty(anyState, anyState, anyState, async (first, second, third) => {
         let expected: readonly Answers[] = [];
         const dataplane = createServiceDataplane(
-          observed(tables, async () => {
-            expect(strangeAnswers(await installedAnswers(tables), expected)).toEqual([]);
+          observed(maps.tables, async () => {
+            expect(strangeAnswers(await installedAnswers(maps.tables), expected)).toEqual([]);
           }),
         );
-        await createServiceDataplane(tables).sync(NOTHING.rows, NOTHING.ownAddresses);
+        await createServiceDataplane(maps.tables).sync(NOTHING.rows, NOTHING.ownAddresses);
         const states = [NOTHING, first, second, third];
         for (const [index, state] of states.entries()) {
           const before = states[index - 1] ?? NOTHING;
@@ -189,41 +86,74 @@ describe('rows of Services in BPF maps', () => {
   it('[C35] a restarted agent writes the difference only', async () => {
     await fc.assert(
       fc.asyncProperty(anyState, async (state) => {
-        const first = createServiceDataplane(tables);
+        const first = createServiceDataplane(maps.tables);
         await first.sync(state.rows, state.ownAddresses);
         await first.collect();
-        const again = createServiceDataplane(tables);
+        const again = createServiceDataplane(maps.tables);
         const silent = async () => {
           const report = await again.sync(state.rows, state.ownAddresses);
           expect(report).toEqual({ written: 0, unprogrammed: [], unprogrammedAddresses: [] });
           expect(await again.apply({})).toEqual(report);
           await again.collect();
         };
-        expect(await writtenDuring(silent)).toEqual([]);
+        expect(await writtenDuring(maps.tables, silent)).toEqual([]);
       }),
       { numRuns: RUNS },
     );
   });
 
-  it('[C24] nothing is left of what came and went, but the highest numbers', async () => {
-    const state = fc.sample(anyState, { seed: 7, numRuns: 1 })[0] ?? NOTHING;
-    const dataplane = createServiceDataplane(tables);
-    await dataplane.sync(NOTHING.rows, NOTHING.ownAddresses);
-    for (let round = 0; round < 100; round++) {
-      await dataplane.apply(changeOf(NOTHING, state));
-      await dataplane.collect();
-      await dataplane.apply(changeOf(state, NOTHING));
-      await dataplane.collect();
-    }
-    const none = Object.fromEntries(TABLE_NAMES.map((name) => [name, 0]));
-    expect(await sizes()).toEqual({ ...none, names: 1, backends: 1 });
-    const [[, last] = never()] = await tables.backends.entries();
-    expect(last.lists).toBe(0);
-    const count = (entries: number) => expect.objectContaining({ entries });
-    expect(dataplane.figures()).toMatchObject({ frontends: count(0), slots: count(0), services: count(1) });
+  it('[C35] a change that fails leaves each Service as it was or as it is to be, and the next one brings it', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        anyState,
+        anyState,
+        fc.integer({ min: 1, max: 60 }),
+        async (first, second, lastWrite) => {
+          let left = Number.POSITIVE_INFINITY;
+          const dataplane = createServiceDataplane(
+            observed(maps.tables, async () => {
+              if (--left === 0) throw Object.assign(new Error('the kernel refuses'), { code: 'EPERM' });
+            }),
+          );
+          await dataplane.sync(first.rows, first.ownAddresses);
+          left = lastWrite;
+          await dataplane
+            .apply(changeOf(first, second))
+            .catch((error: unknown) => expect(error).toMatchObject({ code: 'EPERM' }));
+          left = Number.POSITIVE_INFINITY;
+          const expected = [first, second].flatMap((services) =>
+            [first, second].map((node) => wantedAnswers(services, node)),
+          );
+          expect(strangeAnswers(await installedAnswers(maps.tables), expected)).toEqual([]);
+          await dataplane.apply({});
+          await dataplane.collect();
+          await expectInstalled(second);
+        },
+      ),
+      { numRuns: RUNS },
+    );
+  });
+
+  it('[H7, H14] a Service that finds no room stays as it was, others go on, and it is tried again', async () => {
+    const dataplane = createServiceDataplane(maps.tables);
+    const most = SMALL.backends - 10;
+    const small = serving(['a', 'b'], 2);
+    const large = { ...serving(['a'], 2), rows: merged(serving(['a'], 2).rows, serving(['b'], most).rows) };
+    const three = { ...large, rows: merged(large.rows, serving(['c'], 20).rows) };
+    await dataplane.sync(small.rows, []);
+    await expect(dataplane.apply(changeOf(small, large))).resolves.toMatchObject({ unprogrammed: [] });
+    await expect(dataplane.apply(changeOf(large, three))).resolves.toMatchObject({
+      unprogrammed: ['n/c:p/TCP/IPv4'],
+    });
+    expect(await installedAnswers(maps.tables)).toEqual(wantedAnswers(large, large));
+    // A larger version of what is there finds no room either.
+    const grown = { ...large, rows: merged(three.rows, serving(['b'], SMALL.backends).rows) };
+    await expect(dataplane.apply(changeOf(three, grown))).resolves.toMatchObject({
+      unprogrammed: ['n/b:p/TCP/IPv4', 'n/c:p/TCP/IPv4'],
+    });
+    expect(await installedAnswers(maps.tables)).toEqual(wantedAnswers(large, large));
+    const after = { ...three, rows: merged(three.rows, serving(['b'], 2).rows) };
+    await expect(dataplane.apply(changeOf(grown, after))).resolves.toMatchObject({ unprogrammed: [] });
+    await expectInstalled(after);
   });
 });
-
-function never(): never {
-  throw new Error('there is an entry');
-}
