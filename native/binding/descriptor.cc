@@ -17,6 +17,12 @@ SharedFd* held(const Napi::Value& value) {
   return external.Data();
 }
 
+SharedFd open_one(const Napi::Value& value) {
+  SharedFd fd = *held(value);
+  if (!fd) throw Napi::TypeError::New(value.Env(), "the descriptor is closed");
+  return fd;
+}
+
 }  // namespace
 
 Napi::Value descriptor_value(Napi::Env env, SharedFd fd) {
@@ -26,10 +32,14 @@ Napi::Value descriptor_value(Napi::Env env, SharedFd fd) {
   return external;
 }
 
-SharedFd descriptor_argument(const Napi::CallbackInfo& info, size_t index) {
-  SharedFd fd = *held(info[index]);
-  if (!fd) throw Napi::TypeError::New(info.Env(), "the descriptor is closed");
-  return fd;
+SharedFd descriptor_argument(const Napi::CallbackInfo& info, size_t index) { return open_one(info[index]); }
+
+std::vector<SharedFd> descriptors_argument(const Napi::CallbackInfo& info, size_t index) {
+  if (!info[index].IsArray()) throw Napi::TypeError::New(info.Env(), "not an array of descriptors");
+  const auto array = info[index].As<Napi::Array>();
+  std::vector<SharedFd> descriptors;
+  for (uint32_t at = 0; at < array.Length(); ++at) descriptors.push_back(open_one(array.Get(at)));
+  return descriptors;
 }
 
 Napi::Value close_descriptor(const Napi::CallbackInfo& info) {
@@ -68,6 +78,12 @@ uint32_t number_argument(const Napi::CallbackInfo& info, size_t index, const cha
     throw Napi::RangeError::New(info.Env(), std::string(name) + " must be a whole number of 32 bits");
   }
   return static_cast<uint32_t>(number);
+}
+
+Napi::Value numbers_value(Napi::Env env, const std::vector<uint32_t>& numbers) {
+  Napi::Uint32Array array = Napi::Uint32Array::New(env, numbers.size());
+  std::copy(numbers.begin(), numbers.end(), array.Data());
+  return array;
 }
 
 Napi::Value bytes_value(Napi::Env env, const std::vector<uint8_t>& bytes) {

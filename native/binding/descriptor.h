@@ -22,6 +22,9 @@ Napi::Value descriptor_value(Napi::Env env, SharedFd fd);
 // The descriptor in argument `index`. Throws Napi::TypeError for anything else, and for one that was closed.
 SharedFd descriptor_argument(const Napi::CallbackInfo& info, size_t index);
 
+// The descriptors of an array, likewise.
+std::vector<SharedFd> descriptors_argument(const Napi::CallbackInfo& info, size_t index);
+
 // closeDescriptor(descriptor): void. Closing twice is fine.
 Napi::Value close_descriptor(const Napi::CallbackInfo& info);
 
@@ -33,6 +36,7 @@ std::string text_argument(const Napi::CallbackInfo& info, size_t index, const ch
 std::string optional_text_argument(const Napi::CallbackInfo& info, size_t index, const char* name);
 uint32_t number_argument(const Napi::CallbackInfo& info, size_t index, const char* name);
 
+Napi::Value numbers_value(Napi::Env env, const std::vector<uint32_t>& numbers);
 Napi::Value bytes_value(Napi::Env env, const std::vector<uint8_t>& bytes);
 
 }  // namespace weir

@@ -69,6 +69,22 @@ Napi::Value describe_link_async(const Napi::CallbackInfo& info) {
       });
 }
 
+Napi::Value describe_links_async(const Napi::CallbackInfo& info) {
+  const std::vector<SharedFd> links = descriptors_argument(info, 0);
+  return PromiseWorker<std::vector<uint32_t>>::start(
+      info.Env(),
+      [links] {
+        std::vector<uint32_t> numbers;
+        for (const SharedFd& link : links) {
+          const LinkDescription description = describe_link(*link);
+          numbers.push_back(description.program);
+          numbers.push_back(description.interface);
+        }
+        return numbers;
+      },
+      numbers_value);
+}
+
 Napi::Value programs_on_async(const Napi::CallbackInfo& info) {
   const uint32_t interface = number_argument(info, 0, "interface");
   const TcHook hook = hook_argument(info, 1);
@@ -108,6 +124,26 @@ Napi::Value detach_filter_async(const Napi::CallbackInfo& info) {
   const uint32_t priority = number_argument(info, 2, "priority");
   return in_namespace(info.Env(), optional_text_argument(info, 3, "networkNamespace"),
                       [=] { detach_filter(interface, hook, priority); });
+}
+
+Napi::Value filter_programs_async(const Napi::CallbackInfo& info) {
+  const std::vector<uint32_t> interfaces = numbers_argument(info, 0, "interfaces");
+  const uint32_t priority = number_argument(info, 1, "priority");
+  const std::string network_namespace = optional_text_argument(info, 2, "networkNamespace");
+  return PromiseWorker<std::vector<uint32_t>>::start(
+      info.Env(),
+      [interfaces, priority, network_namespace] {
+        std::vector<uint32_t> programs;
+        in_network_namespace(network_namespace, [&] {
+          for (const uint32_t interface : interfaces) {
+            for (const TcHook hook : {TcHook::kIngress, TcHook::kEgress}) {
+              programs.push_back(filter_program(interface, hook, priority));
+            }
+          }
+        });
+        return programs;
+      },
+      numbers_value);
 }
 
 }  // namespace weir

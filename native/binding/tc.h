@@ -18,6 +18,9 @@ Napi::Value detach_link_async(const Napi::CallbackInfo& info);
 // describeLink(link): Promise<{id, program, interface, hook}>
 Napi::Value describe_link_async(const Napi::CallbackInfo& info);
 
+// describeLinks(links): Promise<Uint32Array>, two numbers for each: its program's id, and its interface
+Napi::Value describe_links_async(const Napi::CallbackInfo& info);
+
 // programsOn(interface, hook, networkNamespace?): Promise<{program, link}[]>
 Napi::Value programs_on_async(const Napi::CallbackInfo& info);
 
@@ -26,5 +29,8 @@ Napi::Value attach_filter_async(const Napi::CallbackInfo& info);
 
 // detachFilter(interface, hook, priority, networkNamespace?): Promise<undefined>
 Napi::Value detach_filter_async(const Napi::CallbackInfo& info);
+
+// filterPrograms(interfaces, priority, networkNamespace?): Promise<Uint32Array>, two ids for each: at ingress, at egress
+Napi::Value filter_programs_async(const Napi::CallbackInfo& info);
 
 }  // namespace weir

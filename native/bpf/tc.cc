@@ -16,7 +16,8 @@ namespace {
 constexpr uint32_t kTcxIngress = 46;
 constexpr uint32_t kTcxEgress = 47;
 constexpr uint32_t kBefore = 1U << 3;
-constexpr uint32_t kHandle = 1;
+// Others count from 1.
+constexpr uint32_t kHandle = 0x77656972;
 constexpr uint32_t kMostPrograms = 64;
 
 struct CreateLink {
@@ -145,6 +146,17 @@ void detach_filter(uint32_t interface, TcHook hook, uint32_t priority) {
   filter.priority = priority;
   const int failure = bpf_tc_detach(&point, &filter);
   if (failure != 0) throw ErrnoError("bpf_tc_detach", place(interface, hook), -failure);
+}
+
+uint32_t filter_program(uint32_t interface, TcHook hook, uint32_t priority) {
+  const bpf_tc_hook point = filter_hook(interface, hook);
+  LIBBPF_OPTS(bpf_tc_opts, filter);
+  filter.handle = kHandle;
+  filter.priority = priority;
+  const int failure = bpf_tc_query(&point, &filter);
+  if (failure == 0) return filter.prog_id;
+  if (failure == -ENOENT || failure == -EINVAL || failure == -ENODEV) return 0;
+  throw ErrnoError("bpf_tc_query", place(interface, hook), -failure);
 }
 
 }  // namespace weir

@@ -38,8 +38,11 @@ LinkDescription describe_link(const UniqueFd& link);
 // In the order in which they run.
 std::vector<AttachedProgram> programs_on(uint32_t interface, TcHook hook);
 
-// The clsact way. A filter has a priority (smaller runs first) and replaces the one that has it already.
+// The clsact way. A filter has a priority (smaller runs first) and replaces ours that has it already, nobody else's.
 void attach_filter(const UniqueFd& program, uint32_t interface, TcHook hook, uint32_t priority);
 void detach_filter(uint32_t interface, TcHook hook, uint32_t priority);
+
+// Id of the program that `attach_filter` put there; 0: it is gone, or so is the interface.
+uint32_t filter_program(uint32_t interface, TcHook hook, uint32_t priority);
 
 }  // namespace weir

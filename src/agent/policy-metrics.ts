@@ -62,6 +62,13 @@ const METRICS: readonly PolicyMetric[] = [
     samples: ({ kernel }) => samplesOf('table', kernel?.capacities),
   },
   {
+    kind: Counter,
+    name: 'weir_policy_repairs_total',
+    help: 'Times another process’s change to what enforces policies was undone',
+    labels: [],
+    samples: ({ kernel }) => (kernel === null ? [] : [[{}, kernel.repairs]]),
+  },
+  {
     kind: Gauge,
     name: 'weir_policy_service_entries',
     help: 'Entries in the tables by which policy programs translate Service addresses',

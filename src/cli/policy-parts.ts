@@ -34,7 +34,7 @@ export function policyParts(
     async openBackend(onVerdict, onForeignChange) {
       if (choice.backend === 'nft') return openNft(opening, onVerdict, onForeignChange);
       try {
-        return await openBpf(opening, onVerdict);
+        return await openBpf(opening, onVerdict, onForeignChange);
       } catch (error) {
         if (policyBackend !== 'auto') throw error;
         choice = choosePolicyBackend('auto', { policyHook: null, withoutBpf: firstLine(error) });
@@ -54,6 +54,7 @@ interface Opening {
 async function openBpf(
   { configuration, capabilities }: Opening,
   onVerdict: (verdict: PolicyVerdict) => void,
+  onForeignChange: () => void,
 ): Promise<PolicyBackend> {
   const { instance, policyDefaultClosed, policyDeny } = configuration;
   const backend = await openBpfPolicies({
@@ -62,6 +63,7 @@ async function openBpf(
     answerDenied: policyDeny === 'reject',
     hookKind: capabilities.policyHook ?? 'clsact',
     onVerdict,
+    onForeignChange,
   });
   return succeeding(backend, () => removeTable(POLICY_TABLE.table));
 }

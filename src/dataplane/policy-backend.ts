@@ -37,6 +37,8 @@ export interface PolicyFigures {
   readonly revision: number;
   /** Flows that the last sweep left. */
   readonly flows: number;
+  /** Times another process's change was undone. */
+  readonly repairs: number;
   /** Entries that the tables can hold. */
   readonly capacities: Readonly<Record<'subjects' | 'peers' | 'verdicts' | 'flows', number>>;
   /** Every reason there is, also those that never occurred. */

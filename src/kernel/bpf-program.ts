@@ -117,6 +117,22 @@ function tcLink(descriptor: Descriptor): TcLink {
   };
 }
 
+/** What each of the links is, as `describe` tells of one. */
+export async function describeTcLinks(
+  links: readonly TcLink[],
+): Promise<readonly { readonly program: number; readonly interface: number }[]> {
+  const numbers = await nativeAddon().describeLinks(links.map(({ descriptor }) => descriptor));
+  return links.map((_, index) => ({
+    program: numbers[2 * index] ?? 0,
+    interface: numbers[2 * index + 1] ?? 0,
+  }));
+}
+
+/** The kernel's id of a program, which no other program has while this one is loaded. */
+export async function programId(program: Descriptor): Promise<number> {
+  return (await nativeAddon().describeProgram(program)).id;
+}
+
 /** Keeps a map, program or link under a path of a BPF file system, for as long as it stands there. */
 export async function pin(descriptor: Descriptor, path: string): Promise<void> {
   await nativeAddon().pinDescriptor(descriptor, path);
@@ -148,4 +164,15 @@ export async function attachFilter(program: Descriptor, place: FilterPlace): Pro
 export async function detachFilter(place: FilterPlace): Promise<void> {
   const { interfaceIndex, hook, priority, networkNamespace } = place;
   await nativeAddon().detachFilter(interfaceIndex, hook, priority, networkNamespace);
+}
+
+/** By interface, the ids of the programs that `attachFilter` put on its hooks with this priority; 0: none. */
+export async function filterPrograms(
+  interfaces: readonly number[],
+  { priority, networkNamespace }: Pick<FilterPlace, 'priority' | 'networkNamespace'>,
+): Promise<ReadonlyMap<number, Readonly<Record<TcHook, number>>>> {
+  const ids = await nativeAddon().filterPrograms(Uint32Array.from(interfaces), priority, networkNamespace);
+  return new Map(
+    interfaces.map((index, at) => [index, { ingress: ids[2 * at] ?? 0, egress: ids[2 * at + 1] ?? 0 }]),
+  );
 }

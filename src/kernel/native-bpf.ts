@@ -98,6 +98,8 @@ export interface NativeBpf {
     readonly interface: number;
     readonly hook: TcHook;
   }>;
+  /** Two numbers for each: its program's id, and the interface's index. */
+  describeLinks(links: readonly Descriptor[]): Promise<Uint32Array>;
   programsOn(
     interfaceIndex: number,
     hook: TcHook,
@@ -116,6 +118,13 @@ export interface NativeBpf {
     priority: number,
     networkNamespace?: string,
   ): Promise<undefined>;
+
+  /** Ids of programs, two for each interface: at ingress, at egress; 0: none. */
+  filterPrograms(
+    interfaceIndexes: Uint32Array,
+    priority: number,
+    networkNamespace?: string,
+  ): Promise<Uint32Array>;
 
   readRing(map: Descriptor, limit: number, take: (records: Uint8Array) => void): EventReader;
 }

@@ -29,6 +29,7 @@ const podAt = (name: string, address: string) =>
 const NO_FIGURES = {
   revision: 0,
   flows: 0,
+  repairs: 0,
   capacities: { subjects: 0, peers: 0, verdicts: 0, flows: 0 },
   drops: [],
   tallies: Object.fromEntries(TALLY_WORDS.map((word) => [word, 0])) as Readonly<Record<Tally, number>>,

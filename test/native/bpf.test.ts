@@ -229,7 +229,13 @@ describe('links', () => {
         encoding: 'utf8',
         env: { PATH: process.env.PATH },
       });
-    expect(shown().match(/handle 0x1 from_pod/g)).toHaveLength(1);
+    expect(shown().match(/handle \S+ from_pod/g)).toHaveLength(1);
+    const ids = [(await native.describeProgram(program('from_pod'))).id, 0];
+    expect([...(await native.filterPrograms(Uint32Array.of(interfaceIndex, 9999), 7, path))]).toEqual([
+      ...ids,
+      0,
+      0,
+    ]);
     await native.detachFilter(interfaceIndex, 'ingress', 7, path);
     expect(shown()).not.toContain('from_pod');
     await expect(native.detachFilter(interfaceIndex, 'ingress', 7, path)).rejects.toMatchObject({

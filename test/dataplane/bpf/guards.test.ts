@@ -56,12 +56,18 @@ async function makeInterface(name: string): Promise<number> {
   return all.find((each) => each.name === name)?.index ?? 0;
 }
 
+const filters = (name: string) =>
+  HOOKS.map((hook) => String(execFileSync('tc', ['-n', NAMESPACE, 'filter', 'show', 'dev', name, hook])));
+
 const guardOnly = (guards: Guards, ...indexes: readonly number[]) =>
   guards.guard(new Map(indexes.map((index) => [index, POD])));
 
 describe('guards by tcx links', () => {
   const open = async (directory: string, object: BpfObject | undefined) =>
-    createGuards(await linkHooks(`${pins.path}/${directory}`, programsOf(object), { networkNamespace }));
+    createGuards(
+      await linkHooks(`${pins.path}/${directory}`, programsOf(object), { networkNamespace }),
+      filterHooks(programsOf(object), { networkNamespace }),
+    );
 
   it('put both programs on exactly the interfaces that are asked for', async () => {
     const [one, two] = [await makeInterface('one'), await makeInterface('two')];
@@ -79,11 +85,42 @@ describe('guards by tcx links', () => {
     await guardOnly(await open('adopted', objects[0]), kept, gone);
     ip('link', 'del', 'gone');
     const guards = await open('adopted', objects[1]);
-    // Before anything was asked of it.
-    expect(await attachedTo(kept)).toEqual(await idsOf(programsOf(objects[1])));
     expect(readdirSync(`${pins.path}/adopted`)).toHaveLength(2);
+    // The rows of the new programs may not be in yet.
+    expect(await attachedTo(kept)).toEqual(await idsOf(programsOf(objects[0])));
     expect(await guardOnly(guards, kept)).toEqual([]);
-    expect(await attachedTo(kept)).toHaveLength(2);
+    expect(await attachedTo(kept)).toEqual(await idsOf(programsOf(objects[1])));
+  });
+
+  it('[H2] take those of many interfaces that came at once by filters first, and then give each its links', async () => {
+    const names = Array.from({ length: 8 }, (_, index) => `crowd${index}`);
+    const crowd: number[] = [];
+    for (const name of names) crowd.push(await makeInterface(name));
+    const guards = await open('crowd', objects[0]);
+    const [fromPod, toPod] = await idsOf(programsOf(objects[0]));
+    expect(await guardOnly(guards, ...crowd)).toEqual([]);
+    // The last of them has no links yet, but is guarded.
+    expect(await attachedTo(crowd[7] ?? 0)).toEqual([]);
+    expect(filters('crowd7').map((filter) => / id (\d+)/.exec(filter)?.[1])).toEqual([
+      `${fromPod}`,
+      `${toPod}`,
+    ]);
+    expect(await guards.inspect()).toBe(false);
+    const [leaver = 0, ...rest] = crowd;
+    await guardOnly(guards, ...rest);
+    for (const index of rest) await expect.poll(() => attachedTo(index)).toEqual([fromPod, toPod]);
+    await expect.poll(() => filters('crowd7').join('')).toBe('');
+    expect([await attachedTo(leaver), filters('crowd0').join('')]).toEqual([[], '']);
+    await guards.close();
+  });
+
+  it('[C35] remove filters that a process before had no time to replace by links', async () => {
+    const index = await makeInterface('hasty');
+    const before = filterHooks(programsOf(objects[0]), { networkNamespace });
+    for (const hook of HOOKS) await before.put(index, hook);
+    await guardOnly(await open('hasty', objects[1]), index);
+    expect(filters('hasty').join('')).toBe('');
+    expect(await attachedTo(index)).toHaveLength(2);
   });
 
   it('tell which interface was refused, and guard the others', async () => {
@@ -102,7 +139,7 @@ describe('guards by tcx links', () => {
     await nativeAddon().detachLink(link);
     nativeAddon().closeDescriptor(link);
     expect(await attachedTo(index)).toHaveLength(1);
-    await guards.inspect();
+    expect(await guards.inspect()).toBe(true);
     await guardOnly(guards, index);
     expect(await attachedTo(index)).toHaveLength(2);
   });
@@ -112,17 +149,72 @@ describe('guards by tcx links', () => {
     const guards = await open('pinless', objects[0]);
     await guardOnly(guards, index);
     const before = await attachedTo(index);
+    expect(await guards.inspect()).toBe(false);
     rmSync(`${pins.path}/pinless`, { recursive: true });
-    await guards.inspect();
+    expect(await guards.inspect()).toBe(true);
     await guardOnly(guards, index);
     expect(readdirSync(`${pins.path}/pinless`).sort()).toEqual([`${index}-egress`, `${index}-ingress`]);
     expect(await attachedTo(index)).toEqual(before);
   });
 });
 
+describe('guards that somebody else tampers with', () => {
+  it.each(['tcx', 'clsact'] as const)(
+    '[C35] notice another program in the place of theirs, and put theirs back (%s)',
+    async (kind) => {
+      const index = await makeInterface(`swap-${kind}`);
+      const [ours, others] = [programsOf(objects[0]), programsOf(objects[1])];
+      const directory = `${pins.path}/swap`;
+      const hooks =
+        kind === 'tcx'
+          ? await linkHooks(directory, ours, { networkNamespace })
+          : filterHooks(ours, { networkNamespace });
+      const guards = createGuards(hooks);
+      await guardOnly(guards, index);
+      if (kind === 'tcx') {
+        const link = await nativeAddon().openPinned(`${directory}/${index}-egress`);
+        await nativeAddon().updateLink(link, others.egress);
+        nativeAddon().closeDescriptor(link);
+      } else await filterHooks(others, { networkNamespace }).put(index, 'egress');
+      expect(await guards.inspect()).toBe(true);
+      await guardOnly(guards, index);
+      expect(await hooks.disturbed([index])).toEqual([]);
+      expect(await guards.inspect()).toBe(false);
+      if (kind === 'clsact') await filterHooks(others, { networkNamespace }).takeOff(index, 'ingress');
+      expect(await guards.inspect()).toBe(kind === 'clsact');
+    },
+  );
+});
+
 describe('guards by clsact filters', () => {
-  const filters = (name: string) =>
-    HOOKS.map((hook) => String(execFileSync('tc', ['-n', NAMESPACE, 'filter', 'show', 'dev', name, hook])));
+  it('leave the filters of others of the same priority alone', async () => {
+    const index = await makeInterface('shared');
+    const guards = createGuards(filterHooks(programsOf(objects[0]), { networkNamespace }));
+    ip('link', 'set', 'shared', 'up');
+    const tc = (...argv: readonly string[]) => execFileSync('tc', ['-n', NAMESPACE, ...argv]);
+    tc('qdisc', 'add', 'dev', 'shared', 'clsact');
+    tc(
+      'filter',
+      'add',
+      'dev',
+      'shared',
+      'ingress',
+      'prio',
+      '1',
+      'handle',
+      '1',
+      'bpf',
+      'da',
+      'obj',
+      OBJECT,
+      'sec',
+      'tc',
+    );
+    await guardOnly(guards, index);
+    expect(filters('shared')[0]?.match(/ id \d+/g)).toHaveLength(2);
+    await guardOnly(guards);
+    expect(filters('shared')[0]?.match(/ id \d+/g)).toHaveLength(1);
+  });
 
   it('[H2] put programs on both hooks, replace those of a process before, and take them off', async () => {
     const index = await makeInterface('old');

@@ -1,6 +1,6 @@
 /** Network policy by BPF: the programs loaded, their maps pinned and filled, their links on pods' interfaces. */
 
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { LAYOUT, type PolicyOptions, policyOptionsCodec, sweepCodec } from '../../../generated/policy.ts';
 import { type BpfObject, loadBpfObject } from '../../../kernel/bpf-object.ts';
@@ -11,10 +11,11 @@ import type { PolicyBackend, PolicyInstallReport, PolicyVerdict } from '../../po
 import type { PolicyApplyReport } from '../../policy-change.ts';
 import { createServiceDataplane } from '../services/dataplane.ts';
 import { openServiceTables } from '../services/tables.ts';
-import { createPolicyDataplane } from './dataplane.ts';
+import { createPolicyDataplane, type PolicyDataplane } from './dataplane.ts';
 import { readFigures } from './figures.ts';
-import { createGuards } from './guards.ts';
-import { filterHooks, type Hooks, linkHooks, restorePin } from './hooks.ts';
+import { createGuards, type Guards } from './guards.ts';
+import { filterHooks, linkHooks, restorePin } from './hooks.ts';
+import { inspectPeriodically } from './inspection.ts';
 import { openPolicyTables } from './tables.ts';
 import { readVerdicts } from './verdict-events.ts';
 
@@ -27,6 +28,8 @@ export interface BpfPolicyOptions {
   /** Interfaces with programs but without a known pod let nothing through. */
   readonly unknownInterfaceClosed: boolean;
   readonly onVerdict: (verdict: PolicyVerdict) => void;
+  /** Somebody else changed programs or maps: to be repaired. */
+  readonly onForeignChange: () => void;
   /** What policies deny is answered with a TCP reset or an ICMP error; else dropped in silence. */
   readonly answerDenied: boolean;
   readonly hookKind: 'tcx' | 'clsact';
@@ -49,7 +52,8 @@ export const PROGRAM_OPTIONS: PolicyOptions = {
 };
 
 /**
- * Loads the programs over the maps that are pinned, and puts them where an earlier agent had its own.
+ * Loads the programs over the maps that are pinned. Those of an earlier agent go on until the first `sync`: the new ones
+ * take their places when their maps have the rows.
  * @throws Error with the kernel's reason; what an earlier agent left goes on
  */
 export async function openBpfPolicies(options: BpfPolicyOptions): Promise<PolicyBackend> {
@@ -57,11 +61,13 @@ export async function openBpfPolicies(options: BpfPolicyOptions): Promise<Policy
   const tables = openPolicyTables(object.maps);
   const dataplane = createPolicyDataplane(tables);
   const services = createServiceDataplane(openServiceTables(object.maps));
-  const guards = createGuards(await openHooks(options, object));
+  const guards = await openGuards(options, object);
   const stopReading = readVerdicts(named(object.maps, 'events'), dataplane, options.onVerdict);
   const sweeper = named(object.programs, 'sweep_flows');
   const wanted = new Map<number, ObjectName>();
   let flows = 0;
+  const upkeep = createUpkeep(options.directory, object, guards, dataplane);
+  const stopInspecting = inspectPeriodically(upkeep.isDisturbed, options.onForeignChange);
   // Only afterwards: a pod's programs meet its rows when they begin.
   const guardToo = async (report: PolicyApplyReport): Promise<PolicyInstallReport> => ({
     ...report,
@@ -82,12 +88,7 @@ export async function openBpfPolicies(options: BpfPolicyOptions): Promise<Policy
       }
       return guardToo(await dataplane.apply(change));
     },
-    async repair() {
-      for (const [name, place] of Object.entries(mapPins(options.directory)))
-        await restorePin(named(object.maps, name), place);
-      await guards.inspect();
-      return guardToo(await dataplane.repair());
-    },
+    repair: () => upkeep.repair(async () => guardToo(await dataplane.repair())),
     async collect() {
       await dataplane.collect();
       await services.collect();
@@ -96,10 +97,37 @@ export async function openBpfPolicies(options: BpfPolicyOptions): Promise<Policy
       const context = await runOnContext(sweeper, new Uint8Array(sweepCodec.size));
       flows = sweepCodec.read(new DataView(context.buffer, context.byteOffset), 0).kept;
     },
-    figures: () => readFigures(tables, dataplane, flows),
+    figures: async () => ({ ...(await readFigures(tables, dataplane, flows)), repairs: upkeep.repairs() }),
     async close() {
       stopReading();
+      await stopInspecting();
+      await guards.close();
       object.close();
+    },
+  };
+}
+
+/** Finds what is no longer as this process left it, and counts how often that was undone. */
+function createUpkeep(directory: string, { maps }: BpfObject, guards: Guards, dataplane: PolicyDataplane) {
+  let disturbed = false;
+  let repairs = 0;
+  const isDisturbed = async (): Promise<boolean> => {
+    const unpinned = unpinnedMaps(directory).length > 0;
+    const looks = [unpinned, await guards.inspect(), await dataplane.isDisturbed()];
+    disturbed ||= looks.includes(true);
+    return disturbed;
+  };
+  return {
+    isDisturbed,
+    repairs: () => repairs,
+    /** `restore` brings rows and programs back. */
+    async repair(restore: () => Promise<PolicyInstallReport>): Promise<PolicyInstallReport> {
+      await isDisturbed();
+      for (const [name, place] of unpinnedMaps(directory)) await restorePin(named(maps, name), place);
+      const report = await restore();
+      if (disturbed || report.written > 0) repairs += 1;
+      disturbed = false;
+      return report;
     },
   };
 }
@@ -107,6 +135,11 @@ export async function openBpfPolicies(options: BpfPolicyOptions): Promise<Policy
 /** Where each map is pinned. */
 function mapPins(directory: string): Readonly<Record<string, string>> {
   return Object.fromEntries(Object.keys(LAYOUT.maps).map((name) => [name, `${directory}/maps/${name}`]));
+}
+
+/** Those that somebody removed, with their names. */
+function unpinnedMaps(directory: string): readonly (readonly [string, string])[] {
+  return Object.entries(mapPins(directory)).filter(([, place]) => !existsSync(place));
 }
 
 function loadPrograms(options: BpfPolicyOptions): Promise<BpfObject> {
@@ -125,11 +158,13 @@ function loadPrograms(options: BpfPolicyOptions): Promise<BpfObject> {
   });
 }
 
-async function openHooks(options: BpfPolicyOptions, { programs }: BpfObject): Promise<Hooks> {
+async function openGuards(options: BpfPolicyOptions, { programs }: BpfObject): Promise<Guards> {
   const { directory, hookKind, networkNamespace } = options;
   const place = networkNamespace === undefined ? {} : { networkNamespace };
   const byHook = { ingress: named(programs, 'from_pod'), egress: named(programs, 'to_pod') };
-  return hookKind === 'tcx' ? linkHooks(`${directory}/links`, byHook, place) : filterHooks(byHook, place);
+  const filters = filterHooks(byHook, place);
+  if (hookKind === 'clsact') return createGuards(filters);
+  return createGuards(await linkHooks(`${directory}/links`, byHook, place), filters);
 }
 
 /** The map or program of this name; throws where there is none. */

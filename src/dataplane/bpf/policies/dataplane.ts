@@ -9,7 +9,7 @@ import type { ObjectName } from '../../../model/names.ts';
 import type { PolicyRows, PolicyRowsChange } from '../../../model/policy-rows.ts';
 import type { PodInterface, PolicyApplyReport, PolicyChange } from '../../policy-change.ts';
 import type { Numbers } from '../../policy-numbers.ts';
-import { collectGone, type Installed, readInstalled } from './installed.ts';
+import { collectGone, differsFromKernel, type Installed, readInstalled } from './installed.ts';
 import type { PolicyTables } from './tables.ts';
 import { emptyWanted, type Touched, writeRows } from './transaction.ts';
 
@@ -23,6 +23,8 @@ export interface PolicyDataplane {
   apply(change: PolicyChange): Promise<PolicyApplyReport>;
   /** Reads everything back and restores what differs. */
   repair(): Promise<PolicyApplyReport>;
+  /** Whether the maps say something else of the revision or of local pods than what was written last. */
+  isDisturbed(): Promise<boolean>;
   /**
    * Removes what no packet can meet any more and prepares the next change; to be called a moment after a change. Returns
    * how many entries it wrote and deleted.
@@ -80,6 +82,8 @@ export function createPolicyDataplane(tables: PolicyTables): PolicyDataplane {
       return transact(change);
     },
     repair: () => transact(undefined),
+    isDisturbed: () =>
+      exclusively(async () => installed !== undefined && (await differsFromKernel(tables, installed))),
     collect: () => exclusively(async () => (installed === undefined ? 0 : collectGone(tables, installed))),
     contentOf: (kind, number) => numbers?.contentOf(kind, number),
   };

@@ -3,30 +3,36 @@
  * agent goes; the next one puts its programs into them, each in one step, and no packet passes unjudged (H2).
  */
 import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import {
   attachFilter,
   attachTcx,
+  describeTcLinks,
   detachFilter,
+  filterPrograms,
   openTcLink,
   pin,
+  programId,
   type TcLink,
 } from '../../../kernel/bpf-program.ts';
 import type { Descriptor, TcHook } from '../../../kernel/native-bpf.ts';
 import type { NetworkPlace } from '../../../kernel/network.ts';
 
+export const HOOKS: readonly TcHook[] = ['ingress', 'egress'];
+
 /** By hook of the host side's interface: what a pod sends is received there. */
 export type HookPrograms = Readonly<Record<TcHook, Descriptor>>;
 
 export interface Hooks {
-  /** Indexes of interfaces that an earlier process put programs on, which are these now. */
+  /** Indexes of interfaces that have programs of an earlier process: these go on until `put` puts the new ones there. */
   readonly adopted: readonly number[];
   /** Puts the program there; fine where it is already. Rejects with the kernel's Error. */
   put(interfaceIndex: number, hook: TcHook): Promise<void>;
   /** Fine where it is not, or the interface is gone. */
   takeOff(interfaceIndex: number, hook: TcHook): Promise<void>;
-  /** The program is there, and stays when this process goes. */
-  stands(interfaceIndex: number, hook: TcHook): Promise<boolean>;
+  /** Of these interfaces, those where somebody else took off, replaced or unpinned a program that was put there. */
+  disturbed(interfaceIndexes: readonly number[]): Promise<readonly number[]>;
 }
 
 /** Of our clsact filters; low numbers come first. */
@@ -34,56 +40,67 @@ const FILTER_PRIORITY = 1;
 
 /** Filters stay without anybody's pin. What an earlier process left is replaced when its interface is guarded again. */
 export function filterHooks(programs: HookPrograms, place: NetworkPlace): Hooks {
+  const priority = FILTER_PRIORITY;
   const placeOf = (interfaceIndex: number, hook: TcHook) =>
-    ({ ...place, interfaceIndex, hook, priority: FILTER_PRIORITY }) as const;
+    ({ ...place, interfaceIndex, hook, priority }) as const;
+  const ours = programIds(programs);
   return {
     adopted: [],
     put: (index, hook) => attachFilter(programs[hook], placeOf(index, hook)),
     takeOff: (index, hook) => detachFilter(placeOf(index, hook)).catch(() => undefined),
-    stands: async () => true,
+    async disturbed(indexes) {
+      const [standing, ids] = [await filterPrograms(indexes, { ...place, priority }), await ours];
+      return indexes.filter((index) => HOOKS.some((hook) => standing.get(index)?.[hook] !== ids[hook]));
+    },
   };
 }
 
-/** Adopts the links pinned in `directory`. Rejects with the kernel's Error. */
+/** Opens the links pinned in `directory`. Rejects with the kernel's Error. */
 export async function linkHooks(
   directory: string,
   programs: HookPrograms,
   place: NetworkPlace,
 ): Promise<Hooks> {
   mkdirSync(directory, { recursive: true });
-  const links = new Map<string, TcLink>();
-  const nameOf = (index: number, hook: TcHook) => `${index}-${hook}`;
+  const ours = await programIds(programs);
+  const links = await openLinks(directory);
   const forget = (name: string): void => {
     links.get(name)?.close();
     links.delete(name);
     rmSync(`${directory}/${name}`, { force: true });
   };
-  const isLive = async (index: number, hook: TcHook): Promise<boolean> =>
-    (await links.get(nameOf(index, hook))?.describe())?.interface === index;
+  /** The link, where it still holds a program on the interface. */
+  const liveLink = async (index: number, hook: TcHook) => {
+    const link = links.get(nameOf(index, hook));
+    const described = await link?.describe();
+    return link !== undefined && described?.interface === index ? { link, ...described } : undefined;
+  };
 
   const adopted = new Set<number>();
-  for (const name of readdirSync(directory)) {
-    const link = await openTcLink(`${directory}/${name}`);
-    links.set(name, link);
-    const [index, hook] = [
-      Number.parseInt(name, 10),
-      name.endsWith('ingress') ? 'ingress' : 'egress',
-    ] as const;
-    if (await isLive(index, hook)) {
-      await link.update(programs[hook]);
-      adopted.add(index);
-    } else forget(name);
+  for (const name of [...links.keys()]) {
+    const { index, hook } = placeOfName(name);
+    if ((await liveLink(index, hook)) === undefined) forget(name);
+    else adopted.add(index);
   }
   return {
     adopted: [...adopted],
-    stands: async (index, hook) =>
-      existsSync(`${directory}/${nameOf(index, hook)}`) && (await isLive(index, hook)),
+    async disturbed(indexes) {
+      const pinned = new Set(await readdir(directory).catch(() => []));
+      const described = await describedByName(links);
+      const stands = (index: number, hook: TcHook): boolean => {
+        const name = nameOf(index, hook);
+        const state = described.get(name);
+        return pinned.has(name) && state?.interface === index && state.program === ours[hook];
+      };
+      return indexes.filter((index) => !HOOKS.every((hook) => stands(index, hook)));
+    },
     async put(index, hook) {
       const name = nameOf(index, hook);
-      if (!(await isLive(index, hook))) {
+      const live = await liveLink(index, hook);
+      if (live === undefined) {
         forget(name);
         links.set(name, await attachTcx(programs[hook], { ...place, interfaceIndex: index, hook }));
-      }
+      } else if (live.program !== ours[hook]) await live.link.update(programs[hook]);
       const link = links.get(name);
       if (link !== undefined) await restorePin(link.descriptor, `${directory}/${name}`);
     },
@@ -103,4 +120,30 @@ export async function restorePin(descriptor: Descriptor, place: string): Promise
   if (existsSync(place)) return;
   mkdirSync(dirname(place), { recursive: true, mode: 0o700 });
   await pin(descriptor, place);
+}
+
+async function programIds(programs: HookPrograms): Promise<Readonly<Record<TcHook, number>>> {
+  const [ingress, egress] = await Promise.all([programId(programs.ingress), programId(programs.egress)]);
+  return { ingress, egress };
+}
+
+function nameOf(index: number, hook: TcHook): string {
+  return `${index}-${hook}`;
+}
+
+/** Inverse of `nameOf`. */
+function placeOfName(name: string): { readonly index: number; readonly hook: TcHook } {
+  return { index: Number.parseInt(name, 10), hook: name.endsWith('ingress') ? 'ingress' : 'egress' };
+}
+
+async function openLinks(directory: string): Promise<Map<string, TcLink>> {
+  const names = readdirSync(directory);
+  const links = await Promise.all(names.map((name) => openTcLink(`${directory}/${name}`)));
+  return new Map(names.map((name, index) => [name, links[index] as TcLink]));
+}
+
+async function describedByName(links: ReadonlyMap<string, TcLink>) {
+  const names = [...links.keys()];
+  const described = await describeTcLinks([...links.values()]);
+  return new Map(names.map((name, index) => [name, described[index]]));
 }

@@ -44,6 +44,15 @@ export async function readInstalled(tables: PolicyTables): Promise<Installed> {
   };
 }
 
+/** Compares the few entries that all verdicts hang on; the rest is compared when everything is read back. */
+export async function differsFromKernel(tables: PolicyTables, installed: Installed): Promise<boolean> {
+  const [revision, subjects] = await Promise.all([
+    tables.revision.get(REVISION_KEY),
+    tables.subjects.entries(),
+  ]);
+  return revision !== installed.revision || installed.subjects.differsFromTable(subjects, installed.revision);
+}
+
 /**
  * Removes what the current revision does not need, and gives both slots of what changed the same content, so that the next
  * change writes its own entries only. Returns how many entries it wrote and deleted.

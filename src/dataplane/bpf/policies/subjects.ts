@@ -22,6 +22,8 @@ export interface Subjects {
   readonly current: ReadonlyMap<number, Judgement>;
   /** Any interface is to be judged in another way than it is now. */
   differsFrom(wanted: ReadonlyMap<number, Judgement>): boolean;
+  /** The table has another judgement of some interface than the current one. */
+  differsFromTable(entries: readonly SubjectEntry[], revision: number): boolean;
   /** Entries to write so that the next revision judges by `wanted` (all interfaces); the current one goes on as it does. */
   stage(wanted: ReadonlyMap<number, Judgement>, revision: number): readonly SubjectEntry[];
   /** The revision that was staged last is the current one now. */
@@ -44,6 +46,13 @@ export function createSubjects(installed: readonly SubjectEntry[], revision: num
     differsFrom: (wanted) =>
       wanted.size !== current.size ||
       [...wanted].some(([index, judgement]) => !sameJudgement(judgement, current.get(index))),
+    differsFromTable(entries, from) {
+      const table = new Map(entries);
+      return [...current].some(([index, judgement]) => {
+        const subject = table.get(index);
+        return subject === undefined || !sameJudgement(judgement, judgementOf(subject, from));
+      });
+    },
     stage(wanted, from) {
       staged = wanted;
       for (const [index, judgement] of wanted) {

@@ -48,6 +48,9 @@ interface State {
   /** Of the rows in the kernel: flows that others allowed are judged again. 0: none was found or written yet. */
   revision: number;
   readonly onForeignChange: () => void;
+  /** Somebody else changed the table since it was read back. */
+  disturbed: boolean;
+  repairs: number;
   /** null until the first sync. */
   monitor: { close(): void } | null;
 }
@@ -70,6 +73,8 @@ export async function openNftPolicies(options: NftPolicyOptions): Promise<Policy
     names: null,
     uncertain: true,
     revision: 0,
+    disturbed: false,
+    repairs: 0,
     monitor: null,
   };
   const nothing = async () => undefined;
@@ -86,7 +91,8 @@ export async function openNftPolicies(options: NftPolicyOptions): Promise<Policy
       const counts = await refusing(POLICY_TABLE.table, () => readCounts(state.nft));
       // Sets grow as they need; what conntrack holds is not ours to count.
       const capacities = { subjects: 0, peers: 0, verdicts: 0, flows: 0 };
-      return { revision: state.revision, flows: 0, capacities, rules: verdicts.rules(), ...counts };
+      const { revision, repairs } = state;
+      return { revision, repairs, flows: 0, capacities, rules: verdicts.rules(), ...counts };
     },
     async close() {
       state.monitor?.close();
@@ -129,6 +135,7 @@ async function reconcile(state: State, installed: InstalledPolicies): Promise<Po
   state.monitor ??= state.nft.monitor((event) => {
     if (event.lost !== true && (event.ours || !event.changes.some(isOurTable))) return;
     state.uncertain = true;
+    state.disturbed = true;
     state.onForeignChange();
   });
   state.uncertain = false;
@@ -144,8 +151,11 @@ async function reconcile(state: State, installed: InstalledPolicies): Promise<Po
     state.revision = skeleton.rebuild ? 0 : revisionOf(observed);
     const rows = deltaCommands(POLICY_TABLE, delta);
     const commands = skeletonCommands(POLICY_TABLE, skeleton, observed, rows);
+    const isRepair = state.disturbed && commands.length > 0;
+    state.disturbed = false;
     if (commands.length > 0 || state.revision === 0)
       await commit(state, [...commands, ...nextRevision(state.revision)]);
+    if (isRepair) state.repairs += 1;
     return report(state, delta.added.length + delta.deleted.length);
   } catch (error) {
     state.uncertain = true;
