@@ -50,11 +50,11 @@ const CLUSTER: readonly WeirObject[] = [
 
 const labelled = (app: string) => [{ key: 'app', operator: 'In' as const, values: [app] }];
 /** A rule of a NetworkPolicy: pods with these labels, at a TCP port. */
-const letIn = (apps: readonly string[], port: number): PolicyRule => ({
+const letIn = (apps: readonly string[], first: number, last = first): PolicyRule => ({
   name: '',
   action: 'Accept',
   peers: apps.map((app) => ({ type: 'pods', namespaces: 'shop', pods: labelled(app) })),
-  ports: [{ type: 'range', protocol: 'TCP', first: port, last: port }],
+  ports: [{ type: 'range', protocol: 'TCP', first, last }],
 });
 
 function isolateWeb(name: string, part: Partial<NetworkPolicyObject> = {}): NetworkPolicyObject {
@@ -137,6 +137,15 @@ pods that policies select: 2 to change
   it('names a policy that changes no verdict, and says that none does', () => {
     const text = textOf([isolateWeb('shut')], [isolateWeb('shut'), isolateWeb('too')]);
     expect(text).toMatch(/ {2}\+ NetworkPolicy shop\/too\nno verdict changes$/);
+  });
+
+  it('joins ports again that the rows have as prefixes', () => {
+    const [first, last] = [8000, 8015];
+    const [{ facts } = { facts: [] }] = plan(
+      [isolateWeb('shut')],
+      [isolateWeb('shut', { ingress: [letIn(['near'], first, last)] })],
+    ).pods;
+    expect(facts.map(({ ports }) => ports)).toEqual([[{ protocol: 'TCP', first, last }]]);
   });
 
   it('[C29] tells what an audited policy would deny', () => {
