@@ -9,6 +9,7 @@ const PORTS = [
   { containerPort: 81 },
   { containerPort: 31999 },
   { containerPort: 32000 },
+  { containerPort: 32411 },
   { containerPort: 32768 },
   { containerPort: 32769 },
   { containerPort: 53, protocol: 'UDP' as const },
@@ -133,7 +134,11 @@ describe.each(POLICY_BACKENDS)('policies on %s', (backend) => {
   it('[C9] a range of ports holds both its ends', async () => {
     const range = [{ port: 32000, endPort: 32768 }];
     await lab.during([networkPolicy('web', { ingress: [{ ports: range }] })], async () =>
-      expect(await portsReached('31999', '32000', '32768', '32769')).toEqual(['32000', '32768']),
+      expect(await portsReached('31999', '32000', '32411', '32768', '32769')).toEqual([
+        '32000',
+        '32411',
+        '32768',
+      ]),
     );
   });
 
@@ -279,7 +284,18 @@ describe.each(POLICY_BACKENDS)('policies on %s', (backend) => {
         },
         { action: 'Deny', to: [EVERYWHERE] },
       ];
-      const ports = ['80', '81', '31999', '32000', '32768', '32769', '53/udp', '9000/sctp', '9001/sctp'];
+      const ports = [
+        '80',
+        '81',
+        '31999',
+        '32000',
+        '32411',
+        '32768',
+        '32769',
+        '53/udp',
+        '9000/sctp',
+        '9001/sctp',
+      ];
       await lab.during([nearOut(1, ...egress)], async () => {
         const verdicts = Object.values(
           await lab.verdicts(...ports.map((port) => `default/near > default/web:${port}`)),
@@ -288,6 +304,7 @@ describe.each(POLICY_BACKENDS)('policies on %s', (backend) => {
           '80',
           '81',
           '32000',
+          '32411',
           '32768',
           '9000/sctp',
         ]);

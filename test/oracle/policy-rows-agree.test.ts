@@ -13,6 +13,7 @@ import { DIRECTIONS } from '../../src/model/policy-rows.ts';
 import type { ClusterView } from '../../src/model/view.ts';
 import { createWorld } from '../../src/world/world.ts';
 import { askedPorts, EXTERNALS, NODES, policyClusters } from './generated-policies.ts';
+import { coveringClusters } from './policy-features.ts';
 import { expectPolicy, type PolicyCase, policyClusterOf } from './policy-oracle.ts';
 
 const RUNS = Number(process.env.WEIR_PROPERTY_RUNS ?? 150);
@@ -46,7 +47,11 @@ it(`${ROWS} compiled rows decide as the API's text does`, { timeout: 600_000 }, 
       const differences = NODES.flatMap((node) => differencesOn(node, { objects, ports, view: world.view }));
       expect(differences.slice(0, 5)).toEqual([]);
     }),
-    { numRuns: RUNS, ...(SEED === undefined ? {} : { seed: Number(SEED) }) },
+    {
+      numRuns: RUNS,
+      examples: coveringClusters().map((objects) => [objects, [80, 8080, 443, 32000]]),
+      ...(SEED === undefined ? {} : { seed: Number(SEED) }),
+    },
   );
 });
 
