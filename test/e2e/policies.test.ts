@@ -111,11 +111,14 @@ describe.each(POLICY_BACKENDS)('policies on %s', (backend) => {
   });
 
   it('[C7] [C20] [I12] a block holds pods but not its exceptions, and says nothing of the other family', async () => {
-    const blocks = [{ ipBlock: { cidr: '10.244.0.0/16', except: ['10.244.2.0/24'] } }];
-    await lab.during([letIn(blocks)], async () => {
-      const asked = ['default/near > default/web:80', 'default/far > default/web:80'];
-      expect(Object.values(await lab.verdicts(...asked))).toEqual(['4 allowed, 6 blocked', 'blocked']);
-    });
+    const asked = ['default/near > default/web:80', 'default/far > default/web:80'];
+    for (const [cidr, except, reached] of [
+      ['10.244.0.0/16', '10.244.2.0/24', '4 allowed, 6 blocked'],
+      ['fd44::/16', 'fd44:2::/64', '4 blocked, 6 allowed'],
+    ] as const)
+      await lab.during([letIn([{ ipBlock: { cidr, except: [except] } }])], async () =>
+        expect(Object.values(await lab.verdicts(...asked))).toEqual([reached, 'blocked']),
+      );
     const both = [{ ipBlock: { cidr: 'fd44:1::/64' } }, { ipBlock: { cidr: '10.244.1.0/24' } }];
     await expectReached(both, ['default/near']);
   });
