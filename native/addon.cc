@@ -3,6 +3,7 @@
 
 #include "binding/bpf_map.h"
 #include "binding/bpf_object.h"
+#include "binding/cgroup.h"
 #include "binding/conntrack.h"
 #include "binding/descriptor.h"
 #include "binding/event_reader.h"
@@ -29,6 +30,7 @@ constexpr Export kExports[] = {
     {"runProgramOnPacket", weir::run_program_on_packet_async},
     {"runProgramOnPackets", weir::run_program_on_packets_async},
     {"runProgramOnContext", weir::run_program_on_context_async},
+    {"runIterator", weir::run_iterator_async},
     {"describeProgram", weir::describe_program_async},
     {"countProgramRuns", weir::count_program_runs_async},
     {"describeMap", weir::describe_map_async},
@@ -41,6 +43,8 @@ constexpr Export kExports[] = {
     {"detachLink", weir::detach_link_async},
     {"describeLink", weir::describe_link_async},
     {"describeLinks", weir::describe_links_async},
+    {"attachToCgroup", weir::attach_to_cgroup_async},
+    {"describeCgroupLink", weir::describe_cgroup_link_async},
     {"programsOn", weir::programs_on_async},
     {"attachFilter", weir::attach_filter_async},
     {"detachFilter", weir::detach_filter_async},
@@ -50,6 +54,7 @@ constexpr Export kExports[] = {
     {"listInterfaces", weir::list_interfaces_async},
     {"listHostRoutes", weir::list_host_routes_async},
     {"listAddresses", weir::list_addresses_async},
+    {"networkNamespaceCookie", weir::network_namespace_cookie_async},
     {"watchNetwork", weir::watch_network},
     {"watchPacketLog", weir::watch_packet_log},
 };

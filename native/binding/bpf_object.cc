@@ -5,6 +5,7 @@
 
 #include "binding/descriptor.h"
 #include "binding/promise_worker.h"
+#include "bpf/iterator.h"
 #include "bpf/object.h"
 #include "bpf/program.h"
 #include "link/network_namespace.h"
@@ -163,6 +164,18 @@ Napi::Value run_program_on_context_async(const Napi::CallbackInfo& info) {
         value.Set("context", bytes_value(env, result.second));
         return Napi::Value(value);
       });
+}
+
+Napi::Value run_iterator_async(const Napi::CallbackInfo& info) {
+  const SharedFd program = descriptor_argument(info, 0);
+  const std::string network_namespace = optional_text_argument(info, 1, "networkNamespace");
+  return PromiseWorker<bool>::start(
+      info.Env(),
+      [program, network_namespace] {
+        in_network_namespace(network_namespace, [&] { run_iterator(*program); });
+        return true;
+      },
+      nothing);
 }
 
 Napi::Value describe_program_async(const Napi::CallbackInfo& info) {

@@ -23,6 +23,9 @@ Napi::Value run_program_on_packets_async(const Napi::CallbackInfo& info);
 // runProgramOnContext(program, context): Promise<{value, context}>
 Napi::Value run_program_on_context_async(const Napi::CallbackInfo& info);
 
+// runIterator(program, networkNamespace?): Promise<undefined>
+Napi::Value run_iterator_async(const Napi::CallbackInfo& info);
+
 // describeProgram(program): Promise<{id, name, runs, nanoseconds}>
 Napi::Value describe_program_async(const Napi::CallbackInfo& info);
 

@@ -7,6 +7,7 @@
 #include "binding/descriptor.h"
 #include "binding/network_values.h"
 #include "binding/promise_worker.h"
+#include "link/namespace_cookie.h"
 #include "link/network.h"
 
 namespace weir {
@@ -36,6 +37,13 @@ Napi::Value list_addresses_async(const Napi::CallbackInfo& info) {
   if (!info[0].IsNull()) id = static_cast<int32_t>(number_argument(info, 0, "id"));
   const std::string place = optional_text_argument(info, 1, kPlace);
   return start<InterfaceAddress>(info.Env(), [id, place] { return list_addresses(id, place); });
+}
+
+Napi::Value network_namespace_cookie_async(const Napi::CallbackInfo& info) {
+  const std::string place = optional_text_argument(info, 0, kPlace);
+  return PromiseWorker<uint64_t>::start(
+      info.Env(), [place] { return network_namespace_cookie(place); },
+      [](Napi::Env env, const uint64_t& cookie) { return Napi::Number::New(env, static_cast<double>(cookie)); });
 }
 
 }  // namespace weir

@@ -14,4 +14,7 @@ Napi::Value list_host_routes_async(const Napi::CallbackInfo& info);
 // listAddresses(id, networkNamespace = ''): Promise<InterfaceAddress[]>; id null: the namespace's own.
 Napi::Value list_addresses_async(const Napi::CallbackInfo& info);
 
+// networkNamespaceCookie(networkNamespace?): Promise<number>
+Napi::Value network_namespace_cookie_async(const Napi::CallbackInfo& info);
+
 }  // namespace weir

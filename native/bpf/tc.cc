@@ -88,12 +88,12 @@ UniqueFd attach_tcx(const UniqueFd& program, uint32_t interface, TcHook hook) {
 
 void update_link(const UniqueFd& link, const UniqueFd& program) {
   if (bpf_link_update(link.get(), program.get(), nullptr) != 0) {
-    throw ErrnoError("bpf_link_update", "a tcx link", errno);
+    throw ErrnoError("bpf_link_update", "a link", errno);
   }
 }
 
 void detach_link(const UniqueFd& link) {
-  if (bpf_link_detach(link.get()) != 0) throw ErrnoError("bpf_link_detach", "a tcx link", errno);
+  if (bpf_link_detach(link.get()) != 0) throw ErrnoError("bpf_link_detach", "a link", errno);
 }
 
 LinkDescription describe_link(const UniqueFd& link) {

@@ -9,6 +9,9 @@ export type Descriptor = { readonly [brand]: 'Descriptor' };
 /** The two tc hooks of an interface, as seen from the interface: `ingress` is what it receives. */
 export type TcHook = 'ingress' | 'egress';
 
+/** What sockets of a cgroup do, in either family. */
+export type CgroupHook = `${'connect' | 'sendmsg' | 'recvmsg' | 'getpeername'}${4 | 6}`;
+
 export interface NativeObjectOptions {
   /** Bytes of variables in .rodata. */
   readonly constants: Readonly<Record<string, Uint8Array>>;
@@ -65,6 +68,8 @@ export interface NativeBpf {
     program: Descriptor,
     context: Uint8Array,
   ): Promise<{ readonly value: number; readonly context: Uint8Array }>;
+  /** On all objects of its kind; of sockets, those of the namespace (left out: the caller's). */
+  runIterator(program: Descriptor, networkNamespace?: string): Promise<undefined>;
   describeProgram(program: Descriptor): Promise<{
     readonly id: number;
     readonly name: string;
@@ -105,6 +110,12 @@ export interface NativeBpf {
     hook: TcHook,
     networkNamespace?: string,
   ): Promise<readonly { readonly program: number; readonly link: number }[]>;
+  attachToCgroup(program: Descriptor, cgroup: string, hook: CgroupHook): Promise<Descriptor>;
+  describeCgroupLink(link: Descriptor): Promise<{
+    readonly program: number;
+    /** Inode of the cgroup's directory; 0: the cgroup is gone. */
+    readonly cgroup: number;
+  }>;
   attachFilter(
     program: Descriptor,
     interfaceIndex: number,

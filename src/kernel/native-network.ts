@@ -59,6 +59,8 @@ export interface NativeNetwork {
   listHostRoutes(networkNamespace?: string): Promise<readonly NativeHostRoute[]>;
   /** Of the namespace with this id (none when there is none), or with null, its own. */
   listAddresses(id: number | null, networkNamespace?: string): Promise<readonly NativeInterfaceAddress[]>;
+  /** A number that no other namespace ever has, while the machine runs. Linux 5.14. */
+  networkNamespaceCookie(networkNamespace?: string): Promise<number>;
   /** Calls `take` with what changed, or with null when the kernel had to drop changes. */
   watchNetwork(
     take: (changes: readonly NativeNetworkChange[] | null) => void,
