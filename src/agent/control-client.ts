@@ -1,6 +1,9 @@
 /** Asks a running agent through its control socket. */
+import { globSync } from 'node:fs';
 import { request } from 'node:http';
+import { basename, dirname } from 'node:path';
 import { createInterface } from 'node:readline';
+import { compareText } from '../model/names.ts';
 
 /** The agent could not be asked, or answered with an error. */
 export class ControlError extends Error {
@@ -12,6 +15,9 @@ export class ControlError extends Error {
     this.code = options.code;
   }
 }
+
+/** Other instances that a message names. */
+const MOST_OTHERS = 5;
 
 /** A question is answered at once, unless the agent hangs or was stopped; a sync takes as long as it takes. */
 const PATIENCE_MS = { GET: 10_000, POST: 0 } as const;
@@ -67,13 +73,21 @@ export function streamAgent(path: string, resource: string, onLine: (line: strin
 
 function failure(path: string, cause: NodeJS.ErrnoException): ControlError {
   if (cause.code === 'ENOENT' || cause.code === 'ECONNREFUSED') {
-    return new ControlError(`no agent answers at ${path}; is \`weir agent\` running with this --instance?`, {
-      code: 'not-running',
-      cause,
-    });
+    const message = `no agent answers at ${path}; is \`weir agent\` running with this --instance?${othersText(path)}`;
+    return new ControlError(message, { code: 'not-running', cause });
   }
   const remedy = cause.code === 'EACCES' ? '; run as root' : '';
   return new ControlError(`${path}: ${cause.message}${remedy}`, { code: 'failed', cause });
+}
+
+/** Instances that have a socket beside this one: perhaps one of them was meant. */
+function othersText(path: string): string {
+  const [instance, directory] = [basename(dirname(path)), dirname(dirname(path))];
+  const found = globSync(`*/${basename(path)}`, { cwd: directory }).map(dirname);
+  const others = found.filter((other) => other !== instance).sort(compareText);
+  if (others.length === 0) return '';
+  const more = others.length > MOST_OTHERS ? ' and more' : '';
+  return ` Others here: ${others.slice(0, MOST_OTHERS).join(', ')}${more}`;
 }
 
 function parse(text: string, path: string, reject: (error: unknown) => void): unknown {

@@ -52,7 +52,7 @@ const METRICS: readonly PolicyMetric[] = [
     name: 'weir_policy_flows',
     help: 'Open flows, as of the last sweep',
     labels: [],
-    samples: ({ kernel }) => (kernel === null ? [] : [[{}, kernel.flows]]),
+    samples: ({ kernel }) => (typeof kernel?.flows === 'number' ? [[{}, kernel.flows]] : []),
   },
   {
     kind: Gauge,

@@ -2,17 +2,18 @@
 import type { PolicyStatus } from '../agent/policy-record.ts';
 import type { ServiceRowsStatus } from '../agent/service-rows-record.ts';
 import { compareText } from '../model/names.ts';
+import type { RuleRow } from '../model/policy-rows.ts';
 import { ruleText } from '../model/rule-place.ts';
 import { table } from './output.ts';
 
-/** A line on rows, then drops by reason, pods where nothing is enforced, and rules by hits. */
-export function policiesTable(status: PolicyStatus): string {
+/** A line on rows, then drops by reason, pods where nothing is enforced, and rules by hits. `unused`: rules without any. */
+export function policiesTable(status: PolicyStatus, unused: readonly RuleRow[]): string {
   const { rows, kernel, services, unenforced, guarded, lastError } = status;
   const summary = [
     `${rows.subjects} of ${guarded + unenforced.length} local pods are selected, in ${rows.classes} classes; ${rows.peers} peers, ${rows.verdicts} verdict rows, ${rows.rules} rules`,
     ...(kernel === null
       ? ['nothing is in the kernel yet']
-      : [`revision ${kernel.revision}, ${kernel.flows} open flows`]),
+      : [`revision ${kernel.revision}${kernel.flows === null ? '' : `, ${kernel.flows} open flows`}`]),
     ...(lastError === null ? [] : [`last error: ${lastError}`]),
     ...(services === null ? [] : [servicesText(services)]),
   ].join('\n');
@@ -27,7 +28,7 @@ export function policiesTable(status: PolicyStatus): string {
       ['not enforced on', 'because'],
       unenforced.map(({ pod, reason, detail }) => [pod, [reason, detail].filter(Boolean).join(': ')]),
     ),
-    ...section(['rule', 'direction', 'hits', 'last'], ruleLines(status)),
+    ...section(['rule', 'direction', 'hits', 'last'], ruleLines(status, unused)),
   ].join('\n\n');
 }
 
@@ -42,8 +43,9 @@ function section(header: readonly string[], lines: readonly (readonly string[])[
   return lines.length === 0 ? [] : [table(header, lines)];
 }
 
-function ruleLines({ rules }: PolicyStatus): readonly (readonly string[])[] {
-  return rules
+function ruleLines({ rules }: PolicyStatus, unused: readonly RuleRow[]): readonly (readonly string[])[] {
+  const never = unused.map((rule) => ({ rule, hits: 0, lastHitAt: 'never' }));
+  return [...rules, ...never]
     .map(({ rule, hits, lastHitAt }) => ({
       text: ruleText(rule),
       direction: rule.direction,

@@ -1,6 +1,7 @@
 /** `weir status`: what the agent of an instance does. */
 import { askAgent } from '../agent/control-client.ts';
 import { controlSocketPath } from '../agent/instance-paths.ts';
+import type { PolicyStatus } from '../agent/policy-record.ts';
 import type { RowsJson } from '../agent/rows-json.ts';
 import type { AgentStatus } from '../agent/status.ts';
 import { usageFailure } from './exit.ts';
@@ -28,11 +29,29 @@ export async function status(
   }
   const answer = (await askAgent(socket, 'GET', '/status')) as AgentStatus;
   if (what === 'policies') {
-    if (options.json) printJson(answer.policies);
-    else print(answer.policies === null ? 'no policies are enforced' : policiesTable(answer.policies));
+    await printPolicies(socket, answer.policies, options);
     return;
   }
   if (options.json) printJson(answer);
   else print(statusText(answer, Date.now()));
   if (!answer.healthy) process.exitCode = 1;
+}
+
+/** With the rules that decided nothing yet: the agent tells only of those that did. */
+async function printPolicies(
+  socket: string,
+  policies: PolicyStatus | null,
+  options: { readonly json?: true },
+): Promise<void> {
+  if (policies === null) {
+    print(options.json ? 'null' : 'no policies are enforced');
+    return;
+  }
+  const rows = (await askAgent(socket, 'GET', '/rows')) as RowsJson;
+  const used = new Set(policies.rules.map(({ rule }) => rule.name));
+  const unusedRules = rows.policies.rules.filter(
+    ({ kind, name }) => kind !== 'not-selected' && !used.has(name),
+  );
+  if (options.json) printJson({ ...policies, unusedRules });
+  else print(policiesTable(policies, unusedRules));
 }

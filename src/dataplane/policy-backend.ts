@@ -35,12 +35,12 @@ export interface RuleFigure {
 /** What stands in the kernel and what it counted since the maps were made. */
 export interface PolicyFigures {
   readonly revision: number;
-  /** Flows that the last sweep left. */
-  readonly flows: number;
+  /** Flows that the last sweep left; null: the kernel keeps them among all others. */
+  readonly flows: number | null;
   /** Times another process's change was undone. */
   readonly repairs: number;
-  /** Entries that the tables can hold. */
-  readonly capacities: Readonly<Record<'subjects' | 'peers' | 'verdicts' | 'flows', number>>;
+  /** Entries that the tables can hold; none of those that grow as they need. */
+  readonly capacities: Readonly<Partial<Record<'subjects' | 'peers' | 'verdicts' | 'flows', number>>>;
   /** Every reason there is, also those that never occurred. */
   readonly drops: readonly DropFigure[];
   readonly tallies: Readonly<Record<Tally, number>>;

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -26,4 +26,19 @@ it('does not wait for ever for an agent that hangs', async () => {
     code: 'failed',
     message: `${path}: the agent hangs: no answer; restart it`,
   });
+});
+
+it('names the instances that there are where nobody answers for the one that is meant', async () => {
+  const socketOf = (instance: string) => join(directory, instance, 'agent.sock');
+  const refusal = `no agent answers at ${socketOf('north')}; is \`weir agent\` running with this --instance?`;
+  const message = async () => {
+    const error = await askAgent(socketOf('north'), 'GET', '/status').catch((thrown: Error) => thrown);
+    return (error as Error).message;
+  };
+  expect(await message()).toBe(refusal);
+  for (const instance of ['south', 'east']) {
+    mkdirSync(join(directory, instance));
+    writeFileSync(socketOf(instance), '');
+  }
+  expect(await message()).toBe(`${refusal} Others here: east, south`);
 });

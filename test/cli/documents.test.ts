@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { describe, expect, it } from 'vitest';
 import { CONFIGURATION_KEYS, environmentName } from '../../src/agent/configuration-keys.ts';
 import { createProgram } from '../../src/cli/program.ts';
+import { DROP_REASON_WORDS, TALLY_WORDS } from '../../src/generated/policy.ts';
 
 const read = (name: string) => readFileSync(new URL(`../../docs/${name}`, import.meta.url), 'utf8');
 
@@ -39,5 +40,26 @@ describe('documents', () => {
   it('know no key that is none', () => {
     const named = [...read('configuration.md').matchAll(/^\| `--([a-z-]+)/gm)].map(([, name]) => name);
     expect(named).toEqual(CONFIGURATION_KEYS.map((key) => key.name));
+  });
+
+  it('[H18] name every metric', () => {
+    const sources = ['metrics', 'policy-metrics'].map((name) =>
+      readFileSync(new URL(`../../src/agent/${name}.ts`, import.meta.url), 'utf8'),
+    );
+    const names = [...sources.join().matchAll(/'((?:weir|kubeproxy)_\w+)'/g)].map(([, name]) => name);
+    const text = read('configuration.md');
+    expect(names.length).toBeGreaterThan(30);
+    expect(names.filter((name) => !text.includes(`\`${name}`))).toEqual([]);
+  });
+
+  it('[H18] say what each reason for a drop means, and each outcome', () => {
+    const [, reasons = '', outcomes = ''] =
+      /### Why a packet was dropped(.*?)\| outcome \|(.*?)\n#/s.exec(read('policies.md')) ?? [];
+    const wordsOf = (rows: string) =>
+      [...rows.matchAll(/^\| (`[^|]*) \|/gm)].flatMap(([, cell = '']) =>
+        cell.split(', ').map((word) => word.slice(1, -1)),
+      );
+    expect(wordsOf(reasons).sort()).toEqual(DROP_REASON_WORDS.filter((word) => word !== 'none').sort());
+    expect(wordsOf(outcomes).sort()).toEqual([...TALLY_WORDS].sort());
   });
 });

@@ -1,12 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { readConfiguration } from '../../src/agent/configuration.ts';
+import type { PolicyStatus } from '../../src/agent/policy-record.ts';
 import { type AgentStatus, countRows } from '../../src/agent/status.ts';
 import { table } from '../../src/cli/output.ts';
+import { policiesTable } from '../../src/cli/policies-table.ts';
 import { probeText } from '../../src/cli/probe-text.ts';
 import { servicesTable } from '../../src/cli/services-table.ts';
 import { statusText } from '../../src/cli/status-text.ts';
 import type { Address } from '../../src/model/address.ts';
 import type { ObjectName, Port } from '../../src/model/names.ts';
+import type { RuleName, RuleRow } from '../../src/model/policy-rows.ts';
 import type { ProbeLine } from '../../src/model/probe-request.ts';
 import { backend, frontend, rowsOf, serviceRows } from '../agent/rows-samples.ts';
 
@@ -93,6 +96,23 @@ const ANSWERED: ProbeLine = {
   ms: 0.25,
 };
 
+const POLICIES: PolicyStatus = {
+  rows: { classes: 1, peers: 0, verdicts: 2, rules: 2, subjects: 1 },
+  guarded: 2,
+  unenforced: [],
+  kernel: null,
+  closed: [],
+  services: null,
+  rules: [],
+  lastError: null,
+};
+
+/** A default deny of the NetworkPolicy with this name. */
+function ruleOf(name: string): RuleRow {
+  const policies = [{ kind: 'NetworkPolicy', namespace: 'shop', name }] as const;
+  return { kind: 'default-deny', name: name as RuleName, direction: 'ingress', policies };
+}
+
 describe('tables', () => {
   it('show probes, and why one could not be asked without widening the answers', () => {
     const failed = { index: 1, from: 'a/b', to: 'pods', address: null, port: null, protocol: null };
@@ -128,6 +148,32 @@ describe('tables', () => {
     });
     expect(servicesTable([six])).toMatch(/\[fd96::1\]:80 +none: refused/);
     expect(servicesTable([])).toBe('no Services');
+  });
+
+  it('[C31] [F22] show rules by hits with the time of the last, and those that decided nothing yet', () => {
+    const decided = { rule: ruleOf('shut'), hits: 3, lastHitAt: '2026-11-21T14:00:00.000Z' };
+    const status = { ...POLICIES, rules: [decided] };
+    const lines = policiesTable(status, [ruleOf('idle')])
+      .split('\n')
+      .slice(-3);
+    expect(lines.map((line) => line.split(/ {2,}/))).toEqual([
+      ['RULE', 'DIRECTION', 'HITS', 'LAST'],
+      ['isolated by NetworkPolicy shop/shut', 'ingress', '3', '2026-11-21T14:00:00.000Z'],
+      ['isolated by NetworkPolicy shop/idle', 'ingress', '0', 'never'],
+    ]);
+  });
+
+  it('[H18] show drops by reason, and open flows where they are counted', () => {
+    const drops = [
+      { reason: 'policy', ingress: 2, egress: 0 },
+      { reason: 'malformed', ingress: 0, egress: 0 },
+    ] as const;
+    const kernel = { revision: 7, flows: null, repairs: 0, capacities: {}, drops, tallies: {} as never };
+    expect(policiesTable({ ...POLICIES, kernel }, [])).toMatch(
+      /\nrevision 7\n\nDROPPED BECAUSE +TO PODS +FROM PODS\npolicy +2 +0$/,
+    );
+    const counted = policiesTable({ ...POLICIES, kernel: { ...kernel, flows: 5 } }, []);
+    expect(counted).toContain('\nrevision 7, 5 open flows\n');
   });
 
   it('tell the whole status with every reason, the last error and the problems', () => {

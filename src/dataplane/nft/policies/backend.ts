@@ -90,9 +90,9 @@ export async function openNftPolicies(options: NftPolicyOptions): Promise<Policy
     async figures() {
       const counts = await refusing(POLICY_TABLE.table, () => readCounts(state.nft));
       // Sets grow as they need; what conntrack holds is not ours to count.
-      const capacities = { subjects: 0, peers: 0, verdicts: 0, flows: 0 };
+      const unknown = { flows: null, capacities: {} };
       const { revision, repairs } = state;
-      return { revision, repairs, flows: 0, capacities, rules: verdicts.rules(), ...counts };
+      return { revision, repairs, ...unknown, rules: verdicts.rules(), ...counts };
     },
     async close() {
       state.monitor?.close();
