@@ -41,7 +41,8 @@ export function answerProbe(scene: TraceScene, probe: Probe, node: NodeName): Tr
   const origin = { ...originOf(scene, probe), protocol };
   if (path.decision.verdict === 'untouched') {
     const { destination, source } = path.packet;
-    const arrival = { address: destination, port: probe.port, client: source };
+    const place = { address: destination, port: probe.port };
+    const arrival = { ...place, client: source, leaving: place };
     return withPolicies(scene, origin, untouchedAnswer(scene, probe, path), [arrival]);
   }
   return withPolicies(scene, origin, serviceAnswer(scene, probe, path), arrivalsOf(scene, path));
@@ -52,7 +53,8 @@ export function answerEcho(scene: TraceScene, probe: Probe, node: NodeName): Tra
   const path = followPacket(scene, { node, packet: packetOf(scene, probe, node) }, decideEcho);
   const { verdict, row } = path.decision;
   const origin = { ...originOf(scene, probe), protocol: null };
-  const end = { address: path.packet.destination, port: 0, client: path.packet.source };
+  const place = { address: path.packet.destination, port: 0 };
+  const end = { ...place, client: path.packet.source, leaving: place };
   if (verdict === 'untouched') {
     const answeredBy = path.owner?.pod ? nameOf(path.owner.pod) : null;
     const answer = { ...arrival(scene, probe, path, answeredBy), why: passedText(scene, path) };
@@ -75,11 +77,14 @@ function originOf(scene: TraceScene, { source, sourceAddress, node }: Probe) {
 }
 
 /** Where a translated connection may end. A server elsewhere sees the node, one here the client (C23). */
-function arrivalsOf(scene: TraceScene, { decision, node, packet }: Path): readonly Arrival[] {
+function arrivalsOf(scene: TraceScene, { decision, node, packet, passed }: Path): readonly Arrival[] {
+  const dialled = { address: packet.destination, port: packet.port };
   return decision.candidates.map(({ backend, masquerade }) => {
     const isElsewhere = scene.ownerOf(backend.address)?.node !== node;
     const shown = masquerade && isElsewhere ? masqueradeAddress(scene.tablesOf(node), packet.source) : null;
-    return { address: backend.address, port: backend.port, client: shown ?? packet.source };
+    const { address, port } = backend;
+    const leaving = passed.length === 0 ? { address, port } : dialled;
+    return { address, port, client: shown ?? packet.source, leaving };
   });
 }
 

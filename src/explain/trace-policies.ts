@@ -1,6 +1,6 @@
 /**
- * Policies in a trace: both ends of a connection judged by the rows of their own nodes, on the real backend and the
- * client as the backend's node sees it, after translation and before it masquerades itself.
+ * Policies in a trace: both ends of a connection judged by the rows of their own nodes, each as the packet is there: leaving
+ * its client, after that one's node translated it; reaching its server, before that one's node masquerades.
  */
 import { type Address, formatEndpoint } from '../model/address.ts';
 import { compareText, type NodeName, type Protocol } from '../model/names.ts';
@@ -15,11 +15,14 @@ import {
 import type { TraceAnswer } from './trace-line.ts';
 import type { TraceScene } from './trace-scene.ts';
 
-/** Where a connection ends, and whom its server's node sees as the client. */
+/** Where a connection ends, and how it is on its way there. */
 export interface Arrival {
   readonly address: Address;
   readonly port: number;
+  /** Whom its server's node sees. */
   readonly client: Address;
+  /** Where it is sent by the node it entered at: elsewhere, if another node translates it. */
+  readonly leaving: { readonly address: Address; readonly port: number };
 }
 
 /** Who began the connection. */
@@ -82,7 +85,13 @@ function judgeArrival(scene: TraceScene, origin: Origin, arrival: Arrival): Judg
   const egress =
     origin.pod === null
       ? null
-      : judged({ direction: 'egress', subject: origin.pod, peer: arrival.address, protocol, port });
+      : judged({
+          direction: 'egress',
+          subject: origin.pod,
+          peer: arrival.leaving.address,
+          protocol,
+          port: arrival.leaving.port,
+        });
   if (!server?.pod) return { egress, ingress: null };
   const ingress = isOwnNode
     ? UNTOUCHED_BY_POLICY

@@ -103,6 +103,37 @@ describe('policies in a trace', () => {
     expect(traced([], { from: 'shop/h', ...toPod })).toMatchObject({ egress: null, ingress: ALLOWED });
   });
 
+  it('[C15] [A25] judges what leaves for another node’s node port as the backend, or as that node where that translates it', () => {
+    const onlyWeb = policy({
+      podSelector: label('app', 'client'),
+      ingress: null,
+      egress: [rule([inShop('web')])],
+    });
+    const served = (externalTrafficPolicy: 'Local' | 'Cluster') => [
+      serviceObject({
+        namespace: 'shop',
+        name: 'ported',
+        type: 'NodePort',
+        externalTrafficPolicy,
+        clusterIps: [address('10.96.0.8')],
+        ports: [servicePort({ port: 80 as Port, targetPort: 8080 as Port, nodePort: 30080 as Port })],
+      }),
+      sliceObject({
+        namespace: 'shop',
+        name: 'ported-1',
+        service: 'shop/ported' as never,
+        ports: [{ name: '', protocol: 'TCP', port: 8080 as Port }],
+        endpoints: [sliceEndpoint({ address: '10.1.1.98', nodeName: 'n2' as NodeName })],
+      }),
+    ];
+    const asked = { to: 'nodeport:n2:30080' };
+    expect(traced([onlyWeb, ...served('Cluster')], asked)).toMatchObject({ verdict: 'allowed' });
+    expect(traced([onlyWeb, ...served('Local')], asked)).toMatchObject({
+      verdict: 'blocked',
+      egress: { verdict: 'denied', isolatedBy: ['NetworkPolicy shop/p'] },
+    });
+  });
+
   it('[C4] judges both ends, wherever they are, and names the rule that let it through', () => {
     const open = policy({ ingress: [rule([inShop('db'), inShop('client')], [tcp(80), tcp(8080)])] });
     expect(traced([open], toPod)).toMatchObject({
