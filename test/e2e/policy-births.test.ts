@@ -106,7 +106,9 @@ describe.each([['nft', 'known'] as const, ['nft', 'unknown'] as const])(
       await lab.apply(LATE_POD);
       await lab.inside('node/two', 'ip', 'link', 'del', await deviceTo(lab, 'two', LATE[4]));
       await expect
-        .poll(async () => (await lab.policies('two')).unenforced.map(({ pod: name }) => name))
+        .poll(async () => (await lab.policies('two')).unenforced.map(({ pod: name }) => name), {
+          timeout: 15_000,
+        })
         .toContain('default/late');
     }
 
