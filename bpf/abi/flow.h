@@ -13,7 +13,8 @@ struct flow_key {
   __be16 peer_port;
   __u32 interface;  // index of the host side's interface
   __u8 protocol;    // IPPROTO_*
-  __u8 padding[3];
+  __u8 covered;     // 1: what the pod sends directly, where a translated flow has the entry of the same ends
+  __u8 padding[2];
 };
 
 enum flow_state {
@@ -27,6 +28,25 @@ enum flow_origin {
   FLOW_EXEMPT = 1,  // the pod's own node, or the pod itself: no policy applies
 } __attribute__((packed));
 
+// How packets of a flow are changed at the pod's interface. A translated flow has two entries: under the ends that the pod
+// sees, and under those that everybody else does; each names the ends of the other. All but the translation is kept in the
+// second one.
+enum translation {
+  TRANSLATION_NONE = 0,
+  TRANSLATION_TO_BACKEND = 1,    // entry of what the pod sees: its packets go to the other ends
+  TRANSLATION_TO_SERVICE = 2,    // entry of what others see: packets for the pod come from the other ends
+  TRANSLATION_OUT_AND_BACK = 3,  // the pod is its own backend: entry of what it sees as a client
+  TRANSLATION_BACK_AND_OUT = 4,  // entry of what it sees as a server
+  TRANSLATION_ELSEWHERE = 5,     // one entry: conntrack translates it; judged by the other ends
+} __attribute__((packed));
+
+// The ends of a flow beside the pod's address.
+struct ends {
+  struct address peer;
+  __be16 local_port;
+  __be16 peer_port;
+};
+
 struct flow {
   __u64 last_seen;    // ns, CLOCK_MONOTONIC; refreshed at most four times a second
   __u64 packets[2];   // in the direction that opened it, and back
@@ -37,7 +57,9 @@ struct flow {
   enum direction direction;  // in which it was opened and judged
   enum flow_state state;
   enum flow_origin origin;
-  __u8 padding;
+  enum translation translation;
+  struct ends other;  // of the other entry; all 0 without translation
+  __u32 backend;      // number; TRANSLATION_TO_BACKEND and _OUT_AND_BACK only
 };
 
 struct fragment_key {
@@ -71,7 +93,8 @@ struct sweep {
 };
 
 _Static_assert(sizeof(struct flow_key) == 44, "size is part of the ABI");
-_Static_assert(sizeof(struct flow) == 56, "size is part of the ABI");
+_Static_assert(sizeof(struct ends) == 20, "size is part of the ABI");
+_Static_assert(sizeof(struct flow) == 80, "size is part of the ABI");
 _Static_assert(sizeof(struct fragment_key) == 44, "size is part of the ABI");
 _Static_assert(sizeof(struct fragment) == 16, "size is part of the ABI");
 _Static_assert(sizeof(struct usage) == 4, "size is part of the ABI");

@@ -1,7 +1,7 @@
 // Options of the policy programs: set before loading, constant afterwards.
 #pragma once
 
-#include <linux/types.h>
+#include "address.h"
 
 struct policy_options {
   __u32 unknown_interface_closed;  // 1: an interface that no subject is known for lets nothing through
@@ -15,6 +15,9 @@ struct policy_options {
   __u32 tcp_closing_seconds;
   __u32 other_opening_seconds;
   __u32 other_established_seconds;
+  // Whom a pod sees as its client where a Service leads it to itself: follows the pod's default route, and is nobody's.
+  struct address hairpin_ipv4;
+  struct address hairpin_ipv6;
 };
 
-_Static_assert(sizeof(struct policy_options) == 40, "size is part of the ABI");
+_Static_assert(sizeof(struct policy_options) == 72, "size is part of the ABI");

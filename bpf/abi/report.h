@@ -19,9 +19,13 @@ enum drop_reason {
   DROP_OVERLAPPING_FRAGMENT = 11, // a later fragment that rewrites the first
   DROP_UNKNOWN_FRAGMENT = 12,     // a later fragment whose first was not let through
   DROP_ETHERTYPE = 13,            // neither IP nor ARP, or tagged
+  DROP_NO_ENDPOINT = 14,          // a Service port without endpoints, or without any that may be chosen here
+  DROP_NO_SERVICE_PORT = 15,      // a cluster IP has no such port
+  DROP_NO_SERVICE = 16,           // the address is for Services, and no Service has it
+  DROP_NO_TRANSLATION = 17,       // a Service's packet that can't be translated: no place in the table, or no port left
 } __attribute__((packed));
 
-#define DROP_REASONS (DROP_ETHERTYPE + 1)
+#define DROP_REASONS (DROP_NO_TRANSLATION + 1)
 
 struct drop_count {
   __u64 packets[2];  // by enum direction
@@ -37,9 +41,11 @@ enum tally {
   TALLY_SHARE_FULL = 6,       // packets judged without a flow since the pod has its share of the table
   TALLY_EVENTS_LIMITED = 7,   // events left out to keep to the rate
   TALLY_EVENTS_LOST = 8,      // events left out since nobody read the ring
+  TALLY_TRANSLATED = 9,       // flows translated from a Service's address to a backend
+  TALLY_PORTS_CHANGED = 10,   // of those, with another port of the pod, since its own was taken there
 };
 
-#define TALLIES (TALLY_EVENTS_LOST + 1)
+#define TALLIES (TALLY_PORTS_CHANGED + 1)
 
 struct tally_count {
   __u64 count;

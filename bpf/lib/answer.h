@@ -188,7 +188,8 @@ static __noinline int send_to_peer(struct __sk_buff *skb, const struct packet *p
 }
 
 // Sends the answer to a denied packet; where it can't be made the packet is dropped without one.
-static __noinline int answer(struct __sk_buff *skb, const struct packet *packet) {
+SEPARATE int answer(struct __sk_buff *skb, const struct packet *packet) {
+  if (!packet) return TC_ACT_SHOT;
   if (!wants_answer(packet)) return TC_ACT_SHOT;
   const bool made = packet->key.protocol == IPPROTO_TCP ? become_reset(skb, packet)
                     : packet->ipv6                      ? become_unreachable_ipv6(skb, packet)

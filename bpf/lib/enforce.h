@@ -3,138 +3,87 @@
 
 #include <linux/if_ether.h>
 
-#include "answer.h"
-#include "connection.h"
-#include "flow.h"
-#include "fragments.h"
-#include "ipv4.h"
-#include "ipv6.h"
+#include "admit.h"
 #include "link_local.h"
 #include "related.h"
 
-// Lets other programs on the hook have their say.
-#define PASS TC_ACT_UNSPEC
+#define UNDECIDED -100  // no verdict of tc
 
-static __always_inline int pass(const struct packet *packet) {
-  if (packet->piece == PIECE_FIRST) remember_fragment(packet);
-  return PASS;
+// Counts a packet of a known flow and sends it on. `entry` is what the packet's ends are found by, `flow` what is known.
+static __noinline int go_on(struct __sk_buff *skb, const struct packet *packet, const struct flow *entry,
+                            struct flow *flow) {
+  const enum translation translation = entry->translation;
+  advance(skb, packet, flow, is_hairpin(translation) ? is_back(translation) : flow->direction != packet->direction);
+  if (!is_front(translation) && !is_back(translation)) return pass(packet);
+  return translate(skb, packet, &entry->other, translation);
 }
 
-static __always_inline bool goes_on(const struct packet *packet, const struct flow *flow) {
-  return flow->revision == packet->revision && !has_ended(&packet->key, flow, packet->now) &&
-         !opens_again(packet, flow);
-}
-
-static __always_inline int go_on(const struct __sk_buff *skb, const struct packet *packet, struct flow *flow) {
-  advance(skb, packet, flow);
-  return pass(packet);
-}
-
-// Packets that answer or report must not make a flow: the other direction would then pass as its reply.
-static __always_inline bool can_open(const struct packet *packet) {
-  if (packet->key.protocol == IPPROTO_TCP) return !(packet->tcp_flags & TCP_RST);
-  if (!is_icmp(packet)) return true;
-  return !is_icmp_error(packet) && packet->icmp_type != (packet->ipv6 ? 129 : 0);
-}
-
-static __always_inline void tell_admission(struct __sk_buff *skb, const struct packet *packet,
-                                           const struct decision *decision) {
-  count(TALLY_ALLOWED);
-  count_rule(packet, decision->rule);
-  if (decision->audit_rule != 0) {
-    count(TALLY_AUDITED);
-    count_rule(packet, decision->audit_rule);
-    send_event(skb, packet, EVENT_AUDIT, decision);
-  } else if (options.allow_sample != 0 && bpf_get_prandom_u32() % options.allow_sample == 0) {
-    send_event(skb, packet, EVENT_ALLOW, decision);
+// Datagrams do not tell the pod that their backend is gone: another one is chosen. What conntrack translates is known as
+// long as that does.
+static __noinline bool has_lost_backend(struct __sk_buff *skb, const struct packet *packet, const struct flow *entry) {
+  if (entry->translation == TRANSLATION_ELSEWHERE && sent_by_pod(packet)) {
+    struct ends now;
+    return !find_tracked_backend(skb, packet, &now) || !same_ends(&now, &entry->other);
   }
+  if (packet->key.protocol != IPPROTO_UDP || !is_front(entry->translation) || packet->key.covered) return false;
+  const struct backend *backend = bpf_map_lookup_elem(&backends, &entry->backend);
+  return !backend || backend->lists == 0;
 }
 
-// What the rows deny is answered where that is asked for.
-static __always_inline int refuse(struct __sk_buff *skb, const struct packet *packet, enum drop_reason reason) {
-  return options.answer_denied && reason == DROP_POLICY ? answer(skb, packet) : TC_ACT_SHOT;
-}
-
-// A packet of no flow. TCP from the middle of a connection is judged as its opening, and as a reply where conntrack knows it
-// for one: connections that were there first live on if either is allowed.
-static __noinline int admit(struct __sk_buff *skb, const struct packet *packet, const struct subject *subject,
-                            struct flow *old) {
-  struct flow opened = {.direction = packet->direction, .origin = FLOW_JUDGED};
-  struct decision decision = {};
-  judge(packet, subject, opened.direction, &decision);
-  if (decision.reason == DROP_POLICY && packet->key.protocol == IPPROTO_TCP && !opens_tcp(packet) &&
-      is_tracked_reply(skb, packet)) {
-    struct decision back = {};
-    const enum direction other = sent_by_pod(packet) ? DIRECTION_INGRESS : DIRECTION_EGRESS;
-    judge(packet, subject, other, &back);
-    if (back.reason == DROP_NONE) {
-      decision = back;
-      opened.direction = other;
-    }
-  }
-  if (decision.reason != DROP_NONE) {
-    drop(skb, packet, &decision);
-    return refuse(skb, packet, decision.reason);
-  }
-  opened.rule = decision.rule;
-  opened.audit_rule = decision.audit_rule;
-  if (can_open(packet)) open_flow(skb, packet, old, &opened);
-  tell_admission(skb, packet, &decision);
-  return pass(packet);
+// What is known of the flow that the packet goes on with; 0 if it goes on with none.
+static __noinline struct flow *find_open_flow(struct __sk_buff *skb, const struct packet *packet, struct flow *entry) {
+  struct flow *flow = find_flow(&packet->key, entry);
+  if (!flow || has_ended(&packet->key, flow, packet->now) || opens_again(packet, flow)) return 0;
+  return entry->translation != TRANSLATION_NONE && has_lost_backend(skb, packet, entry) ? 0 : flow;
 }
 
 // The rows changed since the flow was judged. One that is no longer allowed stays in the table as it was: its next packets
 // are judged here again, and none of them is taken for one from the middle of a connection the other way.
-static __noinline int judge_again(struct __sk_buff *skb, const struct packet *packet, const struct subject *subject,
-                                  struct flow *flow) {
+static __noinline int judge_again(struct __sk_buff *skb, struct packet *packet, const struct subject *subject,
+                                  const struct flow *entry, struct flow *flow) {
+  const struct ends arrived = ends_of(&packet->key);
   struct decision decision = {};
+  if (entry->translation != TRANSLATION_NONE && !is_back(entry->translation)) set_ends(&packet->key, &entry->other);
   judge(packet, subject, flow->direction, &decision);
   count(TALLY_REJUDGED);
   if (decision.reason == DROP_NONE) {
     flow->rule = decision.rule;
     flow->audit_rule = decision.audit_rule;
     flow->revision = packet->revision;
-    return go_on(skb, packet, flow);
+  } else {
+    count_drop(packet, decision.reason);
+    count_rule(packet, decision.rule);
+    if (flow->rule != 0) {
+      flow->rule = 0;
+      count(TALLY_CUT);
+      send_event(skb, packet, EVENT_CUT, &decision);
+    }
   }
-  count_drop(packet, decision.reason);
-  count_rule(packet, decision.rule);
-  if (flow->rule != 0) {
-    flow->rule = 0;
-    count(TALLY_CUT);
-    send_event(skb, packet, EVENT_CUT, &decision);
-  }
-  return refuse(skb, packet, decision.reason);
+  set_ends(&packet->key, &arrived);
+  return decision.reason == DROP_NONE ? go_on(skb, packet, entry, flow) : refuse(skb, packet, decision.reason);
 }
 
-// From the pod's own node, or back from the pod itself: passes whatever the rows say, and so do the replies.
-static __noinline int exempt(const struct __sk_buff *skb, const struct packet *packet) {
+static __always_inline int judge_packet(struct __sk_buff *skb, struct packet *packet, const struct subject *subject,
+                                   struct flow *entry, struct flow *flow) {
+  if (!flow) return admit(skb, packet, subject, entry);
+  if (flow->origin == FLOW_EXEMPT) flow->revision = packet->revision;
+  if (flow->revision == packet->revision) return go_on(skb, packet, entry, flow);
+  return judge_again(skb, packet, subject, entry, flow);
+}
+
+// From the pod's own node: passes whatever the rows say, and so do the replies.
+static __noinline int exempt(const struct __sk_buff *skb, const struct packet *packet, struct flow *entry,
+                             struct flow *flow) {
   if (packet->piece == PIECE_LATER) return PASS;
-  struct flow *flow = bpf_map_lookup_elem(&flows, &packet->key);
-  if (flow && !has_ended(&packet->key, flow, packet->now) && !opens_again(packet, flow)) {
-    advance(skb, packet, flow);
-    return PASS;
-  }
-  if (can_open(packet)) {
-    const struct flow opened = {.direction = packet->direction, .origin = FLOW_EXEMPT};
-    open_flow(skb, packet, flow, &opened);
+  if (flow) {
+    advance(skb, packet, flow, flow->direction != packet->direction);
+  } else if (can_open(packet)) {
+    const struct opening opening = {.direction = packet->direction, .origin = FLOW_EXEMPT};
+    const struct decision decision = {};
+    open_flow(skb, packet, entry, &opening, &decision);
     count(TALLY_EXEMPT);
   }
   return PASS;
-}
-
-static __noinline int judge_packet(struct __sk_buff *skb, struct packet *packet, const struct subject *subject) {
-  if (packet->piece == PIECE_LATER) {
-    const enum drop_reason reason = follow_fragment(packet);
-    if (reason != DROP_NONE) return drop_because(skb, packet, reason);
-  }
-  if (is_icmp_error(packet) && is_related(skb, packet)) return pass(packet);
-  struct flow *flow = bpf_map_lookup_elem(&flows, &packet->key);
-  if (!flow || has_ended(&packet->key, flow, packet->now) || opens_again(packet, flow)) {
-    return admit(skb, packet, subject, flow);
-  }
-  if (flow->origin == FLOW_EXEMPT) flow->revision = packet->revision;
-  if (flow->revision == packet->revision) return go_on(skb, packet, flow);
-  return judge_again(skb, packet, subject, flow);
 }
 
 static __always_inline enum subject_state state_of(const struct packet *packet, const struct subject *subject) {
@@ -155,7 +104,41 @@ static __always_inline bool is_own_address(const struct packet *packet, const st
   return same_address(&packet->key.local, &subject->ipv4);
 }
 
-static __noinline int look_closely(struct __sk_buff *skb, struct packet *packet) {
+// An ICMP error passes if it is about a flow of the pod, translated if that is; else it is UNDECIDED.
+static __noinline int report_error(struct __sk_buff *skb, const struct packet *packet, bool judged) {
+  struct packet quoted = {};
+  const struct flow *about = find_related(skb, packet, &quoted);
+  if (!about) return UNDECIDED;
+  if (is_front(about->translation) || is_back(about->translation)) {
+    return translate_error(skb, packet, &quoted, about);
+  }
+  return judged ? pass(packet) : UNDECIDED;
+}
+
+// A packet that is what it says it is: its flow decides, or the pod's rows.
+static __noinline int go_by_state(struct __sk_buff *skb, struct packet *packet, const struct subject *subject,
+                                  struct flow *entry) {
+  const enum subject_state state = state_of(packet, subject);
+  if (state != SUBJECT_OPEN && state != SUBJECT_JUDGED) return drop_because(skb, packet, DROP_CLOSED);
+  const bool exempted = is_exempt(skb, packet);
+  const bool judged = state == SUBJECT_JUDGED && !exempted && !same_address(&packet->key.local, &packet->key.peer);
+  if (packet->piece == PIECE_LATER) {
+    const enum drop_reason reason = follow_fragment(packet);
+    if (reason != DROP_NONE) return judged ? drop_because(skb, packet, reason) : PASS;
+    entry = find_entry(&packet->key, packet->direction);
+  }
+  if (is_icmp_error(packet)) {
+    const int verdict = report_error(skb, packet, judged);
+    if (verdict != UNDECIDED) return verdict;
+  }
+  struct flow *flow = entry ? find_open_flow(skb, packet, entry) : 0;
+  if (judged) return judge_packet(skb, packet, subject, entry, flow);
+  // What is translated stays so, whatever becomes of the pod's policies.
+  if (flow && flow->translation != TRANSLATION_NONE) return go_on(skb, packet, entry, flow);
+  return state == SUBJECT_JUDGED && exempted ? exempt(skb, packet, entry, flow) : PASS;
+}
+
+static __always_inline int look_closely(struct __sk_buff *skb, struct packet *packet, struct flow *entry) {
   const struct subject *subject = bpf_map_lookup_elem(&subjects, &packet->key.interface);
   if (!subject) return meet_stranger(skb, packet);
   switch (answer_link_local(skb, packet, subject)) {
@@ -171,12 +154,18 @@ static __noinline int look_closely(struct __sk_buff *skb, struct packet *packet)
   if (sent_by_pod(packet) && !is_own_address(packet, subject)) {
     return drop_because(skb, packet, DROP_SPOOFED_SOURCE);
   }
-  const enum subject_state state = state_of(packet, subject);
-  if (state == SUBJECT_OPEN) return PASS;
-  if (state != SUBJECT_JUDGED) return drop_because(skb, packet, DROP_CLOSED);
-  if (is_exempt(skb, packet)) return exempt(skb, packet);
-  if (same_address(&packet->key.local, &packet->key.peer)) return PASS;
-  return judge_packet(skb, packet, subject);
+  return go_by_state(skb, packet, subject, entry);
+}
+
+// A packet with the ends of a flow that is translated; UNDECIDED if it has to be looked at closely.
+static __noinline int meet_translated(struct __sk_buff *skb, struct packet *packet, struct flow *entry) {
+  if (!is_for(entry, packet->direction)) {
+    // What the pod sent to itself was judged as it came.
+    if (is_hairpin(entry->translation) && skb->ingress_ifindex == skb->ifindex) return PASS;
+    entry = find_entry(&packet->key, packet->direction);
+  }
+  struct flow *flow = entry ? find_open_flow(skb, packet, entry) : 0;
+  return flow && flow->revision == packet->revision ? go_on(skb, packet, entry, flow) : UNDECIDED;
 }
 
 // Neither IPv4 nor IPv6.
@@ -188,6 +177,11 @@ static __noinline int enforce_other(struct __sk_buff *skb, const struct packet *
     return drop_because(skb, packet, DROP_SPOOFED_NEIGHBOUR);
   }
   return state_of(packet, subject) == SUBJECT_OPEN ? PASS : drop_because(skb, packet, DROP_ETHERTYPE);
+}
+
+static __always_inline bool goes_on(const struct packet *packet, const struct flow *flow) {
+  return flow->revision == packet->revision && !has_ended(&packet->key, flow, packet->now) &&
+         !opens_again(packet, flow);
 }
 
 static __always_inline __u32 read_revision(void) {
@@ -214,6 +208,13 @@ static __always_inline int enforce(struct __sk_buff *skb, enum direction directi
   }
   if (reason != DROP_NONE) return drop_because(skb, &packet, reason);
   struct flow *flow = packet.piece == PIECE_LATER ? 0 : bpf_map_lookup_elem(&flows, &packet.key);
-  if (flow && goes_on(&packet, flow)) return go_on(skb, &packet, flow);
-  return look_closely(skb, &packet);
+  if (flow && flow->translation != TRANSLATION_NONE) {
+    const int verdict = meet_translated(skb, &packet, flow);
+    if (verdict != UNDECIDED) return verdict;
+    flow = find_entry(&packet.key, direction);
+  } else if (flow && goes_on(&packet, flow)) {
+    advance(skb, &packet, flow, flow->direction != direction);
+    return pass(&packet);
+  }
+  return look_closely(skb, &packet, flow);
 }

@@ -28,9 +28,9 @@ static __always_inline bool opens_again(const struct packet *packet, const struc
   return opens_tcp(packet) && (flow->state != FLOW_OPENING || flow->direction != packet->direction);
 }
 
-// The flow goes on with this packet.
-static __always_inline void advance(const struct __sk_buff *skb, const struct packet *packet, struct flow *flow) {
-  const bool reply = flow->direction != packet->direction;
+// The flow goes on with this packet. Both sides of a pod that is its own peer send by the same way, so the caller tells.
+static __always_inline void advance(const struct __sk_buff *skb, const struct packet *packet, struct flow *flow,
+                                    bool reply) {
   if (packet->now - flow->last_seen > REFRESH) flow->last_seen = packet->now;
   __sync_fetch_and_add(&flow->packets[reply], 1);
   __sync_fetch_and_add(&flow->bytes[reply], skb->len);
@@ -41,43 +41,24 @@ static __always_inline void advance(const struct __sk_buff *skb, const struct pa
   }
 }
 
-// Takes a place in the table, as far as there is one and the pod has a share left; without one each packet is judged.
-static __always_inline void insert_flow(const struct flow_key *key, const struct flow *flow) {
+// Takes a place in the table, as far as there is one and the pod has a share left. 0, -EEXIST or another error.
+static __always_inline long insert_flow(const struct flow_key *key, const struct flow *flow) {
   struct usage *used = bpf_map_lookup_elem(&usages, &key->interface);
   if (used && options.flows_per_subject != 0 && used->flows >= options.flows_per_subject) {
     count(TALLY_SHARE_FULL);
-    return;
+    return -ENOSPC;
   }
   const long failure = bpf_map_update_elem(&flows, key, flow, BPF_NOEXIST);
   if (failure == 0) {
     if (used) __sync_fetch_and_add(&used->flows, 1);
   } else if (failure != -EEXIST) {
-    // EEXIST: another processor made the same flow meanwhile.
     count(TALLY_TABLE_FULL);
   }
+  return failure;
 }
 
 static __always_inline void remove_flow(const struct flow_key *key) {
   if (bpf_map_delete_elem(&flows, key) != 0) return;
   struct usage *used = bpf_map_lookup_elem(&usages, &key->interface);
   if (used) __sync_fetch_and_add(&used->flows, -1);
-}
-
-// Writes the flow that this packet opens, in the place of `old` where its ports are used again.
-static __noinline void open_flow(const struct __sk_buff *skb, const struct packet *packet, struct flow *old,
-                                 const struct flow *opened) {
-  struct flow fresh = *opened;
-  fresh.last_seen = packet->now;
-  fresh.revision = packet->revision;
-  // Of a flow that was there before this program no opening is seen: it is as good as established.
-  const bool middle = packet->key.protocol == IPPROTO_TCP && !opens_tcp(packet);
-  fresh.state = middle ? FLOW_ESTABLISHED : FLOW_OPENING;
-  const bool reply = fresh.direction != packet->direction;
-  fresh.packets[reply & 1] = 1;
-  fresh.bytes[reply & 1] = skb->len;
-  if (old) {
-    *old = fresh;
-  } else {
-    insert_flow(&packet->key, &fresh);
-  }
 }

@@ -31,7 +31,8 @@ static __noinline void remember_fragment(const struct packet *packet) {
 }
 
 // Takes protocol and ports over from the first fragment.
-static __noinline enum drop_reason follow_fragment(struct packet *packet) {
+SEPARATE enum drop_reason follow_fragment(struct packet *packet) {
+  if (!packet) return DROP_MALFORMED;
   struct fragment_key key;
   set_fragment_key(packet, &key);
   const struct fragment *first = bpf_map_lookup_elem(&fragments, &key);

@@ -50,9 +50,11 @@ static __always_inline __u32 ipv4_end(struct __sk_buff *skb, const struct ipv4_h
   return length == 0 && skb->gso_size > 0 ? skb->len : offset + length;
 }
 
-static __noinline enum drop_reason parse_ipv4(struct __sk_buff *skb, struct packet *packet, __u32 offset) {
+SEPARATE enum drop_reason parse_ipv4(struct __sk_buff *skb, struct packet *packet, __u32 offset) {
+  if (!packet) return DROP_MALFORMED;
   struct ipv4_header header;
   if (!READ(skb, offset, &header)) return DROP_MALFORMED;
+  packet->network = offset;
   const __u32 length = (header.version_length & 0xf) * 4;
   packet->end = ipv4_end(skb, &header, offset);
   packet->transport = offset + length;

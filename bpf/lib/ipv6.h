@@ -94,9 +94,11 @@ static __always_inline void set_ipv6_addresses(struct packet *packet, const stru
   packet->key.peer = from_pod ? header->destination : header->source;
 }
 
-static __noinline enum drop_reason parse_ipv6(struct __sk_buff *skb, struct packet *packet, __u32 offset) {
+SEPARATE enum drop_reason parse_ipv6(struct __sk_buff *skb, struct packet *packet, __u32 offset) {
+  if (!packet) return DROP_MALFORMED;
   struct ipv6_header header;
   if (!READ(skb, offset, &header)) return DROP_MALFORMED;
+  packet->network = offset;
   if (bpf_ntohl(header.version_flow) >> 28 != 6) return DROP_MALFORMED;
   const __u32 length = bpf_ntohs(header.payload_length);
   packet->ipv6 = true;

@@ -53,8 +53,9 @@ static __noinline const struct verdict *find_verdict(const struct packet *packet
 
 // What the rows say of a flow opened in `direction` between the packet's two ends. The rows of the peer's class come
 // first, then those for any peer.
-static __noinline void judge(const struct packet *packet, const struct subject *subject, enum direction direction,
-                             struct decision *decision) {
+SEPARATE int judge(const struct packet *packet, const struct subject *subject, enum direction direction,
+                   struct decision *decision) {
+  if (!packet || !subject || !decision) return 0;
   const __u32 peer_class = find_peer_class(packet);
   const struct verdict *found = peer_class ? find_verdict(packet, subject, direction, peer_class) : 0;
   if (!found) found = find_verdict(packet, subject, direction, 0);
@@ -62,9 +63,10 @@ static __noinline void judge(const struct packet *packet, const struct subject *
     decision->rule = 0;
     decision->audit_rule = 0;
     decision->reason = DROP_NO_VERDICT;
-    return;
+    return 0;
   }
   decision->rule = found->rule;
   decision->audit_rule = found->audit_rule;
   decision->reason = found->action == VERDICT_ALLOW ? DROP_NONE : DROP_POLICY;
+  return 0;
 }

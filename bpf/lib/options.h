@@ -14,4 +14,6 @@ const volatile struct policy_options options = {
     .tcp_closing_seconds = 60,
     .other_opening_seconds = 30,
     .other_established_seconds = 180,
+    .hairpin_ipv4 = {{[10] = 0xff, [11] = 0xff, [12] = 169, [13] = 254, [14] = 90, [15] = 90}},
+    .hairpin_ipv6 = {{[0] = 0xfd, [1] = 'w', [2] = 'e', [3] = 'i', [4] = 'r', [15] = 1}},
 };

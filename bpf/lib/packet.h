@@ -15,6 +15,10 @@
 #define ETHERNET_BYTES 14
 #define ICMPV6_PROTOCOL 58  // the constant of <linux/in.h> is for IPv4 protocols only
 
+// The verifier looks once at a function that is not static, for all who call it, where it follows static ones through every
+// path that leads there. Such a function takes any pointer for one that may be 0.
+#define SEPARATE __noinline
+
 enum piece {
   PIECE_WHOLE = 0,
   PIECE_FIRST = 1,  // has the transport header
@@ -32,7 +36,8 @@ struct packet {
   struct flow_key key;
   __u64 now;       // ns, CLOCK_MONOTONIC
   __u32 revision;  // of the rows, read before anything else is
-  __u32 transport; // offset of the transport header in the frame
+  __u32 network;   // offset of the IP header in the frame
+  __u32 transport; // of the transport header
   __u32 end;       // offset behind the last byte of the IP packet
   __u32 fragment_begin;  // offset of what fragment offsets count from
   __u32 identification;

@@ -103,7 +103,8 @@ static __always_inline bool is_first_denial(const struct packet *packet) {
   return true;
 }
 
-static __noinline int drop(struct __sk_buff *skb, const struct packet *packet, const struct decision *decision) {
+SEPARATE int drop(struct __sk_buff *skb, const struct packet *packet, const struct decision *decision) {
+  if (!packet || !decision) return TC_ACT_SHOT;
   count_drop(packet, decision->reason);
   if (decision->rule != 0) count_rule(packet, decision->rule);
   if (is_first_denial(packet)) send_event(skb, packet, EVENT_DROP, decision);

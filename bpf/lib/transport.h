@@ -39,6 +39,13 @@ static __always_inline bool is_icmp(const struct packet *packet) {
   return packet->key.protocol == (packet->ipv6 ? ICMPV6_PROTOCOL : IPPROTO_ICMP);
 }
 
+static __always_inline bool is_icmp_error(const struct packet *packet) {
+  if (!is_icmp(packet) || packet->piece == PIECE_LATER) return false;
+  const __u8 type = packet->icmp_type;
+  if (packet->ipv6) return type >= 1 && type <= 4;
+  return type == 3 || type == 11 || type == 12;
+}
+
 // Reads the transport header of a packet that has one; other protocols have neither ports nor flags.
 static __noinline enum drop_reason parse_transport(struct __sk_buff *skb, struct packet *packet) {
   const bool icmp = is_icmp(packet);

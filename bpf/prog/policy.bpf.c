@@ -1,7 +1,6 @@
 // Network policy on the host side of a pod's interface: what comes from the pod (tc ingress there), what goes to it
 // (tc egress), and the sweeping of what ended.
 #include "../lib/enforce.h"
-#include "../maps/service.h"
 
 SEC("tc")
 int from_pod(struct __sk_buff *skb) { return enforce(skb, DIRECTION_EGRESS); }
@@ -16,12 +15,21 @@ static __always_inline bool is_orphan(const struct flow_key *key) {
   return bpf_map_lookup_elem(&subjects, &key->interface) == 0;
 }
 
-static long sweep_flow(struct bpf_map *map, const struct flow_key *key, const struct flow *flow, struct sweep *sweep) {
-  // The time is read for each flow: one that a packet refreshes meanwhile is kept.
-  if (is_orphan(key) || has_ended(key, flow, bpf_ktime_get_ns())) {
-    remove_flow(key);
+// The time is read for each flow: one that a packet refreshes meanwhile is kept.
+static __always_inline bool is_over(const struct flow_key *key, struct flow *entry) {
+  const struct flow *flow = find_flow(key, entry);
+  return !flow || is_orphan(key) || has_ended(key, flow, bpf_ktime_get_ns());
+}
+
+static long sweep_flow(struct bpf_map *map, const struct flow_key *key, struct flow *entry, struct sweep *sweep) {
+  // The two entries of a translated flow are one flow, and end together.
+  const bool front = is_front(entry->translation);
+  if (is_over(key, entry)) {
+    // The table's own key may not be lent.
+    const struct flow_key own = *key;
+    remove_entries(&own, entry);
     sweep->removed += 1;
-  } else {
+  } else if (!front) {
     sweep->kept += 1;
   }
   return 0;

@@ -120,6 +120,7 @@ Napi::Value run_program_on_packet_async(const Napi::CallbackInfo& info) {
         Napi::Object value = Napi::Object::New(env);
         value.Set("value", result.value);
         value.Set("nanoseconds", result.duration);
+        value.Set("frame", bytes_value(env, result.frame));
         return Napi::Value(value);
       });
 }

@@ -14,7 +14,7 @@ Napi::Value pin_descriptor_async(const Napi::CallbackInfo& info);
 // openPinned(path): Promise<descriptor>
 Napi::Value open_pinned_async(const Napi::CallbackInfo& info);
 
-// runProgramOnPacket(program, data, interface, ingressInterface, repeat, networkNamespace?): Promise<{value, nanoseconds}>
+// runProgramOnPacket(program, data, interface, ingressInterface, repeat, networkNamespace?): Promise<{value, nanoseconds, frame}>
 Napi::Value run_program_on_packet_async(const Napi::CallbackInfo& info);
 
 // runProgramOnPackets(program, frames, ends, interface, ingressInterface, networkNamespace?): Promise<Uint32Array>

@@ -12,8 +12,11 @@ UniqueFd checked(int fd, const std::string& call, const std::string& object) {
   return UniqueFd(fd);
 }
 
-// False, and errno, when the kernel does not run the program on these bytes.
-bool run(const UniqueFd& program, const uint8_t* frame, size_t size, const TestPacket& place, TestResult& result) {
+constexpr size_t kRoomToGrow = 256;
+
+// False, and errno, when the kernel does not run the program on these bytes. `*left`: what it made of them, if asked for.
+bool run(const UniqueFd& program, const uint8_t* frame, size_t size, const TestPacket& place, TestResult& result,
+         std::vector<uint8_t>* left = nullptr) {
   __sk_buff context = {};
   context.ifindex = place.interface;
   context.ingress_ifindex = place.ingress_interface;
@@ -23,8 +26,15 @@ bool run(const UniqueFd& program, const uint8_t* frame, size_t size, const TestP
   options.ctx_in = &context;
   options.ctx_size_in = sizeof(context);
   options.repeat = static_cast<int>(place.repeat);
+  if (left != nullptr) {
+    left->resize(size + kRoomToGrow);
+    options.data_out = left->data();
+    options.data_size_out = static_cast<uint32_t>(left->size());
+  }
   if (bpf_prog_test_run_opts(program.get(), &options) != 0) return false;
-  result = {options.retval, options.duration};
+  result.value = options.retval;
+  result.duration = options.duration;
+  if (left != nullptr) left->resize(options.data_size_out);
   return true;
 }
 
@@ -32,7 +42,7 @@ bool run(const UniqueFd& program, const uint8_t* frame, size_t size, const TestP
 
 TestResult run_on_packet(const UniqueFd& program, const TestPacket& packet) {
   TestResult result;
-  if (!run(program, packet.data.data(), packet.data.size(), packet, result)) {
+  if (!run(program, packet.data.data(), packet.data.size(), packet, result, &result.frame)) {
     throw ErrnoError("bpf_prog_test_run_opts", std::to_string(packet.data.size()) + " bytes", errno);
   }
   return result;

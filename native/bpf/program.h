@@ -18,8 +18,9 @@ struct TestPacket {
 };
 
 struct TestResult {
-  uint32_t value = 0;     // what the program returned
-  uint32_t duration = 0;  // ns for each run, on average
+  uint32_t value = 0;          // what the program returned
+  uint32_t duration = 0;       // ns for each run, on average
+  std::vector<uint8_t> frame;  // as the program left it; of a single packet only
 };
 
 struct ProgramDescription {

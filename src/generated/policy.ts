@@ -1,9 +1,9 @@
 /** Made by scripts/generate-abi.ts from the BTF of bpf/prog/policy.bpf.c, whose headers say what each field means. Not edited. */
 import { bytesAt, type Codec, u32, wordOf } from './codec.ts';
 
-export type Tally = 'allowed' | 'exempt' | 'rejudged' | 'cut' | 'audited' | 'table-full' | 'share-full' | 'events-limited' | 'events-lost';
+export type Tally = 'allowed' | 'exempt' | 'rejudged' | 'cut' | 'audited' | 'table-full' | 'share-full' | 'events-limited' | 'events-lost' | 'translated' | 'ports-changed';
 /** A word's number is its index. */
-export const TALLY_WORDS: readonly Tally[] = ['allowed', 'exempt', 'rejudged', 'cut', 'audited', 'table-full', 'share-full', 'events-limited', 'events-lost'];
+export const TALLY_WORDS: readonly Tally[] = ['allowed', 'exempt', 'rejudged', 'cut', 'audited', 'table-full', 'share-full', 'events-limited', 'events-lost', 'translated', 'ports-changed'];
 
 export type Direction = 'ingress' | 'egress';
 /** A word's number is its index. */
@@ -16,6 +16,10 @@ export const FLOW_STATE_WORDS: readonly FlowState[] = ['opening', 'established',
 export type FlowOrigin = 'judged' | 'exempt';
 /** A word's number is its index. */
 export const FLOW_ORIGIN_WORDS: readonly FlowOrigin[] = ['judged', 'exempt'];
+
+export type Translation = 'none' | 'to-backend' | 'to-service' | 'out-and-back' | 'back-and-out' | 'elsewhere';
+/** A word's number is its index. */
+export const TRANSLATION_WORDS: readonly Translation[] = ['none', 'to-backend', 'to-service', 'out-and-back', 'back-and-out', 'elsewhere'];
 
 export type Treatment = 'pass' | 'cluster' | 'local' | 'reject' | 'drop';
 /** A word's number is its index. */
@@ -37,9 +41,9 @@ export type EventKind = 'allow' | 'drop' | 'cut' | 'audit';
 /** A word's number is its index. */
 export const EVENT_KIND_WORDS: readonly EventKind[] = ['allow', 'drop', 'cut', 'audit'];
 
-export type DropReason = 'none' | 'policy' | 'closed' | 'no-verdict' | 'spoofed-source' | 'spoofed-neighbour' | 'rogue-router' | 'malformed' | 'header-chain' | 'source-route' | 'tiny-fragment' | 'overlapping-fragment' | 'unknown-fragment' | 'ethertype';
+export type DropReason = 'none' | 'policy' | 'closed' | 'no-verdict' | 'spoofed-source' | 'spoofed-neighbour' | 'rogue-router' | 'malformed' | 'header-chain' | 'source-route' | 'tiny-fragment' | 'overlapping-fragment' | 'unknown-fragment' | 'ethertype' | 'no-endpoint' | 'no-service-port' | 'no-service' | 'no-translation';
 /** A word's number is its index. */
-export const DROP_REASON_WORDS: readonly DropReason[] = ['none', 'policy', 'closed', 'no-verdict', 'spoofed-source', 'spoofed-neighbour', 'rogue-router', 'malformed', 'header-chain', 'source-route', 'tiny-fragment', 'overlapping-fragment', 'unknown-fragment', 'ethertype'];
+export const DROP_REASON_WORDS: readonly DropReason[] = ['none', 'policy', 'closed', 'no-verdict', 'spoofed-source', 'spoofed-neighbour', 'rogue-router', 'malformed', 'header-chain', 'source-route', 'tiny-fragment', 'overlapping-fragment', 'unknown-fragment', 'ethertype', 'no-endpoint', 'no-service-port', 'no-service', 'no-translation'];
 
 export type ServiceAddressKind = 'cluster-ip' | 'external';
 /** A word's number is its index. */
@@ -159,6 +163,26 @@ export const eventRateCodec: Codec<EventRate> = {
   }),
 };
 
+export interface Ends {
+  readonly peer: Uint8Array;
+  readonly localPort: number;
+  readonly peerPort: number;
+}
+
+export const endsCodec: Codec<Ends> = {
+  size: 20,
+  write(view, at, value) {
+    bytesAt(view, at, 16).set(value.peer);
+    view.setUint16(at + 16, value.localPort);
+    view.setUint16(at + 18, value.peerPort);
+  },
+  read: (view, at) => ({
+    peer: bytesAt(view, at, 16).slice(),
+    localPort: view.getUint16(at + 16),
+    peerPort: view.getUint16(at + 18),
+  }),
+};
+
 export interface Flow {
   readonly lastSeen: number;
   readonly packets: readonly [number, number];
@@ -169,10 +193,13 @@ export interface Flow {
   readonly direction: Direction;
   readonly state: FlowState;
   readonly origin: FlowOrigin;
+  readonly translation: Translation;
+  readonly other: Ends;
+  readonly backend: number;
 }
 
 export const flowCodec: Codec<Flow> = {
-  size: 56,
+  size: 80,
   write(view, at, value) {
     view.setBigUint64(at, BigInt(value.lastSeen), true);
     view.setBigUint64(at + 8, BigInt(value.packets[0]), true); view.setBigUint64(at + 16, BigInt(value.packets[1]), true);
@@ -183,6 +210,9 @@ export const flowCodec: Codec<Flow> = {
     view.setUint8(at + 52, DIRECTION_WORDS.indexOf(value.direction));
     view.setUint8(at + 53, FLOW_STATE_WORDS.indexOf(value.state));
     view.setUint8(at + 54, FLOW_ORIGIN_WORDS.indexOf(value.origin));
+    view.setUint8(at + 55, TRANSLATION_WORDS.indexOf(value.translation));
+    endsCodec.write(view, at + 56, value.other);
+    view.setUint32(at + 76, value.backend, true);
   },
   read: (view, at) => ({
     lastSeen: Number(view.getBigUint64(at, true)),
@@ -194,6 +224,9 @@ export const flowCodec: Codec<Flow> = {
     direction: wordOf(DIRECTION_WORDS, view.getUint8(at + 52), 'direction'),
     state: wordOf(FLOW_STATE_WORDS, view.getUint8(at + 53), 'flow_state'),
     origin: wordOf(FLOW_ORIGIN_WORDS, view.getUint8(at + 54), 'flow_origin'),
+    translation: wordOf(TRANSLATION_WORDS, view.getUint8(at + 55), 'translation'),
+    other: endsCodec.read(view, at + 56),
+    backend: view.getUint32(at + 76, true),
   }),
 };
 
@@ -204,6 +237,7 @@ export interface FlowKey {
   readonly peerPort: number;
   readonly interface: number;
   readonly protocol: number;
+  readonly covered: number;
 }
 
 export const flowKeyCodec: Codec<FlowKey> = {
@@ -215,6 +249,7 @@ export const flowKeyCodec: Codec<FlowKey> = {
     view.setUint16(at + 34, value.peerPort);
     view.setUint32(at + 36, value.interface, true);
     view.setUint8(at + 40, value.protocol);
+    view.setUint8(at + 41, value.covered);
   },
   read: (view, at) => ({
     local: bytesAt(view, at, 16).slice(),
@@ -223,6 +258,7 @@ export const flowKeyCodec: Codec<FlowKey> = {
     peerPort: view.getUint16(at + 34),
     interface: view.getUint32(at + 36, true),
     protocol: view.getUint8(at + 40),
+    covered: view.getUint8(at + 41),
   }),
 };
 
@@ -453,10 +489,12 @@ export interface PolicyOptions {
   readonly tcpClosingSeconds: number;
   readonly otherOpeningSeconds: number;
   readonly otherEstablishedSeconds: number;
+  readonly hairpinIpv4: Uint8Array;
+  readonly hairpinIpv6: Uint8Array;
 }
 
 export const policyOptionsCodec: Codec<PolicyOptions> = {
-  size: 40,
+  size: 72,
   write(view, at, value) {
     view.setUint32(at, value.unknownInterfaceClosed, true);
     view.setUint32(at + 4, value.flowsPerSubject, true);
@@ -468,6 +506,8 @@ export const policyOptionsCodec: Codec<PolicyOptions> = {
     view.setUint32(at + 28, value.tcpClosingSeconds, true);
     view.setUint32(at + 32, value.otherOpeningSeconds, true);
     view.setUint32(at + 36, value.otherEstablishedSeconds, true);
+    bytesAt(view, at + 40, 16).set(value.hairpinIpv4);
+    bytesAt(view, at + 56, 16).set(value.hairpinIpv6);
   },
   read: (view, at) => ({
     unknownInterfaceClosed: view.getUint32(at, true),
@@ -480,6 +520,8 @@ export const policyOptionsCodec: Codec<PolicyOptions> = {
     tcpClosingSeconds: view.getUint32(at + 28, true),
     otherOpeningSeconds: view.getUint32(at + 32, true),
     otherEstablishedSeconds: view.getUint32(at + 36, true),
+    hairpinIpv4: bytesAt(view, at + 40, 16).slice(),
+    hairpinIpv6: bytesAt(view, at + 56, 16).slice(),
   }),
 };
 
@@ -931,8 +973,37 @@ export const LAYOUT = {
         }
       ]
     },
+    "ends": {
+      "size": 20,
+      "fields": [
+        {
+          "name": "peer",
+          "offset": 0,
+          "size": 16,
+          "form": "struct",
+          "type": "address",
+          "count": 1
+        },
+        {
+          "name": "local_port",
+          "offset": 16,
+          "size": 2,
+          "form": "network",
+          "type": "",
+          "count": 1
+        },
+        {
+          "name": "peer_port",
+          "offset": 18,
+          "size": 2,
+          "form": "network",
+          "type": "",
+          "count": 1
+        }
+      ]
+    },
     "flow": {
-      "size": 56,
+      "size": 80,
       "fields": [
         {
           "name": "last_seen",
@@ -1007,9 +1078,25 @@ export const LAYOUT = {
           "count": 1
         },
         {
-          "name": "padding",
+          "name": "translation",
           "offset": 55,
           "size": 1,
+          "form": "enum",
+          "type": "translation",
+          "count": 1
+        },
+        {
+          "name": "other",
+          "offset": 56,
+          "size": 20,
+          "form": "struct",
+          "type": "ends",
+          "count": 1
+        },
+        {
+          "name": "backend",
+          "offset": 76,
+          "size": 4,
           "form": "number",
           "type": "",
           "count": 1
@@ -1068,9 +1155,17 @@ export const LAYOUT = {
           "count": 1
         },
         {
-          "name": "padding",
+          "name": "covered",
           "offset": 41,
-          "size": 3,
+          "size": 1,
+          "form": "number",
+          "type": "",
+          "count": 1
+        },
+        {
+          "name": "padding",
+          "offset": 42,
+          "size": 2,
           "form": "bytes",
           "type": "",
           "count": 1
@@ -1488,7 +1583,7 @@ export const LAYOUT = {
       ]
     },
     "policy_options": {
-      "size": 40,
+      "size": 72,
       "fields": [
         {
           "name": "unknown_interface_closed",
@@ -1568,6 +1663,22 @@ export const LAYOUT = {
           "size": 4,
           "form": "number",
           "type": "",
+          "count": 1
+        },
+        {
+          "name": "hairpin_ipv4",
+          "offset": 40,
+          "size": 16,
+          "form": "struct",
+          "type": "address",
+          "count": 1
+        },
+        {
+          "name": "hairpin_ipv6",
+          "offset": 56,
+          "size": 16,
+          "form": "struct",
+          "type": "address",
           "count": 1
         }
       ]
@@ -2004,7 +2115,9 @@ export const LAYOUT = {
         "TALLY_TABLE_FULL": 5,
         "TALLY_SHARE_FULL": 6,
         "TALLY_EVENTS_LIMITED": 7,
-        "TALLY_EVENTS_LOST": 8
+        "TALLY_EVENTS_LOST": 8,
+        "TALLY_TRANSLATED": 9,
+        "TALLY_PORTS_CHANGED": 10
       }
     },
     "direction": {
@@ -2027,6 +2140,17 @@ export const LAYOUT = {
       "values": {
         "FLOW_JUDGED": 0,
         "FLOW_EXEMPT": 1
+      }
+    },
+    "translation": {
+      "size": 1,
+      "values": {
+        "TRANSLATION_NONE": 0,
+        "TRANSLATION_TO_BACKEND": 1,
+        "TRANSLATION_TO_SERVICE": 2,
+        "TRANSLATION_OUT_AND_BACK": 3,
+        "TRANSLATION_BACK_AND_OUT": 4,
+        "TRANSLATION_ELSEWHERE": 5
       }
     },
     "treatment": {
@@ -2088,7 +2212,11 @@ export const LAYOUT = {
         "DROP_TINY_FRAGMENT": 10,
         "DROP_OVERLAPPING_FRAGMENT": 11,
         "DROP_UNKNOWN_FRAGMENT": 12,
-        "DROP_ETHERTYPE": 13
+        "DROP_ETHERTYPE": 13,
+        "DROP_NO_ENDPOINT": 14,
+        "DROP_NO_SERVICE_PORT": 15,
+        "DROP_NO_SERVICE": 16,
+        "DROP_NO_TRANSLATION": 17
       }
     },
     "service_address_kind": {
@@ -2146,7 +2274,7 @@ export const LAYOUT = {
     },
     "drop_counts": {
       "type": 6,
-      "maxEntries": 14,
+      "maxEntries": 18,
       "flags": 0,
       "key": "u32",
       "value": "drop_count"
@@ -2279,7 +2407,7 @@ export const LAYOUT = {
     },
     "tallies": {
       "type": 6,
-      "maxEntries": 9,
+      "maxEntries": 11,
       "flags": 0,
       "key": "u32",
       "value": "tally_count"

@@ -15,20 +15,26 @@ export interface CraftedPacket {
   readonly networkNamespace?: string;
 }
 
-/** What a tc program says of a packet: let it go on, or not. */
-export type TcVerdict = 'pass' | 'drop';
+/** What a tc program says of a packet: let it go on, or not, or send it out by an interface at once. */
+export type TcVerdict = 'pass' | 'drop' | 'redirect';
 
 const TC_ACT_UNSPEC = 0xffffffff;
 const TC_ACT_SHOT = 2;
+const TC_ACT_REDIRECT = 7;
 const REFUSED = 0x7fffffff;
 
-/** Runs a tc program on a packet of ours. Rejects with an Error when the kernel can't, or the program answers neither. */
-export async function runOnPacket(
-  program: Descriptor,
-  packet: CraftedPacket,
-): Promise<{ readonly verdict: TcVerdict; readonly nanoseconds: number }> {
+export interface PacketRun {
+  readonly verdict: TcVerdict;
+  /** A run took, on average. */
+  readonly nanoseconds: number;
+  /** As the program left it. */
+  readonly frame: Uint8Array;
+}
+
+/** Runs a tc program on a packet of ours. Rejects with an Error when the kernel can't, or the program gives no verdict. */
+export async function runOnPacket(program: Descriptor, packet: CraftedPacket): Promise<PacketRun> {
   const { frame, interfaceIndex = 1, ingressInterface = 0, repeat = 1, networkNamespace } = packet;
-  const { value, nanoseconds } = await nativeAddon().runProgramOnPacket(
+  const { value, ...run } = await nativeAddon().runProgramOnPacket(
     program,
     frame,
     interfaceIndex,
@@ -36,7 +42,7 @@ export async function runOnPacket(
     repeat,
     networkNamespace,
   );
-  return { verdict: verdictOf(value), nanoseconds };
+  return { verdict: verdictOf(value), ...run };
 }
 
 /** Many frames, once each, in one call. `refused`: the kernel does not take it for a frame, so no program ever sees it. */
@@ -66,7 +72,8 @@ export async function runOnPackets(
 function verdictOf(value: number): TcVerdict {
   if (value === TC_ACT_UNSPEC) return 'pass';
   if (value === TC_ACT_SHOT) return 'drop';
-  throw new Error(`the program answered ${value}, which is neither pass nor drop`);
+  if (value === TC_ACT_REDIRECT) return 'redirect';
+  throw new Error(`the program answered ${value}, which is no verdict`);
 }
 
 /** Runs a program of the kind `syscall`; returns its context as it left it. Rejects when it returns anything but 0. */

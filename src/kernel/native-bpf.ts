@@ -54,7 +54,7 @@ export interface NativeBpf {
     ingressInterface: number,
     repeat: number,
     networkNamespace?: string,
-  ): Promise<{ readonly value: number; readonly nanoseconds: number }>;
+  ): Promise<{ readonly value: number; readonly nanoseconds: number; readonly frame: Uint8Array }>;
   /** `ends`: where each frame ends in `frames`. 0x7fffffff for what the kernel does not take as a frame. */
   runProgramOnPackets(
     program: Descriptor,

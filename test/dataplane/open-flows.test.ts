@@ -108,6 +108,7 @@ describe('open flows in the table of the programs', () => {
     peerPort: 4000,
     interface: 5,
     protocol: 6,
+    covered: 0,
   };
   const NOW = 1e15;
   const blank = flowCodec.read(new DataView(new ArrayBuffer(flowCodec.size)), 0);
@@ -126,6 +127,17 @@ describe('open flows in the table of the programs', () => {
     };
     expect(open()).toEqual(expected);
     expect(open({ direction: 'egress' })).toEqual({ ...expected, direction: 'egress' });
+  });
+
+  it('[F11, C15] name the backend as the peer, and the Service as what was dialled', () => {
+    const service = { peer: mappedBytes('10.96.0.10' as Address), localPort: 4001, peerPort: 443 };
+    const backend = { peer: CLIENT, peerPort: 4000, dialled: { address: '10.96.0.10', port: 443 } };
+    const flow = { direction: 'egress', translation: 'to-service', other: service } as const;
+    expect(open(flow)).toMatchObject({ ...backend, localPort: 4001 });
+    const elsewhere = { ...flow, translation: 'elsewhere', other: { ...service, localPort: 80 } } as const;
+    const dialled = { address: CLIENT, port: 4000 };
+    expect(open(elsewhere)).toMatchObject({ peer: '10.96.0.10', peerPort: 443, localPort: 80, dialled });
+    expect(open({ ...flow, translation: 'to-backend' })).toBeUndefined();
   });
 
   it('leave out what is over, not answered, or exempt from policies', () => {

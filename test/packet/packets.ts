@@ -162,6 +162,8 @@ export function tooBig(router: Address, destination: Address, quoted: Uint8Array
   return ip(router, destination, ICMPV6, icmp(2, 0, rest));
 }
 
+export const ETHERNET_BYTES = 14;
+
 /** A frame around an IP packet. */
 export function frameOf(packet: Uint8Array): Uint8Array {
   return etherFrame((packet[0] ?? 0) >> 4 === 6 ? 0x86dd : 0x0800, packet);

@@ -1,7 +1,10 @@
 /** The policy programs of a node of its own: rows go in by the dataplane, packets by test runs; nothing is attached anywhere. */
 import { fileURLToPath } from 'node:url';
+import { PROGRAM_OPTIONS } from '../../src/dataplane/bpf/policies/backend.ts';
 import { createPolicyDataplane, type PolicyDataplane } from '../../src/dataplane/bpf/policies/dataplane.ts';
 import { openPolicyTables } from '../../src/dataplane/bpf/policies/tables.ts';
+import { createServiceDataplane, type ServiceDataplane } from '../../src/dataplane/bpf/services/dataplane.ts';
+import { openServiceTables, type ServiceTables } from '../../src/dataplane/bpf/services/tables.ts';
 import {
   DROP_REASON_WORDS,
   type DropReason,
@@ -22,7 +25,7 @@ import {
 } from '../../src/kernel/bpf-program.ts';
 import { nativeAddon } from '../../src/kernel/native.ts';
 import type { Descriptor } from '../../src/kernel/native-bpf.ts';
-import { frameOf } from './packets.ts';
+import { ETHERNET_BYTES, frameOf } from './packets.ts';
 
 export const OBJECT = fileURLToPath(new URL('../../bpf/build/policy.bpf.o', import.meta.url));
 /** The loopback interface stands for the pod's: a test run needs one that exists. */
@@ -41,16 +44,26 @@ export const DEFAULT_OPTIONS: PolicyOptions = {
   tcpClosingSeconds: 60,
   otherOpeningSeconds: 30,
   otherEstablishedSeconds: 180,
+  hairpinIpv4: PROGRAM_OPTIONS.hairpinIpv4,
+  hairpinIpv6: PROGRAM_OPTIONS.hairpinIpv6,
 };
 
 export interface PolicyNode {
   readonly dataplane: PolicyDataplane;
+  readonly services: ServiceDataplane;
+  readonly serviceTables: ServiceTables;
   readonly tables: ReturnType<typeof openPolicyTables>;
   readonly programs: { readonly fromPod: Descriptor; readonly toPod: Descriptor };
   /** The pod sends an IP packet. */
   fromPod(packet: Uint8Array): Promise<TcVerdict>;
   /** An IP packet is forwarded to the pod; `ingressInterface` 0: the node itself sends it. */
   toPod(packet: Uint8Array, ingressInterface?: number): Promise<TcVerdict>;
+  /** As `fromPod` and `toPod`, with what became of the packet. */
+  send(
+    direction: 'fromPod' | 'toPod',
+    packet: Uint8Array,
+    ingressInterface?: number,
+  ): Promise<{ readonly verdict: TcVerdict; readonly packet: Uint8Array }>;
   /** Any frame, not only IP. */
   frame(direction: 'fromPod' | 'toPod', packet: CraftedPacket): Promise<TcVerdict>;
   /** Packets dropped since the last call, by reason; reasons that never occurred are left out. */
@@ -73,6 +86,7 @@ export async function createPolicyNode(
   policyOptionsCodec.write(new DataView(constants.buffer), 0, { ...DEFAULT_OPTIONS, ...options });
   const object = await loadBpfObject(OBJECT, LAYOUT, { constants: { options: constants }, maxEntries });
   const tables = openPolicyTables(object.maps);
+  const serviceTables = openServiceTables(object.maps);
   const programs = {
     fromPod: programOf(object.programs, 'from_pod'),
     toPod: programOf(object.programs, 'to_pod'),
@@ -84,17 +98,14 @@ export async function createPolicyNode(
     for (let at = 0; at < bytes.length; at += policyEventCodec.size)
       records.push(policyEventCodec.read(view, at));
   });
-  const run = async (program: Descriptor, packet: CraftedPacket) =>
-    (await runOnPacket(program, packet)).verdict;
   const drops = dropCounter(tables);
   return {
     dataplane: createPolicyDataplane(tables),
+    services: createServiceDataplane(serviceTables),
+    serviceTables,
     tables,
     programs,
-    fromPod: (packet) => run(programs.fromPod, { frame: frameOf(packet), interfaceIndex: POD_INTERFACE }),
-    toPod: (packet, ingressInterface = ELSEWHERE) =>
-      run(programs.toPod, { frame: frameOf(packet), interfaceIndex: POD_INTERFACE, ingressInterface }),
-    frame: (direction, packet) => run(programs[direction], packet),
+    ...packetRuns(programs),
     drops,
     tallies: async () => {
       const counts = new Map(
@@ -122,6 +133,27 @@ export async function createPolicyNode(
     close() {
       nativeAddon().closeReader(ring);
       object.close();
+    },
+  };
+}
+
+function packetRuns(
+  programs: PolicyNode['programs'],
+): Pick<PolicyNode, 'fromPod' | 'toPod' | 'send' | 'frame'> {
+  const frame: PolicyNode['frame'] = async (direction, packet) =>
+    (await runOnPacket(programs[direction], packet)).verdict;
+  const crafted = (packet: Uint8Array, ingressInterface: number): CraftedPacket => ({
+    frame: frameOf(packet),
+    interfaceIndex: POD_INTERFACE,
+    ingressInterface,
+  });
+  return {
+    frame,
+    fromPod: (packet) => frame('fromPod', crafted(packet, 0)),
+    toPod: (packet, ingressInterface = ELSEWHERE) => frame('toPod', crafted(packet, ingressInterface)),
+    async send(direction, packet, ingressInterface = ELSEWHERE) {
+      const run = await runOnPacket(programs[direction], crafted(packet, ingressInterface));
+      return { verdict: run.verdict, packet: run.frame.subarray(ETHERNET_BYTES) };
     },
   };
 }

@@ -6,9 +6,11 @@ import { LAYOUT, type PolicyOptions, policyOptionsCodec, sweepCodec } from '../.
 import { type BpfObject, loadBpfObject } from '../../../kernel/bpf-object.ts';
 import { runOnContext } from '../../../kernel/bpf-program.ts';
 import type { Descriptor } from '../../../kernel/native-bpf.ts';
+import type { Address } from '../../../model/address.ts';
 import type { ObjectName } from '../../../model/names.ts';
 import type { PolicyBackend, PolicyInstallReport, PolicyVerdict } from '../../policy-backend.ts';
 import type { PolicyApplyReport } from '../../policy-change.ts';
+import { mappedBytes } from '../mapped-address.ts';
 import { createServiceDataplane } from '../services/dataplane.ts';
 import { openServiceTables } from '../services/tables.ts';
 import { createPolicyDataplane, type PolicyDataplane } from './dataplane.ts';
@@ -49,6 +51,8 @@ export const PROGRAM_OPTIONS: PolicyOptions = {
   tcpClosingSeconds: 60,
   otherOpeningSeconds: 30,
   otherEstablishedSeconds: 180,
+  hairpinIpv4: mappedBytes('169.254.90.90' as Address),
+  hairpinIpv6: mappedBytes('fd77:6569:7200::1' as Address),
 };
 
 /**

@@ -20,19 +20,34 @@ export async function readFlowTable(directory: string): Promise<readonly OpenFlo
   }
 }
 
-/** undefined: over, not answered yet (TCP), or nothing that policies are about. `now`: ns, CLOCK_MONOTONIC. */
+/**
+ * undefined: over, not answered yet (TCP), nothing that policies are about, or the entry of a flow that has another one.
+ * `now`: ns, CLOCK_MONOTONIC.
+ */
 export function openFlowOf(key: FlowKey, flow: Flow, now: number): OpenFlow | undefined {
-  if (flow.origin === 'exempt' || hasEnded(key, flow, now)) return undefined;
+  if (flow.translation === 'to-backend' || flow.origin === 'exempt' || hasEnded(key, flow, now))
+    return undefined;
   if (key.protocol === PROTOCOL_NUMBERS.TCP && flow.state !== 'established') return undefined;
   return {
     direction: flow.direction,
     local: unmappedAddress(key.local),
-    localPort: key.localPort,
-    peer: unmappedAddress(key.peer),
-    peerPort: key.peerPort,
     protocol: key.protocol,
-    dialled: null,
+    ...peersOf(key, flow),
   };
+}
+
+function peersOf(
+  key: FlowKey,
+  { translation, other }: Flow,
+): Pick<OpenFlow, 'localPort' | 'peer' | 'peerPort' | 'dialled'> {
+  if (translation === 'none') return { ...peerOf(key), localPort: key.localPort, dialled: null };
+  const [real, seen] = translation === 'to-service' ? [key, other] : [other, key];
+  const { peer, peerPort } = peerOf(seen);
+  return { ...peerOf(real), localPort: seen.localPort, dialled: { address: peer, port: peerPort } };
+}
+
+function peerOf({ peer, peerPort }: Pick<FlowKey, 'peer' | 'peerPort'>): Pick<OpenFlow, 'peer' | 'peerPort'> {
+  return { peer: unmappedAddress(peer), peerPort };
 }
 
 /** What is idle for this long is forgotten by the next sweep. */

@@ -1,0 +1,88 @@
+/** Checksums of packets, computed anew: to make valid packets, and to see whether programs left them so. */
+import { type Address, addressFromBytes } from '../../src/model/address.ts';
+import { ICMP, ICMPV6, TCP, UDP } from './packets.ts';
+
+/** Where the parts of a whole IP packet without extension headers are. */
+interface Layout {
+  readonly ipv6: boolean;
+  readonly protocol: number;
+  /** Offset of the transport header. */
+  readonly transport: number;
+  readonly ends: Uint8Array;
+}
+
+function layoutOf(packet: Uint8Array): Layout {
+  const ipv6 = (packet[0] ?? 0) >> 4 === 6;
+  const transport = ipv6 ? 40 : ((packet[0] ?? 0) & 0xf) * 4;
+  return {
+    ipv6,
+    protocol: packet[ipv6 ? 6 : 9] ?? 0,
+    transport,
+    ends: packet.subarray(ipv6 ? 8 : 12, ipv6 ? 40 : 20),
+  };
+}
+
+/** What a packet's headers say of its way. */
+export interface Ends {
+  readonly source: Address;
+  readonly destination: Address;
+  readonly sourcePort: number;
+  readonly destinationPort: number;
+}
+
+/** The ends of a packet of a protocol with ports. */
+export function endsOf(packet: Uint8Array): Ends {
+  const { transport, ends } = layoutOf(packet);
+  const half = ends.length / 2;
+  const view = new DataView(packet.buffer, packet.byteOffset + transport);
+  return {
+    source: addressFromBytes(ends.subarray(0, half)),
+    destination: addressFromBytes(ends.subarray(half)),
+    sourcePort: view.getUint16(0),
+    destinationPort: view.getUint16(2),
+  };
+}
+
+/** The packet with right checksums. */
+export function checked(packet: Uint8Array): Uint8Array {
+  const valid = packet.slice();
+  const view = new DataView(valid.buffer);
+  for (const { at, sum } of sumsOf(valid)) {
+    view.setUint16(at, 0);
+    view.setUint16(at, sum());
+  }
+  return valid;
+}
+
+/** Offsets of checksums that are wrong; none for a valid packet. */
+export function wrongChecksums(packet: Uint8Array): readonly number[] {
+  const copy = packet.slice();
+  const view = new DataView(copy.buffer);
+  return sumsOf(copy).flatMap(({ at, sum }) => {
+    const found = view.getUint16(at);
+    view.setUint16(at, 0);
+    const right = sum();
+    view.setUint16(at, found);
+    return found === right ? [] : [at];
+  });
+}
+
+const CHECKSUM_AT: Readonly<Record<number, number>> = { [TCP]: 16, [UDP]: 6, [ICMP]: 2, [ICMPV6]: 2 };
+
+function sumsOf(packet: Uint8Array): readonly { readonly at: number; readonly sum: () => number }[] {
+  const { ipv6, protocol, transport, ends } = layoutOf(packet);
+  const header = ipv6 ? [] : [{ at: 10, sum: () => complement(packet.subarray(0, transport)) }];
+  const place = CHECKSUM_AT[protocol];
+  if (place === undefined) return header;
+  const payload = packet.subarray(transport);
+  const pseudo = Uint8Array.of(...ends, 0, 0, payload.length >> 8, payload.length & 0xff, 0, 0, 0, protocol);
+  const covered = protocol === ICMP ? [payload] : [pseudo, payload];
+  return [...header, { at: transport + place, sum: () => complement(Buffer.concat(covered)) }];
+}
+
+function complement(bytes: Uint8Array): number {
+  let sum = 0;
+  for (const [index, byte] of bytes.entries()) sum += index % 2 === 0 ? byte << 8 : byte;
+  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16);
+  return ~sum & 0xffff;
+}

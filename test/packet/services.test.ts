@@ -1,0 +1,73 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { FAMILIES } from '../../src/model/address.ts';
+import { checked, endsOf, wrongChecksums } from './checksums.ts';
+import { ACK, address, ip, SYN, TCP, tcp, UDP, udp } from './packets.ts';
+import { FRIEND, interfaceOf, PEERS, POD, POD_ADDRESSES, STRANGER } from './pod.ts';
+import { createPolicyNode, type PolicyNode } from './policy-node.ts';
+import { deniedBut, rowsOf } from './policy-rows.ts';
+import { OWN, serviceOf, serviceRows } from './service-node.ts';
+
+const VIP = { IPv4: address('10.96.0.10'), IPv6: address('fd96::10') };
+
+let node: PolicyNode;
+
+beforeAll(async () => {
+  node = await createPolicyNode({ answerDenied: 1 }, { flows: 1000 });
+  const verdicts = deniedBut({ direction: 'egress', peer: 'friend', verdict: 'allow' });
+  await node.dataplane.sync(rowsOf(POD, POD_ADDRESSES, PEERS, verdicts), interfaceOf());
+});
+afterAll(() => node.close());
+beforeEach(() => node.forget());
+
+describe.each(FAMILIES)('%s', (family) => {
+  const pod = family === 'IPv4' ? POD_ADDRESSES[0] : POD_ADDRESSES[1];
+  const [friend, stranger, vip] = [FRIEND[family], STRANGER[family], VIP[family]];
+
+  const serving = (...backends: readonly (readonly [typeof friend, number])[]) =>
+    node.services.sync(
+      serviceRows([
+        serviceOf({ name: 'web', family, at: vip, port: 80, backends }),
+        serviceOf({ name: 'dns', family, protocol: 'UDP', at: vip, port: 53, backends }),
+      ]),
+      OWN,
+    );
+
+  it.each([
+    ['TCP', TCP, 80, (from: number, to: number, flags: number) => tcp(from, to, flags, 33)],
+    ['UDP', UDP, 53, (from: number, to: number) => udp(from, to, 33)],
+  ] as const)(
+    '[C15, A1] %s to a Service goes to its backend, and replies come from the Service',
+    async (_, protocol, port, make) => {
+      await serving([friend, 8080]);
+      const opened = await node.send('fromPod', checked(ip(pod, vip, protocol, make(4000, port, SYN))));
+      expect(opened.verdict).toBe('pass');
+      expect(endsOf(opened.packet)).toEqual({
+        source: pod,
+        destination: friend,
+        sourcePort: 4000,
+        destinationPort: 8080,
+      });
+      expect(wrongChecksums(opened.packet)).toEqual([]);
+      const reply = await node.send('toPod', checked(ip(friend, pod, protocol, make(8080, 4000, SYN | ACK))));
+      expect(reply.verdict).toBe('pass');
+      expect(endsOf(reply.packet)).toEqual({
+        source: vip,
+        destination: pod,
+        sourcePort: port,
+        destinationPort: 4000,
+      });
+      expect(wrongChecksums(reply.packet)).toEqual([]);
+      const next = await node.send('fromPod', checked(ip(pod, vip, protocol, make(4000, port, ACK))));
+      expect(endsOf(next.packet).destination).toBe(friend);
+      expect(wrongChecksums(next.packet)).toEqual([]);
+    },
+  );
+
+  it('[C15] goes nowhere if the backend is not allowed, whatever the address says', async () => {
+    await serving([stranger, 8080]);
+    const denied = await node.send('fromPod', checked(ip(pod, vip, UDP, udp(4000, 53))));
+    expect(denied.verdict).toBe('redirect');
+    const [event] = await node.events();
+    expect(event).toMatchObject({ kind: 'drop', reason: 'policy', peerPort: 8080 });
+  });
+});
