@@ -35,12 +35,12 @@ int collect(enum libbpf_print_level level, const char* format, va_list arguments
   return 0;
 }
 
+// From when the addon is loaded on; by itself libbpf prints to stderr whatever the kernel refuses.
+[[maybe_unused]] const libbpf_print_fn_t kReplaced = libbpf_set_print(collect);
+
 class Collecting {
  public:
-  explicit Collecting(std::string& into) {
-    libbpf_set_print(collect);
-    messages = &into;
-  }
+  explicit Collecting(std::string& into) { messages = &into; }
   Collecting(const Collecting&) = delete;
   Collecting& operator=(const Collecting&) = delete;
   ~Collecting() { messages = nullptr; }

@@ -6,7 +6,9 @@ import { removeIfEmpty } from '../agent/empty-directory.ts';
 import { controlSocketPath, runDirectory } from '../agent/instance-paths.ts';
 import { refuseNeighbours } from '../agent/neighbours.ts';
 import type { AgentStatus } from '../agent/status.ts';
+import { removeFilters } from '../dataplane/bpf/policies/hooks.ts';
 import { TABLE } from '../dataplane/nft/layout.ts';
+import { CLOSED_TABLE } from '../dataplane/nft/policies/closed-networks.ts';
 import { POLICY_TABLE } from '../dataplane/nft/policies/layout.ts';
 import { removeTable } from '../dataplane/nft/removal.ts';
 import { pinDirectory } from '../kernel/bpf-file-system.ts';
@@ -29,6 +31,8 @@ export async function cleanup(options: { readonly instance: string; readonly jso
   const traces: Trace[] = [
     { what: `nft table inet ${TABLE}`, removed: await removeTable(TABLE) },
     { what: `nft table inet ${POLICY_TABLE.table}`, removed: await removeTable(POLICY_TABLE.table) },
+    { what: `nft table inet ${CLOSED_TABLE.table}`, removed: await removeTable(CLOSED_TABLE.table) },
+    { what: 'filters on interfaces', removed: await removeFilters() },
     { what: pinDirectory(instance), removed: removeDirectory(pinDirectory(instance)) },
     { what: runDirectory(instance), removed: removeDirectory(runDirectory(instance)) },
   ];

@@ -4,9 +4,12 @@ import type { Logger } from 'pino';
 import type { AgentConfiguration } from '../agent/configuration.ts';
 import type { PolicyParts } from '../agent/policy-core.ts';
 import { openBpfPolicies } from '../dataplane/bpf/policies/backend.ts';
+import { removeFilters } from '../dataplane/bpf/policies/hooks.ts';
 import { type Capabilities, choosePolicyBackend } from '../dataplane/capabilities.ts';
+import { closingNetworks } from '../dataplane/closed-backend.ts';
 import { watchPodInterfaces } from '../dataplane/interfaces/watch-pod-interfaces.ts';
 import { openNftPolicies } from '../dataplane/nft/policies/backend.ts';
+import { CLOSED_TABLE, openClosedNetworks } from '../dataplane/nft/policies/closed-networks.ts';
 import { POLICY_TABLE } from '../dataplane/nft/policies/layout.ts';
 import { removeTable } from '../dataplane/nft/removal.ts';
 import type { PolicyBackend, PolicyVerdict } from '../dataplane/policy-backend.ts';
@@ -52,11 +55,11 @@ interface Opening {
 }
 
 async function openBpf(
-  { configuration, capabilities }: Opening,
+  { configuration, capabilities, pipeline }: Opening,
   onVerdict: (verdict: PolicyVerdict) => void,
   onForeignChange: () => void,
 ): Promise<PolicyBackend> {
-  const { instance, policyDefaultClosed, policyDeny } = configuration;
+  const { instance, policyDefaultClosed, policyDeny, compile } = configuration;
   const backend = await openBpfPolicies({
     directory: pinDirectory(instance),
     unknownInterfaceClosed: policyDefaultClosed,
@@ -65,7 +68,13 @@ async function openBpf(
     onVerdict,
     onForeignChange,
   });
-  return succeeding(backend, () => removeTable(POLICY_TABLE.table));
+  if (!policyDefaultClosed)
+    return succeeding(backend, async () => {
+      await removeTable(POLICY_TABLE.table);
+      await removeTable(CLOSED_TABLE.table);
+    });
+  const networks = await openClosedNetworks(pipeline.podNetworks(compile.node), onForeignChange);
+  return succeeding(closingNetworks(backend, networks), () => removeTable(POLICY_TABLE.table));
 }
 
 async function openNft(
@@ -80,7 +89,11 @@ async function openNft(
     onVerdict,
     onForeignChange,
   });
-  return succeeding(backend, () => rm(pinDirectory(instance), { recursive: true, force: true }));
+  return succeeding(backend, async () => {
+    await rm(pinDirectory(instance), { recursive: true, force: true });
+    await removeFilters();
+    await removeTable(CLOSED_TABLE.table);
+  });
 }
 
 function firstLine(error: unknown): string {

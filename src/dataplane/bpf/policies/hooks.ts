@@ -17,7 +17,7 @@ import {
   type TcLink,
 } from '../../../kernel/bpf-program.ts';
 import type { Descriptor, TcHook } from '../../../kernel/native-bpf.ts';
-import type { NetworkPlace } from '../../../kernel/network.ts';
+import { listInterfaces, type NetworkPlace } from '../../../kernel/network.ts';
 
 export const HOOKS: readonly TcHook[] = ['ingress', 'egress'];
 
@@ -53,6 +53,19 @@ export function filterHooks(programs: HookPrograms, place: NetworkPlace): Hooks 
       return indexes.filter((index) => HOOKS.some((hook) => standing.get(index)?.[hook] !== ids[hook]));
     },
   };
+}
+
+/** Takes our filters off all interfaces; resolves to whether there were any. Links go with their pins. */
+export async function removeFilters(place: NetworkPlace = {}): Promise<boolean> {
+  const priority = FILTER_PRIORITY;
+  const interfaces = (await listInterfaces(place)).map(({ index }) => index);
+  const programs = await filterPrograms(interfaces, { ...place, priority });
+  const found = interfaces.flatMap((interfaceIndex) =>
+    HOOKS.filter((hook) => programs.get(interfaceIndex)?.[hook]).map((hook) => ({ interfaceIndex, hook })),
+  );
+  for (const { interfaceIndex, hook } of found)
+    await detachFilter({ ...place, interfaceIndex, hook, priority });
+  return found.length > 0;
 }
 
 /** Opens the links pinned in `directory`. Rejects with the kernel's Error. */

@@ -83,6 +83,27 @@ export function hookChains(options: SkeletonOptions): readonly Chain[] {
   ];
 }
 
+/** The chains that close addresses nobody is known by, in a table without anything else. */
+export function closedChains(): readonly Chain[] {
+  const silent: SkeletonOptions = { reject: false, logGroup: null };
+  const base = { type: 'filter', policy: 'accept' } as const;
+  return [
+    {
+      name: 'prerouting',
+      about: 'from addresses of pod networks: known pods only',
+      base: { ...base, hook: 'prerouting', priority: BEFORE_TRACKING },
+      rules: closeUnknown('egress'),
+    },
+    {
+      name: 'forward',
+      about: 'to addresses of pod networks: known pods only',
+      base: { ...base, hook: 'forward', priority: BEFORE_FILTERS },
+      rules: closeUnknown('ingress'),
+    },
+    ...DIRECTIONS.map((direction) => dropChain('closed', direction, silent)),
+  ];
+}
+
 /** Verdicts a second that one chain logs at most. */
 const LOGGED_PER_SECOND = 1000;
 
