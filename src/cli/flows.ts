@@ -2,8 +2,8 @@
 import { streamAgent } from '../agent/control-client.ts';
 import { controlSocketPath } from '../agent/instance-paths.ts';
 import type { NamedVerdict } from '../agent/verdict-log.ts';
-import { formatEndpoint } from '../model/address.ts';
-import { protocolText } from '../model/names.ts';
+import { endText } from '../explain/end-text.ts';
+import { protocolFromNumber, protocolText } from '../model/names.ts';
 import { ruleText } from '../model/rule-place.ts';
 import { checkInstance } from './instance.ts';
 import { print } from './output.ts';
@@ -23,16 +23,13 @@ export async function flows(options: {
 /** One verdict as a line: when, what, who to whom, why. */
 export function verdictText(verdict: NamedVerdict): string {
   const { direction, kind, protocol, local, peer, localPort, peerPort } = verdict;
-  const own = endText(verdict.pod, local, localPort);
-  const other = endText(verdict.peerPod ?? verdict.peerService, peer, peerPort);
+  // Of ICMP they are an identifier, or type and code.
+  const hasPorts = protocolFromNumber(protocol) !== null;
+  const own = endText(verdict.pod, local, hasPorts ? localPort : null);
+  const other = endText(verdict.peerPod ?? verdict.peerService, peer, hasPorts ? peerPort : null);
   const [from, to] = direction === 'egress' ? [own, other] : [other, own];
   const way = `${from} \u2192 ${to} ${protocolText(protocol)}`;
   return `${verdict.time} ${kind} ${direction} ${way}, ${reasonText(verdict)}`;
-}
-
-function endText(name: string | null, address: NamedVerdict['local'], port: number): string {
-  const endpoint = port === 0 ? address : formatEndpoint(address, port);
-  return name === null ? endpoint : `${name} (${endpoint})`;
 }
 
 function reasonText({ reason, rule, auditRule }: NamedVerdict): string {

@@ -1,10 +1,11 @@
 /** Which open flows other policy rows would cut: what the rows of now allow, and those deny. */
 import type { OpenFlow } from '../dataplane/open-flow.ts';
 import { decidePolicy, type PolicyTables, policyTables } from '../dataplane/policy-decision.ts';
-import { type Address, formatEndpoint } from '../model/address.ts';
+import type { Address } from '../model/address.ts';
 import { compareText, type ObjectName, protocolFromNumber, protocolText } from '../model/names.ts';
 import type { Direction, PolicyClassName, PolicyRows, RuleRow } from '../model/policy-rows.ts';
 import { type DecidedBy, decidedBy, decidedText } from '../model/rule-place.ts';
+import { endText } from './end-text.ts';
 
 /** A flow that would be cut. */
 export interface CutFlow {
@@ -127,9 +128,4 @@ function named(
 
 function keyOf({ local, localPort, peer, peerPort, protocol }: OpenFlow): string {
   return `${local} ${localPort} ${peer} ${peerPort} ${protocol}`;
-}
-
-function endText(name: ObjectName | null, address: Address, port: number | null): string {
-  const endpoint = port === null ? address : formatEndpoint(address, port);
-  return name === null ? endpoint : `${name} (${endpoint})`;
 }

@@ -3,10 +3,11 @@
 import type { Rehearsal, RehearsedVerdict } from '../dataplane/bpf/policies/rehearsal.ts';
 import type { PodInterface } from '../dataplane/policy-change.ts';
 import { decidePolicy, type PolicyTables } from '../dataplane/policy-decision.ts';
-import { type Address, familyOf, formatEndpoint } from '../model/address.ts';
+import { type Address, familyOf } from '../model/address.ts';
 import type { ObjectName, Protocol } from '../model/names.ts';
 import type { Direction, RuleName } from '../model/policy-rows.ts';
 import { ruleText } from '../model/rule-place.ts';
+import { endText } from './end-text.ts';
 
 /** The opening packet of a connection, at the interface of one of its ends. */
 export interface KernelQuestion {
@@ -117,15 +118,11 @@ export function disagreementText(
   nameOf: (address: Address) => string | undefined,
 ): string {
   const own = { address, name: pod };
-  const other = { address: peer, name: nameOf(peer) };
+  const other = { address: peer, name: nameOf(peer) ?? null };
   const [client, server] = direction === 'egress' ? [own, other] : [other, own];
-  const reached = port === null ? server.address : formatEndpoint(server.address, port);
-  const flow = `${placeText(client.address, client.name)} → ${placeText(reached, server.name)}`;
+  const [from, to] = [endText(client.name, client.address, null), endText(server.name, server.address, port)];
+  const flow = `${from} → ${to}`;
   return `KERNEL AND ROWS DISAGREE: ${direction} of ${flow} ${protocol}: rows: ${wordText(rows)}; kernel: ${wordText(kernel)}`;
-}
-
-function placeText(place: string, name: string | undefined): string {
-  return name === undefined ? place : `${name} (${place})`;
 }
 
 function judgementOfRows(
