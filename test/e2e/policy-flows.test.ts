@@ -65,6 +65,17 @@ describe.each(POLICY_BACKENDS)('flows and policies on %s', (backend) => {
     },
   );
 
+  it.each(CASES)(
+    '[C18] a server that speaks first after the policy came is not heard where the client may not connect (%s, %i)',
+    async (client, family) => {
+      const mute = networkPolicy(client, { policyTypes: ['Egress'] });
+      for (const policies of [[webLetsIn('nobody')], [mute]]) {
+        const connection = await connect(client, family);
+        await lab.during(policies, async () => expect(await connection.speak()).toBe('silent'));
+      }
+    },
+  );
+
   it.each([4, 6] as const)(
     '[E31] [C11] a path whose MTU shrinks is found by pods that let nobody in, at both ends (%i)',
     async (family) => {

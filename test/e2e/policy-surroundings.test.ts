@@ -12,6 +12,7 @@ import { type Address, addressBytes } from '../../src/model/address.ts';
 import { address, ICMPV6, icmp, ip, joined, UDP, udp } from '../packet/packets.ts';
 import { linkAddress, openStation, type RawStation } from '../raw/raw-frames.ts';
 import { startConversation } from './conversation.ts';
+import { startFlood } from './flood.ts';
 import type { LabCluster } from './lab-cluster.ts';
 import { type Manifest, node, pod } from './manifests.ts';
 import { POLICY_BACKENDS, type PolicyLab, usePolicyLab } from './policy-lab.ts';
@@ -55,6 +56,13 @@ async function vethOf(lab: LabCluster, onNode: string, podAddress: string): Prom
   return (routes as readonly { readonly dev: string }[])[0]?.dev ?? '';
 }
 
+/** How many datagrams the pod has received, in IPv4 and in IPv6. */
+async function datagramsAt(lab: LabCluster, who: string): Promise<readonly number[]> {
+  const four = await lab.inside(who, 'cat', '/proc/net/snmp');
+  const six = await lab.inside(who, 'cat', '/proc/net/snmp6');
+  return [/^Udp: (\d+)/m.exec(four)?.[1], /^Udp6InDatagrams\s+(\d+)/m.exec(six)?.[1]].map(Number);
+}
+
 describe.each(POLICY_BACKENDS)('surroundings of policies on %s', (backend) => {
   const lab: PolicyLab = usePolicyLab(backend, CLUSTER);
 
@@ -66,12 +74,22 @@ describe.each(POLICY_BACKENDS)('surroundings of policies on %s', (backend) => {
     );
     const said = () => Promise.all(talks.map((talk) => talk.talk()));
     expect(await said()).toEqual(['answered', 'answered']);
+    const floods = await Promise.all(
+      ADDRESSES.web.map((each) => startFlood(lab.netns('default/far'), each, 54)),
+    );
+    await expect
+      .poll(async () => Math.min(...(await datagramsAt(lab, 'default/web'))), { timeout: 15_000 })
+      .toBeGreaterThan(20);
     await lab.during([ONLY_NEAR], async () => {
       expect(await said()).toEqual(['silent', 'silent']);
+      const before = await datagramsAt(lab, 'default/web');
+      await sleep(100);
+      expect(await datagramsAt(lab, 'default/web')).toEqual(before);
       expect(Object.values(await lab.verdicts(...ASKED))).toEqual(['allowed', 'blocked']);
       const { unenforced, rows } = await lab.policies('one');
       expect([unenforced, rows.subjects]).toEqual([[], 1]);
     });
+    for (const flood of floods) expect((await flood.end()).answered).toBeGreaterThan(0);
     for (const talk of talks) talk.end();
   });
 
