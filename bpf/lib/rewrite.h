@@ -2,11 +2,13 @@
 // difference, so one that was wrong stays wrong, and one that is still to be computed comes out right.
 #pragma once
 
+#include "crc32c.h"
 #include "transport.h"
 
 #define UDP_CHECKSUM 6
 #define TCP_CHECKSUM 16
 #define ICMP_CHECKSUM 2
+#define SCTP_CHECKSUM 8
 #define IPV4_CHECKSUM 10
 #define IPV4_ADDRESSES 12
 #define IPV6_ADDRESSES 8
@@ -61,6 +63,23 @@ static __always_inline bool write_ports(struct __sk_buff *skb, const struct pack
           bpf_skb_store_bytes(skb, packet->transport, &after, sizeof(after), 0) == 0);
 }
 
+// A checksum of 0 is still to be computed, by the interface that sends the packet.
+static __always_inline bool write_sctp_ports(struct __sk_buff *skb, const struct packet *packet,
+                                             const struct change *change) {
+  const __be32 after = ports_of(&change->after);
+  const __be32 difference = ports_of(&change->before) ^ after;
+  const __u32 at = packet->transport + SCTP_CHECKSUM;
+  __u32 checksum;
+  if (difference == 0) return true;
+  // The checksum is over the whole, of which the first fragment does not tell the length.
+  if (packet->piece != PIECE_WHOLE || bpf_skb_load_bytes(skb, at, &checksum, sizeof(checksum)) < 0) return false;
+  if (checksum != 0) {
+    checksum ^= crc32c_difference(difference, packet->end - packet->transport);
+    if (bpf_skb_store_bytes(skb, at, &checksum, sizeof(checksum), 0) != 0) return false;
+  }
+  return bpf_skb_store_bytes(skb, packet->transport, &after, sizeof(after), 0) == 0;
+}
+
 // False where the packet can't be changed; it is spoilt then. Later fragments have addresses only.
 static __noinline bool rewrite(struct __sk_buff *skb, const struct packet *packet, const struct change *change) {
   const __u64 difference = addresses_difference(change);
@@ -71,6 +90,7 @@ static __noinline bool rewrite(struct __sk_buff *skb, const struct packet *packe
     const __u32 checksum = packet->transport + ICMP_CHECKSUM;
     return bpf_l4_csum_replace(skb, checksum, 0, difference, BPF_F_PSEUDO_HDR) == 0;
   }
+  if (protocol == IPPROTO_SCTP) return write_sctp_ports(skb, packet, change);
   if (protocol != IPPROTO_TCP && protocol != IPPROTO_UDP) return true;
   const __u32 checksum = packet->transport + (protocol == IPPROTO_TCP ? TCP_CHECKSUM : UDP_CHECKSUM);
   // A UDP checksum of 0 is none.

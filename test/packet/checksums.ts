@@ -1,6 +1,6 @@
 /** Checksums of packets, computed anew: to make valid packets, and to see whether programs left them so. */
 import { type Address, addressFromBytes } from '../../src/model/address.ts';
-import { ICMP, ICMPV6, TCP, UDP } from './packets.ts';
+import { ICMP, ICMPV6, SCTP, TCP, UDP } from './packets.ts';
 
 /** Where the parts of a whole IP packet without extension headers are. */
 interface Layout {
@@ -46,43 +46,65 @@ export function endsOf(packet: Uint8Array): Ends {
 /** The packet with right checksums. */
 export function checked(packet: Uint8Array): Uint8Array {
   const valid = packet.slice();
-  const view = new DataView(valid.buffer);
-  for (const { at, sum } of sumsOf(valid)) {
-    view.setUint16(at, 0);
-    view.setUint16(at, sum());
+  for (const { at, size, sum } of sumsOf(valid)) {
+    valid.fill(0, at, at + size);
+    valid.set(sum(), at);
   }
   return valid;
 }
 
 /** Offsets of checksums that are wrong; none for a valid packet. */
 export function wrongChecksums(packet: Uint8Array): readonly number[] {
-  const copy = packet.slice();
-  const view = new DataView(copy.buffer);
-  return sumsOf(copy).flatMap(({ at, sum }) => {
-    const found = view.getUint16(at);
-    view.setUint16(at, 0);
-    const right = sum();
-    view.setUint16(at, found);
-    return found === right ? [] : [at];
-  });
+  const right = checked(packet);
+  return sumsOf(packet).flatMap(({ at, size }) =>
+    Buffer.from(right.subarray(at, at + size)).equals(packet.subarray(at, at + size)) ? [] : [at],
+  );
 }
 
-const CHECKSUM_AT: Readonly<Record<number, number>> = { [TCP]: 16, [UDP]: 6, [ICMP]: 2, [ICMPV6]: 2 };
+/** A checksum's place, and what it would be if it were 0 now. */
+interface Sum {
+  readonly at: number;
+  readonly size: number;
+  readonly sum: () => Uint8Array;
+}
 
-function sumsOf(packet: Uint8Array): readonly { readonly at: number; readonly sum: () => number }[] {
+const CHECKSUM_AT: Readonly<Record<number, number>> = {
+  [TCP]: 16,
+  [UDP]: 6,
+  [ICMP]: 2,
+  [ICMPV6]: 2,
+  [SCTP]: 8,
+};
+
+function sumsOf(packet: Uint8Array): readonly Sum[] {
   const { ipv6, protocol, transport, ends } = layoutOf(packet);
-  const header = ipv6 ? [] : [{ at: 10, sum: () => complement(packet.subarray(0, transport)) }];
+  const header = ipv6 ? [] : [{ at: 10, size: 2, sum: () => complement(packet.subarray(0, transport)) }];
   const place = CHECKSUM_AT[protocol];
-  if (place === undefined) return header;
+  const isFragment = !ipv6 && (((packet[6] ?? 0) & 0x3f) | (packet[7] ?? 0)) !== 0;
+  if (place === undefined || isFragment) return header;
   const payload = packet.subarray(transport);
+  const at = transport + place;
+  if (protocol === SCTP) return [...header, { at, size: 4, sum: () => crc32c(payload) }];
   const pseudo = Uint8Array.of(...ends, 0, 0, payload.length >> 8, payload.length & 0xff, 0, 0, 0, protocol);
   const covered = protocol === ICMP ? [payload] : [pseudo, payload];
-  return [...header, { at: transport + place, sum: () => complement(Buffer.concat(covered)) }];
+  return [...header, { at, size: 2, sum: () => complement(Buffer.concat(covered)) }];
 }
 
-function complement(bytes: Uint8Array): number {
+function complement(bytes: Uint8Array): Uint8Array {
   let sum = 0;
   for (const [index, byte] of bytes.entries()) sum += index % 2 === 0 ? byte << 8 : byte;
   while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16);
-  return ~sum & 0xffff;
+  return Uint8Array.of((~sum >> 8) & 0xff, ~sum & 0xff);
+}
+
+/** Bit by bit, as the standard has it. */
+function crc32c(bytes: Uint8Array): Uint8Array {
+  let crc = ~0;
+  for (const byte of bytes) {
+    crc ^= byte;
+    for (let bit = 0; bit < 8; bit++) crc = (crc >>> 1) ^ (crc & 1 ? 0x82f63b78 : 0);
+  }
+  const sum = new Uint8Array(4);
+  new DataView(sum.buffer).setInt32(0, ~crc, true);
+  return sum;
 }
