@@ -8,6 +8,10 @@ int from_pod(struct __sk_buff *skb) { return enforce(skb, DIRECTION_EGRESS); }
 SEC("tc")
 int to_pod(struct __sk_buff *skb) { return enforce(skb, DIRECTION_INGRESS); }
 
+// Holds a place on a hook for one of the two.
+SEC("tc")
+int stand_by(struct __sk_buff *skb) { return PASS; }
+
 struct bpf_map;
 
 // Nobody is left who could send a packet of the flow.

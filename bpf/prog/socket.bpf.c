@@ -1,5 +1,6 @@
 // Services at the sockets of a cgroup: who connects or sends to a Service talks to one of its backends directly, and goes
 // on seeing the Service's address. What is not translated here meets nft as a packet.
+#include "../lib/orphans.h"
 #include "../lib/socket.h"
 
 static __always_inline void set_peer(struct socket_peer *peer, const struct endpoint *dialled,
@@ -29,12 +30,20 @@ static __always_inline int connect_to(struct bpf_sock_addr *context, bool ipv6, 
   return PROCEED;
 }
 
+// Two connections from one port to one backend, by two Services, would be one connection to the kernel: nft gives one of
+// them another port.
+static __always_inline bool has_chosen_port(const struct bpf_sock_addr *context) {
+  return context->protocol == IPPROTO_TCP && context->sk && context->sk->src_port != 0;
+}
+
 static __always_inline int on_connect(struct bpf_sock_addr *context, bool ipv6) {
   struct service_match match = {};
   struct endpoint dialled;
   read_endpoint(context, ipv6, &dialled);
   if (is_dialled_here(context, &dialled)) match_service(&dialled.address, dialled.port, context->protocol, &match);
-  if (match.outcome == SERVICE_SERVED) return connect_to(context, ipv6, &dialled, &match);
+  if (match.outcome == SERVICE_SERVED && !has_chosen_port(context)) {
+    return connect_to(context, ipv6, &dialled, &match);
+  }
   forget_connected(context);
   // Datagrams may be sent when there are endpoints again: nft refuses each, as long as there are none.
   if (context->protocol != IPPROTO_TCP) return PROCEED;
@@ -73,12 +82,24 @@ static __always_inline struct socket_peer *choose_peer(struct bpf_sock_addr *con
   return peer;
 }
 
+// Who is sent to by its own address is to be seen by it in its answers.
+static __always_inline void forget_backend(struct bpf_sock_addr *context, const struct endpoint *endpoint) {
+  struct socket_peers *peers = context->sk ? bpf_sk_storage_get(&message_peers, context->sk, 0, 0) : 0;
+  if (!peers) return;
+#pragma unroll
+  for (__u32 index = 0; index < SOCKET_PEERS; ++index) {
+    struct socket_peer *peer = &peers->peers[index];
+    if (is_same_endpoint(&peer->backend, endpoint)) *peer = (struct socket_peer){};
+  }
+}
+
 static __always_inline int on_sendmsg(struct bpf_sock_addr *context, bool ipv6) {
   struct service_match match = {};
   struct endpoint dialled;
   read_endpoint(context, ipv6, &dialled);
   if (is_dialled_here(context, &dialled)) match_service(&dialled.address, dialled.port, context->protocol, &match);
   if (match.outcome == SERVICE_REFUSED || match.outcome == SERVICE_NO_PORT) return refuse();
+  if (match.outcome != SERVICE_SERVED) forget_backend(context, &dialled);
   if (match.outcome != SERVICE_SERVED || !context->sk) return PROCEED;
   struct socket_peers *peers = bpf_sk_storage_get(&message_peers, context->sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
   if (!peers) return PROCEED;
@@ -145,5 +166,12 @@ int getpeername4(struct bpf_sock_addr *context) { return on_getpeername(context,
 
 SEC("cgroup/getpeername6")
 int getpeername6(struct bpf_sock_addr *context) { return on_getpeername(context, true); }
+
+SEC("iter/udp")
+int end_orphans(struct bpf_iter__udp *context) {
+  struct udp_sock *socket = context->udp_sk;
+  if (socket) end_if_orphan(socket);
+  return 0;
+}
 
 char socket_license[] SEC("license") = "GPL";

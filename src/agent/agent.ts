@@ -3,6 +3,7 @@
  * What it writes stays in the kernel when it stops or dies.
  */
 import type { Logger } from 'pino';
+import type { SocketBackend } from '../dataplane/bpf/sockets/socket-backend.ts';
 import {
   type Capabilities,
   choosePolicyBackend,
@@ -10,6 +11,7 @@ import {
   featuresOf,
 } from '../dataplane/capabilities.ts';
 import type { Dataplane } from '../dataplane/dataplane.ts';
+import type { SocketChoice } from '../dataplane/socket-choice.ts';
 import type { ObjectVersion, Source } from '../model/source.ts';
 import type { Clock } from './clock.ts';
 import type { AgentConfiguration } from './configuration.ts';
@@ -28,12 +30,23 @@ import { rowsToJson } from './rows-json.ts';
 import { type AgentStatus, countRows } from './status.ts';
 import { weirVersion } from './version.ts';
 
+/** Services at sockets, if they are served there. */
+export interface AgentSockets {
+  readonly choice: SocketChoice;
+  /** Follows the rows through `policies`; null: nft serves everything. */
+  readonly backend: Pick<SocketBackend, 'status'> | null;
+}
+
+const NO_SOCKETS: SocketChoice = { place: null, why: 'not asked for' };
+
 export interface AgentOptions {
   readonly configuration: AgentConfiguration;
   readonly source: Source;
   readonly pipeline: Pipeline;
   readonly openDataplane: () => Promise<Dataplane>;
   readonly capabilities: Capabilities;
+  /** Absent: nobody asked for it. */
+  readonly sockets?: AgentSockets;
   /** Absent: nothing enforces policies. */
   readonly policies?: PolicyParts;
   readonly clock: Clock;
@@ -149,6 +162,7 @@ function assemble(options: AgentOptions) {
   const status = async (): Promise<AgentStatus> => ({
     ...describe(options, { core, verdict: verdict(), startedAtMs, heard }),
     policies: (await policies?.status()) ?? null,
+    sockets: (await options.sockets?.backend?.status()) ?? null,
   });
   const metrics = createMetrics({ status, changeCounts: () => pipeline.changeCounts() });
   return {
@@ -190,8 +204,9 @@ interface Described {
 function describe(
   options: AgentOptions,
   { core, verdict, startedAtMs, heard }: Described,
-): Omit<AgentStatus, 'policies'> {
+): Omit<AgentStatus, 'policies' | 'sockets'> {
   const { configuration, pipeline, clock, source, capabilities } = options;
+  const socketChoice = options.sockets?.choice ?? NO_SOCKETS;
   const dataplane = core.installation.dataplane()?.status() ?? null;
   return {
     version: weirVersion(),
@@ -206,10 +221,10 @@ function describe(
     healthy: verdict.ready,
     unhealthyBecause: verdict.why,
     backends: {
-      services: chooseServicesBackend(configuration.servicesBackend),
+      services: chooseServicesBackend(configuration.servicesBackend, socketChoice),
       policy: options.policies?.choice() ?? choosePolicyBackend(configuration.policyBackend, capabilities),
     },
-    features: featuresOf(capabilities),
+    features: featuresOf(capabilities, socketChoice),
     source: source.state(),
     counts: countRows(pipeline.rows()),
     dataplane,

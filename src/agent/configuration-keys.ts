@@ -70,6 +70,13 @@ export const CONFIGURATION_KEYS: readonly ConfigurationKey[] = [
     'loadBalancerSourceRanges guard node ports and external IPs too',
   ),
   key('services-backend', 'BACKEND', 'auto', 'auto, bpf, nft or none'),
+  key('socket-lb', 'WHOSE', 'all', 'with bpf: sockets that are served: all, host-only (no pod’s) or off'),
+  key(
+    'socket-lb-cgroup',
+    'DIR',
+    '',
+    'with bpf: the cgroup of these sockets; empty: that of the kubelet’s pods',
+  ),
   key('policy-backend', 'BACKEND', 'auto', 'auto, bpf or nft'),
   key('policy-deny', 'HOW', 'drop', 'what policies deny is dropped in silence (drop), or answered (reject)'),
   key(

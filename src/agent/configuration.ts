@@ -30,6 +30,10 @@ export interface AgentConfiguration {
   /** Path of the file that holds its choices. */
   readonly allocationFile: string;
   readonly servicesBackend: 'auto' | 'bpf' | 'nft' | 'none';
+  /** `host-only`: pods with a network namespace of their own are left to nft. */
+  readonly socketLb: 'all' | 'host-only' | 'off';
+  /** Directory; null: the kubelet's. */
+  readonly socketLbCgroup: string | null;
   readonly policyBackend: 'auto' | 'bpf' | 'nft';
   /** `reject`: who is denied gets a TCP reset or an ICMP error. */
   readonly policyDeny: 'drop' | 'reject';
@@ -90,6 +94,8 @@ const schema = z.object({
   'service-proxy-name': values.labelValue,
   'source-ranges-all-types': values.switchValue,
   'services-backend': values.oneOf('auto', 'bpf', 'nft', 'none'),
+  'socket-lb': values.oneOf('all', 'host-only', 'off'),
+  'socket-lb-cgroup': values.optionalText,
   'policy-backend': values.oneOf('auto', 'bpf', 'nft'),
   'policy-deny': values.oneOf('drop', 'reject'),
   'policy-default-closed': values.switchValue,
@@ -262,6 +268,8 @@ function fromValues(data: z.infer<typeof schema>, kubectlsFile: string | null): 
     loadBalancerPools: data['load-balancer-pools'],
     allocationFile: data['allocation-file'] ?? allocationPath(data.instance),
     servicesBackend: data['services-backend'],
+    socketLb: data['socket-lb'],
+    socketLbCgroup: data['socket-lb-cgroup'],
     policyBackend: data['policy-backend'],
     policyDeny: data['policy-deny'],
     policyDefaultClosed: data['policy-default-closed'],

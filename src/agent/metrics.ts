@@ -119,13 +119,14 @@ function counter(
   return new Counter({ name, help, labelNames: [...labelNames], registers: [registry] });
 }
 
-function addGauges(registry: Registry, source: ScrapedSource): void {
-  const gauge = (
+/** Adds gauges that are set from the status of the scrape. */
+function gaugesOf(registry: Registry, source: ScrapedSource) {
+  return (
     name: string,
     help: string,
     labelNames: string[],
     set: (gauge: Gauge, status: AgentStatus) => void,
-  ) =>
+  ): Gauge =>
     new Gauge({
       name,
       help,
@@ -136,6 +137,10 @@ function addGauges(registry: Registry, source: ScrapedSource): void {
         set(this, source.status());
       },
     });
+}
+
+function addGauges(registry: Registry, source: ScrapedSource): void {
+  const gauge = gaugesOf(registry, source);
   gauge('weir_rows', 'Rows in effect', ['table'], (g, { counts }) => {
     const { services, frontends, slots, backends, addresses, hostPorts } = counts;
     const tables = {
@@ -158,6 +163,9 @@ function addGauges(registry: Registry, source: ScrapedSource): void {
   gauge('weir_source_synced', '1 when the source’s objects are current', [], (g, status) =>
     g.set(status.source.synced ? 1 : 0),
   );
+  gauge('weir_sockets_served', '1 when Services are served at sockets', [], (g, { sockets }) => {
+    if (sockets !== null) g.set(sockets.attached && sockets.error === null ? 1 : 0);
+  });
   gauge('weir_healthy', '1 when /healthz answers 200', [], (g, status) => g.set(status.healthy ? 1 : 0));
   gauge('weir_sync_pending_seconds', 'How long the oldest unapplied change waits', [], (g, { sync }) =>
     g.set((sync.pendingForMs ?? 0) / 1000),
@@ -180,18 +188,38 @@ function addGauges(registry: Registry, source: ScrapedSource): void {
   );
 }
 
-function addTotals(registry: Registry, source: ScrapedSource): void {
+/** A counter with one label; `read` gives the counts by its values. */
+function addOutcomes(
+  registry: Registry,
+  { name, help, label }: { readonly name: string; readonly help: string; readonly label: string },
+  read: () => Readonly<Record<string, number>>,
+): void {
   new Counter({
-    name: 'weir_events_total',
-    help: 'Problems told as Kubernetes Events, by what became of them',
-    labelNames: ['result'],
+    name,
+    help,
+    labelNames: [label],
     registers: [registry],
     collect() {
       this.reset();
-      const { lastError: _, ...counts } = source.status().events ?? { lastError: null };
-      for (const [result, count] of Object.entries(counts)) this.inc({ result }, count);
+      for (const [value, count] of Object.entries(read())) this.inc({ [label]: value }, count);
     },
   });
+}
+
+function addTotals(registry: Registry, source: ScrapedSource): void {
+  const events = {
+    name: 'weir_events_total',
+    help: 'Problems told as Kubernetes Events, by what became of them',
+  };
+  addOutcomes(registry, { ...events, label: 'result' }, () => {
+    const { lastError: _, ...counts } = source.status().events ?? { lastError: null };
+    return counts;
+  });
+  const sockets = {
+    name: 'weir_socket_outcomes_total',
+    help: 'What sockets that dialled a Service were given',
+  };
+  addOutcomes(registry, { ...sockets, label: 'outcome' }, () => source.status().sockets?.figures ?? {});
   const total = (name: string, help: string, read: () => number) =>
     new Counter({
       name,

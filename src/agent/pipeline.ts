@@ -2,9 +2,10 @@
  * Objects in, changes of rows out: the control plane completes them, the world indexes them, the compiler looks at what
  * was touched. Nothing here waits or writes; the loop decides when to compile.
  */
-import { compareText, type NodeName } from '../model/names.ts';
+import type { Address } from '../model/address.ts';
+import { compareText, type NodeName, type ObjectName } from '../model/names.ts';
 import type { ObjectChange, Problem } from '../model/objects.ts';
-import type { Rows, RowsChange } from '../model/rows.ts';
+import type { Rows, RowsChange, ServiceAddressRow } from '../model/rows.ts';
 import type { SourceBatch } from '../model/source.ts';
 import type { ClusterView, Touched } from '../model/view.ts';
 import { createPolicyPipeline, type PolicyPipeline, type PolicyPipelineParts } from './policy-pipeline.ts';
@@ -31,6 +32,7 @@ export interface PipelineParts {
       readonly healthChecks: readonly HealthCheck[];
     };
     rows(): Rows;
+    addressRow(address: Address): ServiceAddressRow | undefined;
   };
   /** Absent: there are no policy rows. */
   readonly policyCompiler?: PolicyPipelineParts['compiler'];
@@ -49,6 +51,8 @@ export interface Pipeline {
   /** Compiles what was touched since the last call; throws what the compiler throws, and then starts from scratch. */
   compile(): Compiled;
   rows(): Rows;
+  /** The Service that has the address; undefined: none. */
+  serviceAt(address: Address): ObjectName | undefined;
   /**
    * For one more who installs rows: each call of the result compiles what was touched and returns all that changed since the
    * one before, or at first, since it was made. It throws as `compile`.
@@ -109,6 +113,7 @@ export function createPipeline({
       return { change, healthChecks: services.healthChecks(), triggeredAtMs: times };
     },
     rows: () => compiler.rows(),
+    serviceAt: (address) => compiler.addressRow(address)?.owner,
     followRows: services.follow,
     ...policies,
     problems: () =>

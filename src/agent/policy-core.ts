@@ -17,6 +17,7 @@ import type { Address } from '../model/address.ts';
 import type { NodeName } from '../model/names.ts';
 import type { Problem } from '../model/objects.ts';
 import type { Clock } from './clock.ts';
+import type { Pipeline } from './pipeline.ts';
 import { createPolicyInstallation, type PolicyInstallation } from './policy-installation.ts';
 import type { PolicyPipeline } from './policy-pipeline.ts';
 import {
@@ -50,7 +51,7 @@ export interface PolicyParts {
 export interface PolicyCoreOptions extends PolicyParts {
   readonly node: NodeName;
   /** Whose Service addresses are, and where they lead. */
-  readonly serviceRows: ServiceRowsSource;
+  readonly serviceRows: ServiceRowsSource & Pick<Pipeline, 'serviceAt'>;
   readonly clock: Clock;
   readonly log: Logger;
   readonly minSyncPeriodMs: number;
@@ -235,8 +236,8 @@ function nameVerdict(
     ...verdict,
     time: new Date(timeMs).toISOString(),
     pod: installation.podBehind(verdict.interfaceIndex) ?? null,
-    peerPod: pipeline.podsByAddress().get(verdict.peer) ?? null,
-    peerService: serviceRows.rows().addresses.get(verdict.peer)?.owner ?? null,
+    peerPod: pipeline.podAt(verdict.peer) ?? null,
+    peerService: serviceRows.serviceAt(verdict.peer) ?? null,
     rule: rule === null ? null : (rules.get(rule) ?? null),
     auditRule: auditRule === null ? null : (rules.get(auditRule) ?? null),
   };

@@ -1,9 +1,10 @@
 /** The half of the pipeline that compiles policies: what was touched, until it is in the rows. */
 import type { Address, Prefix } from '../model/address.ts';
-import { type NodeName, type ObjectName, objectName } from '../model/names.ts';
+import type { NodeName, ObjectName } from '../model/names.ts';
 import type { PodObject, Problem } from '../model/objects.ts';
 import type { PolicyRows, PolicyRowsChange } from '../model/policy-rows.ts';
 import type { ClusterView, Touched } from '../model/view.ts';
+import { createPodAddresses } from './pod-addresses.ts';
 import { mergeTouched, nothingTouched } from './touched.ts';
 
 /** The same objects, compiled into rows of policy. */
@@ -18,8 +19,8 @@ export interface PolicyPipeline {
   podNetworks(node: NodeName): readonly Prefix[];
   /** What is known of the pod is in the policy rows. */
   isCompiled(pod: ObjectName): boolean;
-  /** Whose an address is, for people. */
-  podsByAddress(): ReadonlyMap<Address, ObjectName>;
+  /** The pod that has the address, for people; undefined: none. */
+  podAt(address: Address): ObjectName | undefined;
   policyProblems(): readonly Problem[];
 }
 
@@ -47,11 +48,11 @@ export const NO_POLICY_ROWS: PolicyRows = {
 export function createPolicyPipeline({ view, compiler }: PolicyPipelineParts): PolicyPipeline {
   let touched: Touched | 'everything' = 'everything';
   let problems: readonly Problem[] = [];
-  let byAddress: ReadonlyMap<Address, ObjectName> | null = null;
+  const podAddresses = createPodAddresses(view.pods);
   return {
     touch(news) {
       touched = mergeTouched(touched, news);
-      if (news.pods.size > 0) byAddress = null;
+      podAddresses.touch(news.pods);
     },
     compilePolicies() {
       if (compiler === undefined) return NO_POLICY_ROWS;
@@ -66,20 +67,7 @@ export function createPolicyPipeline({ view, compiler }: PolicyPipelineParts): P
     podsOnNode: (node) => view.podsOnNode(node),
     podNetworks: (node) => view.nodes.get(node)?.podCidrs ?? [],
     isCompiled: (pod) => touched !== 'everything' && !touched.pods.has(pod),
-    podsByAddress() {
-      byAddress ??= namesByAddress(view.pods);
-      return byAddress;
-    },
+    podAt: podAddresses.podAt,
     policyProblems: () => problems,
   };
-}
-
-/** Pods of the host's network have the node's addresses: those name nobody. */
-function namesByAddress(pods: ReadonlyMap<ObjectName, PodObject>): ReadonlyMap<Address, ObjectName> {
-  const own = [...pods.values()].filter((pod) => !pod.hostNetwork);
-  return new Map(
-    own.flatMap(({ addresses, namespace, name }) =>
-      addresses.map((address) => [address, objectName(namespace, name)] as const),
-    ),
-  );
 }

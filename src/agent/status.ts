@@ -1,5 +1,6 @@
 /** What `GET /status` answers and `weir status` shows: the whole truth about an agent, as plain JSON. */
 import type { AddressPool } from '../cluster/address-pool.ts';
+import type { SocketStatus } from '../dataplane/bpf/sockets/socket-backend.ts';
 import type { BackendChoice, Features } from '../dataplane/capabilities.ts';
 import type { ApplyReport, DataplaneStatus } from '../dataplane/dataplane.ts';
 import type { CompileOptions } from '../model/compile-options.ts';
@@ -57,13 +58,18 @@ export interface AgentStatus {
   /** What /healthz says. */
   readonly healthy: boolean;
   readonly unhealthyBecause: string | null;
-  readonly backends: { readonly services: BackendChoice<'nft' | 'none'>; readonly policy: BackendChoice };
+  readonly backends: {
+    readonly services: BackendChoice<'nft' | 'bpf' | 'none'>;
+    readonly policy: BackendChoice;
+  };
   readonly features: Features;
   readonly source: SourceState;
   readonly counts: RowCounts;
   readonly dataplane: DataplaneStatus | null;
   /** null: nothing enforces policies. */
   readonly policies: PolicyStatus | null;
+  /** null: nft serves the packets of all sockets. */
+  readonly sockets: SocketStatus | null;
   readonly sync: SyncStatus;
   readonly problems: readonly Problem[];
   /** Problems told as Kubernetes Events; null: they are not. */

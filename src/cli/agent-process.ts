@@ -22,6 +22,7 @@ import { createWorld } from '../world/world.ts';
 import { openFolderInput } from './folder-input.ts';
 import { createLog } from './log.ts';
 import { policyParts } from './policy-parts.ts';
+import { socketParts } from './socket-parts.ts';
 
 /** Runs until SIGTERM or SIGINT, which end it cleanly and leave the kernel's state. */
 export async function runAgentProcess(configuration: AgentConfiguration): Promise<void> {
@@ -29,6 +30,7 @@ export async function runAgentProcess(configuration: AgentConfiguration): Promis
   const { source, controlPlane, events, close } = await openInput(configuration, log);
   const { compile, instance } = configuration;
   const capabilities = await probeCapabilities(configuration.policyBackend);
+  const sockets = await socketParts(configuration);
   const pipeline = createPipeline({
     controlPlane,
     world: createWorld(),
@@ -49,7 +51,10 @@ export async function runAgentProcess(configuration: AgentConfiguration): Promis
     pipeline,
     openDataplane: () => openServices(configuration, log),
     capabilities,
-    policies: policyParts(configuration, capabilities, pipeline, log),
+    sockets,
+    policies: sockets.serving(
+      policyParts({ configuration, capabilities, pipeline, servesSockets: sockets.backend !== null }, log),
+    ),
     clock: systemClock,
     log,
     ...(events === null ? {} : { events }),

@@ -1,8 +1,8 @@
 /** What the agent enforces policies with: the backend that was chosen, and the end of what the other one left here. */
-import { rm } from 'node:fs/promises';
 import type { Logger } from 'pino';
 import type { AgentConfiguration } from '../agent/configuration.ts';
 import type { PolicyParts } from '../agent/policy-core.ts';
+import { keepPins } from '../dataplane/bpf/pins.ts';
 import { openBpfPolicies } from '../dataplane/bpf/policies/backend.ts';
 import { removeFilters } from '../dataplane/bpf/policies/hooks.ts';
 import { type Capabilities, choosePolicyBackend } from '../dataplane/capabilities.ts';
@@ -15,15 +15,19 @@ import { removeTable } from '../dataplane/nft/removal.ts';
 import type { PolicyBackend, PolicyVerdict } from '../dataplane/policy-backend.ts';
 import { pinDirectory } from '../kernel/bpf-file-system.ts';
 
-export function policyParts(
-  configuration: AgentConfiguration,
-  capabilities: Capabilities,
-  pipeline: PolicyParts['pipeline'],
-  log: Pick<Logger, 'warn'>,
-): PolicyParts {
+/** What a backend is opened with. */
+interface Opening {
+  readonly configuration: AgentConfiguration;
+  readonly capabilities: Capabilities;
+  readonly pipeline: PolicyParts['pipeline'];
+  /** Services are served at sockets: the pins of that stay. */
+  readonly servesSockets: boolean;
+}
+
+export function policyParts(opening: Opening, log: Pick<Logger, 'warn'>): PolicyParts {
+  const { configuration, capabilities, pipeline } = opening;
   const { policyBackend, policyDefaultClosed } = configuration;
   let choice = choosePolicyBackend(policyBackend, capabilities);
-  const opening = { configuration, capabilities, pipeline };
   return {
     pipeline,
     watchPodInterfaces,
@@ -48,14 +52,8 @@ export function policyParts(
   };
 }
 
-interface Opening {
-  readonly configuration: AgentConfiguration;
-  readonly capabilities: Capabilities;
-  readonly pipeline: PolicyParts['pipeline'];
-}
-
 async function openBpf(
-  { configuration, capabilities, pipeline }: Opening,
+  { configuration, capabilities, pipeline, servesSockets }: Opening,
   onVerdict: (verdict: PolicyVerdict) => void,
   onForeignChange: () => void,
 ): Promise<PolicyBackend> {
@@ -68,17 +66,21 @@ async function openBpf(
     onVerdict,
     onForeignChange,
   });
+  const endOthers = async (): Promise<void> => {
+    keepPins(pinDirectory(instance), servesSockets ? ['policies', 'sockets'] : ['policies']);
+    await removeTable(POLICY_TABLE.table);
+  };
   if (!policyDefaultClosed)
     return succeeding(backend, async () => {
-      await removeTable(POLICY_TABLE.table);
+      await endOthers();
       await removeTable(CLOSED_TABLE.table);
     });
   const networks = await openClosedNetworks(pipeline.podNetworks(compile.node), onForeignChange);
-  return succeeding(closingNetworks(backend, networks), () => removeTable(POLICY_TABLE.table));
+  return succeeding(closingNetworks(backend, networks), endOthers);
 }
 
 async function openNft(
-  { configuration, pipeline }: Opening,
+  { configuration, pipeline, servesSockets }: Opening,
   onVerdict: (verdict: PolicyVerdict) => void,
   onForeignChange: () => void,
 ): Promise<PolicyBackend> {
@@ -90,7 +92,7 @@ async function openNft(
     onForeignChange,
   });
   return succeeding(backend, async () => {
-    await rm(pinDirectory(instance), { recursive: true, force: true });
+    keepPins(pinDirectory(instance), servesSockets ? ['sockets'] : []);
     await removeFilters();
     await removeTable(CLOSED_TABLE.table);
   });

@@ -23,6 +23,7 @@ export function statusText(status: AgentStatus, nowMs: number): string {
       `${counts.services} Services, ${counts.frontends} frontends, ${counts.slots} slots, ${counts.backends} backends, ${counts.hostPorts} host ports, ${counts.addresses} addresses`,
     ],
     ['kernel', dataplane === null ? 'nothing yet' : `${elements} elements, ${dataplane.chains} chains`],
+    ...socketsLine(status),
     ...policiesLine(status),
     [
       'repairs',
@@ -36,6 +37,18 @@ export function statusText(status: AgentStatus, nowMs: number): string {
     ...lines.map(([name, text]) => `${name.padEnd(width)}  ${text}`),
     ...status.problems.map((problem) => `  ${problem.severity}: ${problemLine(problem)}`),
   ].join('\n');
+}
+
+function socketsLine({ sockets }: AgentStatus): readonly [string, string][] {
+  if (sockets === null) return [];
+  const { cgroup, nodeOnly, attached, error, figures } = sockets;
+  const whose = nodeOnly ? `the node's in ${cgroup}` : `all in ${cgroup}`;
+  const counts =
+    figures === null
+      ? ''
+      : `, ${figures.connected} connected, ${figures.sent} choices for single messages, ${figures.refused} refused`;
+  const state = `${whose}${attached ? '' : ', not served yet'}${counts}`;
+  return [['sockets', error === null ? state : `${state}; last error: ${error}`]];
 }
 
 function policiesLine({ policies }: AgentStatus): readonly [string, string][] {

@@ -5,6 +5,7 @@ import { hasTcx } from '../kernel/bpf-program.ts';
 import { readBridgeNetfilter } from '../kernel/bridge-netfilter.ts';
 import type { Family } from '../model/address.ts';
 import { POLICY_OBJECT } from './bpf/policies/backend.ts';
+import type { SocketChoice } from './socket-choice.ts';
 
 export type BackendWish = 'auto' | 'bpf' | 'nft';
 /** `none`: somebody else serves Services. */
@@ -32,7 +33,6 @@ export interface Features {
 
 const NO_TRANSLATION_IN_BPF =
   'BPF judges a pod’s packet before nft translates it: by the Service’s address, which no selector matches';
-const NO_SERVICES_BY_BPF = 'the BPF backend of Services is not part of this version';
 
 /**
  * Looks at all but whether the kernel takes the programs, which costs a second of CPU: loading them tells. A machine gets
@@ -54,14 +54,21 @@ export async function probeCapabilities(policyWish: BackendWish = 'bpf'): Promis
   }
 }
 
-/** The backend of Services for what `--services-backend` asks. */
-export function chooseServicesBackend(wish: ServicesWish): BackendChoice<'nft' | 'none'> {
+/** The backend of Services for what `--services-backend` asks. `bpf` serves sockets, and nft what comes as packets. */
+export function chooseServicesBackend(
+  wish: ServicesWish,
+  { place, why }: SocketChoice,
+): BackendChoice<'nft' | 'bpf' | 'none'> {
   if (wish === 'none')
     return { backend: 'none', why: 'asked for by --services-backend=none: another proxy serves' };
   if (wish === 'nft') return { backend: 'nft', why: 'asked for by --services-backend=nft' };
-  if (wish === 'bpf')
-    return { backend: 'nft', why: `bpf was asked for, but ${NO_SERVICES_BY_BPF}: nft serves instead` };
-  return { backend: 'nft', why: `auto: ${NO_SERVICES_BY_BPF}` };
+  if (place !== null)
+    return {
+      backend: 'bpf',
+      why: `asked for by --services-backend=bpf, ${why}; nft serves all other packets`,
+    };
+  if (wish === 'bpf') return { backend: 'nft', why: `bpf was asked for, but ${why}: nft serves instead` };
+  return { backend: 'nft', why: `auto: nft serves sockets too, ${why}` };
 }
 
 /** The backend of network policies for what `--policy-backend` asks. */
@@ -79,14 +86,15 @@ export function choosePolicyBackend(
 }
 
 /** What was looked for on this machine. */
-export function featuresOf({ policyHook, withoutBpf }: Capabilities): Features {
-  const missing = [{ feature: 'socket load-balancing', why: NO_SERVICES_BY_BPF }];
+export function featuresOf({ policyHook, withoutBpf }: Capabilities, { place, why }: SocketChoice): Features {
+  const sockets = place === null ? [{ feature: 'socket load-balancing', why }] : [];
+  const found = ['nftables', ...(place === null ? [] : ['cgroup2 sockets'])];
   if (policyHook === null)
-    return { found: ['nftables'], missing: [...missing, { feature: 'policies by BPF', why: withoutBpf }] };
+    return { found, missing: [...sockets, { feature: 'policies by BPF', why: withoutBpf }] };
   return {
-    found: ['nftables', policyHook],
+    found: [...found, policyHook],
     missing: [
-      ...missing,
+      ...sockets,
       ...(policyHook === 'tcx' ? [] : [{ feature: 'tcx', why: 'the kernel is older than 6.6' }]),
     ],
   };

@@ -137,5 +137,14 @@ export interface NativeBpf {
     networkNamespace?: string,
   ): Promise<Uint32Array>;
 
-  readRing(map: Descriptor, limit: number, take: (records: Uint8Array) => void): EventReader;
+  /**
+   * `limit`: records taken at once. `pauseMs`: how long the ring is left alone after each time; programs wake nobody meanwhile,
+   * and what they wrote is taken together.
+   */
+  readRing(
+    map: Descriptor,
+    limit: number,
+    take: (records: Uint8Array) => void,
+    pauseMs?: number,
+  ): EventReader;
 }

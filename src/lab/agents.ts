@@ -35,6 +35,7 @@ export function agentArguments(
     '--hostname-override',
     agent.node,
     '--masquerade-pods',
+    ...(agent.cgroup === null ? [] : ['--socket-lb-cgroup', agent.cgroup]),
     ...more,
   ];
 }

@@ -54,7 +54,10 @@ export async function startPolicyAgent(
     compiler: createServiceCompiler(compile),
     policyCompiler: createPolicyCompiler(compile.node),
   });
-  const parts = policyParts({ ...configuration, instance }, capabilities, pipeline, log);
+  const parts = policyParts(
+    { configuration: { ...configuration, instance }, capabilities, pipeline, servesSockets: false },
+    log,
+  );
   const installs = createInstallWatch();
   const { source, tell } = memorySource(objects);
   const agent = await startAgent({

@@ -56,6 +56,7 @@ const STATUS: AgentStatus = {
     readings: 1,
   },
   policies: null,
+  sockets: null,
   sync: {
     state: 'failing',
     lastSuccessAt: '2026-11-21T14:00:01.000Z',

@@ -140,26 +140,6 @@ describe('open flows in the table of the programs', () => {
     expect(open({ ...flow, translation: 'to-backend' })).toBeUndefined();
   });
 
-  it('[F11] have the backend for their other end, and the Service that was dialled', () => {
-    const other = { peer: mappedBytes(VIP), peerPort: 8080, localPort: 80 };
-    const dialled = { address: VIP, port: 8080 };
-    expect(open({ translation: 'to-service', other })).toMatchObject({
-      peer: CLIENT,
-      peerPort: 4000,
-      dialled,
-    });
-    const elsewhere = { peer: mappedBytes(ELSEWHERE), peerPort: 53, localPort: 80 };
-    expect(open({ translation: 'elsewhere', other: elsewhere })).toMatchObject({
-      peer: ELSEWHERE,
-      peerPort: 53,
-      dialled: { address: CLIENT, port: 4000 },
-    });
-  });
-
-  it('leave out what the pod sees of a flow: the entry of what others see has it', () => {
-    expect(open({ translation: 'to-backend', other: { ...KEY, peer: mappedBytes(VIP) } })).toBeUndefined();
-  });
-
   it('leave out what is over, not answered, or exempt from policies', () => {
     expect(open({ state: 'opening' })).toBeUndefined();
     expect(open({ state: 'closing' })).toBeUndefined();

@@ -6,7 +6,7 @@ import type { Address } from '../../model/address.ts';
 import type { CompileOptions } from '../../model/compile-options.ts';
 import type { NodeName, ObjectName } from '../../model/names.ts';
 import type { Labels, Problem } from '../../model/objects.ts';
-import type { Rows, RowsChange, ServiceId, ServiceRows } from '../../model/rows.ts';
+import type { Rows, RowsChange, ServiceAddressRow, ServiceId, ServiceRows } from '../../model/rows.ts';
 import type { ClusterView, Touched } from '../../model/view.ts';
 import { type ChangedAddresses, type ClusterTracking, createClusterTracking } from './cluster-tracking.ts';
 import { type DraftContext, draftService } from './draft.ts';
@@ -37,6 +37,8 @@ export interface ServiceCompiler {
   update(view: ClusterView, touched: Touched | 'everything'): CompileUpdate;
   /** A copy of the rows as of the last update. */
   rows(): Rows;
+  /** What is compiled of one address. */
+  addressRow(address: Address): ServiceAddressRow | undefined;
 }
 
 /** Compiles for one node; see `CompileOptions`. */
@@ -65,6 +67,7 @@ export function createServiceCompiler(options: CompileOptions): ServiceCompiler 
       };
     },
     rows: () => store.rows(),
+    addressRow: store.addressRow,
   };
 }
 

@@ -22,6 +22,8 @@ export interface RowStore {
   commit(): RowsChange;
   /** A copy of all committed rows, sorted. */
   rows(): Rows;
+  /** One committed row. */
+  addressRow(address: Address): ServiceAddressRow | undefined;
 }
 
 /** An empty store; `node` stands until the first commit. */
@@ -52,6 +54,7 @@ export function createRowStore(node: NodeRows): RowStore {
       addresses: addresses.sorted(compareAddresses),
       node: currentNode ?? node,
     }),
+    addressRow: addresses.get,
   };
 }
 
@@ -59,6 +62,7 @@ interface StagedMap<Key, Row> {
   begin(afresh: boolean): void;
   set(key: Key, row: Row | null): void;
   commit(): ReadonlyMap<Key, Row | null>;
+  get(key: Key): Row | undefined;
   sorted(compare: (a: Key, b: Key) => number): ReadonlyMap<Key, Row>;
 }
 
@@ -83,6 +87,7 @@ function createStagedMap<Key, Row>(): StagedMap<Key, Row> {
       staged = new Map();
       return change;
     },
+    get: (key) => committed.get(key),
     sorted: (compare) => new Map([...committed].sort(([a], [b]) => compare(a, b))),
   };
 }

@@ -2,7 +2,13 @@ import { execFileSync } from 'node:child_process';
 import { readdirSync, rmSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createGuards, type Guards } from '../../../src/dataplane/bpf/policies/guards.ts';
-import { filterHooks, type HookPrograms, linkHooks } from '../../../src/dataplane/bpf/policies/hooks.ts';
+import {
+  filterHooks,
+  type HookPrograms,
+  type LinkPrograms,
+  linkHooks,
+  removeFilters,
+} from '../../../src/dataplane/bpf/policies/hooks.ts';
 import { LAYOUT } from '../../../src/generated/policy.ts';
 import { type BpfObject, loadBpfObject } from '../../../src/kernel/bpf-object.ts';
 import { nativeAddon } from '../../../src/kernel/native.ts';
@@ -32,10 +38,11 @@ afterAll(() => {
   pins.remove();
 });
 
-function programsOf(object: BpfObject | undefined): HookPrograms {
-  const { from_pod: ingress, to_pod: egress } = object?.programs ?? {};
-  if (ingress === undefined || egress === undefined) throw new Error('the object has no programs');
-  return { ingress, egress };
+function programsOf(object: BpfObject | undefined): LinkPrograms {
+  const { from_pod: ingress, to_pod: egress, stand_by: standBy } = object?.programs ?? {};
+  if (ingress === undefined || egress === undefined || standBy === undefined)
+    throw new Error('the object has no programs');
+  return { ingress, egress, standBy };
 }
 
 async function idsOf(programs: HookPrograms): Promise<readonly number[]> {
@@ -108,6 +115,11 @@ describe('guards by tcx links', () => {
     expect(await guards.inspect()).toBe(false);
     const [leaver = 0, ...rest] = crowd;
     await guardOnly(guards, ...rest);
+    // Filters are looked at first: they go when the links judge.
+    const isGuarded = async (which: number) =>
+      filters(`crowd${which}`)[0] !== '' || (await attachedTo(crowd[which] ?? 0))[0] === fromPod;
+    do expect(await isGuarded(7)).toBe(true);
+    while (filters('crowd7').join('') !== '');
     for (const index of rest) await expect.poll(() => attachedTo(index)).toEqual([fromPod, toPod]);
     await expect.poll(() => filters('crowd7').join('')).toBe('');
     expect([await attachedTo(leaver), filters('crowd0').join('')]).toEqual([[], '']);
@@ -187,7 +199,7 @@ describe('guards that somebody else tampers with', () => {
 });
 
 describe('guards by clsact filters', () => {
-  it('leave the filters of others of the same priority alone', async () => {
+  it('[A71] leave the filters of others of the same priority alone, cleaning up as well', async () => {
     const index = await makeInterface('shared');
     const guards = createGuards(filterHooks(programsOf(objects[0]), { networkNamespace }));
     ip('link', 'set', 'shared', 'up');
@@ -212,8 +224,9 @@ describe('guards by clsact filters', () => {
     );
     await guardOnly(guards, index);
     expect(filters('shared')[0]?.match(/ id \d+/g)).toHaveLength(2);
-    await guardOnly(guards);
+    expect(await removeFilters({ networkNamespace })).toBe(true);
     expect(filters('shared')[0]?.match(/ id \d+/g)).toHaveLength(1);
+    expect(await removeFilters({ networkNamespace })).toBe(false);
   });
 
   it('[H2] put programs on both hooks, replace those of a process before, and take them off', async () => {

@@ -165,7 +165,11 @@ function loadPrograms(options: BpfPolicyOptions): Promise<BpfObject> {
 async function openGuards(options: BpfPolicyOptions, { programs }: BpfObject): Promise<Guards> {
   const { directory, hookKind, networkNamespace } = options;
   const place = networkNamespace === undefined ? {} : { networkNamespace };
-  const byHook = { ingress: named(programs, 'from_pod'), egress: named(programs, 'to_pod') };
+  const byHook = {
+    ingress: named(programs, 'from_pod'),
+    egress: named(programs, 'to_pod'),
+    standBy: named(programs, 'stand_by'),
+  };
   const filters = filterHooks(byHook, place);
   if (hookKind === 'clsact') return createGuards(filters);
   return createGuards(await linkHooks(`${directory}/links`, byHook, place), filters);

@@ -111,7 +111,7 @@ async function inspect({ hooks, interim, guarded, provisional }: State): Promise
   return disturbed.length > 0;
 }
 
-/** For a moment an interface has both, and both judge: what passes one passes the other. */
+/** For a moment, as short as can be, an interface has both, and both judge. */
 async function settle(state: State): Promise<void> {
   const { hooks, interim, provisional } = state;
   if (interim === null) return;
@@ -119,8 +119,11 @@ async function settle(state: State): Promise<void> {
     if (state.closed) return;
     await inTurn(state, async () => {
       if (!provisional.has(index)) return;
-      await putBoth(hooks, index);
-      await takeOffBoth(interim, index);
+      await Promise.all(HOOKS.map((hook) => hooks.prepare(index, hook)));
+      for (const hook of HOOKS) {
+        await hooks.put(index, hook);
+        await interim.takeOff(index, hook);
+      }
       provisional.delete(index);
       // It stays guarded as it is.
     }).catch(() => undefined);

@@ -24,9 +24,16 @@ export const HOOKS: readonly TcHook[] = ['ingress', 'egress'];
 /** By hook of the host side's interface: what a pod sends is received there. */
 export type HookPrograms = Readonly<Record<TcHook, Descriptor>>;
 
+/** With the one that does nothing yet. */
+export interface LinkPrograms extends HookPrograms {
+  readonly standBy: Descriptor;
+}
+
 export interface Hooks {
   /** Indexes of interfaces that have programs of an earlier process: these go on until `put` puts the new ones there. */
   readonly adopted: readonly number[];
+  /** Does all of what `put` takes time for; nothing is judged there yet. */
+  prepare(interfaceIndex: number, hook: TcHook): Promise<void>;
   /** Puts the program there; fine where it is already. Rejects with the kernel's Error. */
   put(interfaceIndex: number, hook: TcHook): Promise<void>;
   /** Fine where it is not, or the interface is gone. */
@@ -46,6 +53,7 @@ export function filterHooks(programs: HookPrograms, place: NetworkPlace): Hooks 
   const ours = programIds(programs);
   return {
     adopted: [],
+    prepare: async () => undefined,
     put: (index, hook) => attachFilter(programs[hook], placeOf(index, hook)),
     takeOff: (index, hook) => detachFilter(placeOf(index, hook)).catch(() => undefined),
     async disturbed(indexes) {
@@ -71,7 +79,7 @@ export async function removeFilters(place: NetworkPlace = {}): Promise<boolean> 
 /** Opens the links pinned in `directory`. Rejects with the kernel's Error. */
 export async function linkHooks(
   directory: string,
-  programs: HookPrograms,
+  programs: LinkPrograms,
   place: NetworkPlace,
 ): Promise<Hooks> {
   mkdirSync(directory, { recursive: true });
@@ -87,6 +95,14 @@ export async function linkHooks(
     const link = links.get(nameOf(index, hook));
     const described = await link?.describe();
     return link !== undefined && described?.interface === index ? { link, ...described } : undefined;
+  };
+
+  const makeLink = async (index: number, hook: TcHook, program: Descriptor): Promise<void> => {
+    const name = nameOf(index, hook);
+    forget(name);
+    const link = await attachTcx(program, { ...place, interfaceIndex: index, hook });
+    links.set(name, link);
+    await restorePin(link.descriptor, `${directory}/${name}`);
   };
 
   const adopted = new Set<number>();
@@ -107,15 +123,16 @@ export async function linkHooks(
       };
       return indexes.filter((index) => !HOOKS.every((hook) => stands(index, hook)));
     },
+    async prepare(index, hook) {
+      if ((await liveLink(index, hook)) === undefined) await makeLink(index, hook, programs.standBy);
+    },
     async put(index, hook) {
-      const name = nameOf(index, hook);
       const live = await liveLink(index, hook);
-      if (live === undefined) {
-        forget(name);
-        links.set(name, await attachTcx(programs[hook], { ...place, interfaceIndex: index, hook }));
-      } else if (live.program !== ours[hook]) await live.link.update(programs[hook]);
-      const link = links.get(name);
-      if (link !== undefined) await restorePin(link.descriptor, `${directory}/${name}`);
+      if (live === undefined) await makeLink(index, hook, programs[hook]);
+      else {
+        if (live.program !== ours[hook]) await live.link.update(programs[hook]);
+        await restorePin(live.link.descriptor, `${directory}/${nameOf(index, hook)}`);
+      }
     },
     async takeOff(index, hook) {
       // With the interface its hooks went.

@@ -1,0 +1,32 @@
+// Datagram sockets whose backend is gone: what they send would reach nobody, or somebody else who got its address.
+#pragma once
+
+#include "socket.h"
+
+// The kernel's own names, as far as they are needed.
+struct udp_sock;
+
+struct sock_common {
+  unsigned short skc_family;
+} __attribute__((preserve_access_index));
+
+struct bpf_iter__udp {
+  struct udp_sock *udp_sk;
+} __attribute__((preserve_access_index));
+
+// Since Linux 6.5; without it such sockets stay.
+extern int bpf_sock_destroy(struct sock_common *socket) __ksym __weak;
+
+static __always_inline bool is_answered(const struct socket_peer *peer) {
+  const struct backend *backend = bpf_map_lookup_elem(&backends, &peer->number);
+  if (!backend || backend->lists == 0) return false;
+  const struct endpoint now = {.address = backend->address, .port = backend->port};
+  return is_same_endpoint(&now, &peer->backend);
+}
+
+// Closes the socket under its process, which is told by ECONNABORTED, if it was connected to what is no backend any more.
+static __always_inline void end_if_orphan(struct udp_sock *socket) {
+  if (!bpf_sock_destroy) return;
+  const struct socket_peer *peer = bpf_sk_storage_get(&connected_peers, socket, 0, 0);
+  if (peer && !is_answered(peer)) bpf_sock_destroy((struct sock_common *)socket);
+}

@@ -1,0 +1,104 @@
+/** Services at sockets: the programs loaded over the tables of Services, and put on a cgroup once rows are in these. */
+import { existsSync, mkdirSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import {
+  LAYOUT,
+  SOCKET_TALLY_WORDS,
+  type SocketTally,
+  socketOptionsCodec,
+  TABLES,
+} from '../../../generated/socket.ts';
+import { loadBpfObject } from '../../../kernel/bpf-object.ts';
+import { openCounterTable } from '../../../kernel/bpf-table.ts';
+import { networkNamespacesOf } from '../../../kernel/cgroup.ts';
+import { nativeAddon } from '../../../kernel/native.ts';
+import type { CgroupHook, Descriptor } from '../../../kernel/native-bpf.ts';
+import { createSocketHooks, SOCKET_HOOKS } from './hooks.ts';
+
+/** The compiled programs. */
+export const SOCKET_OBJECT = fileURLToPath(new URL('../../../../bpf/build/socket.bpf.o', import.meta.url));
+
+export interface SocketOptions {
+  /** Of pins, in a BPF file system; maps that are pinned there are shared with the programs of policies. */
+  readonly directory: string;
+  /** Directory of the cgroup whose sockets are served, with all below it. */
+  readonly cgroup: string;
+  /** Sockets of pods with a network namespace of their own are left alone. */
+  readonly nodeOnly: boolean;
+  /** Path of the node's namespace; left out, the caller's. */
+  readonly networkNamespace?: string;
+}
+
+/** How often sockets were given a backend, or refused. */
+export type SocketFigures = Readonly<Record<SocketTally, number>>;
+
+export interface SocketServices {
+  /** All maps of the programs, by name: those of Services among them. */
+  readonly maps: Readonly<Record<string, Descriptor>>;
+  /** Has sockets be served from now on, or sees to it that they still are. Rejects with the kernel's Error. */
+  attach(): Promise<void>;
+  /** Closes datagram sockets that are connected to what is no backend any more (A60, E7), in every namespace of the cgroup. */
+  endOrphans(): Promise<void>;
+  figures(): Promise<SocketFigures>;
+  /** What is in the kernel stays. */
+  close(): void;
+}
+
+/**
+ * Loads the programs, but attaches nothing yet.
+ * @throws Error with the kernel's reason; what an earlier agent left goes on
+ */
+export async function openSocketServices(options: SocketOptions): Promise<SocketServices> {
+  const { directory, cgroup } = options;
+  mkdirSync(`${directory}/maps`, { recursive: true, mode: 0o700 });
+  const object = await loadBpfObject(SOCKET_OBJECT, LAYOUT, {
+    constants: { socket_options: await constantsOf(options) },
+    pins: Object.fromEntries(Object.keys(LAYOUT.maps).map((name) => [name, `${directory}/maps/${name}`])),
+  });
+  const programs = Object.fromEntries(
+    SOCKET_HOOKS.map((hook) => [hook, named(object.programs, hook)]),
+  ) as Record<CgroupHook, Descriptor>;
+  const hooks = createSocketHooks(`${directory}/sockets`, cgroup, programs);
+  const sweeper = named(object.programs, 'end_orphans');
+  const tallies = openCounterTable(named(object.maps, 'socket_tallies'), TABLES.socket_tallies);
+  return {
+    maps: object.maps,
+    attach: hooks.attach,
+    async endOrphans() {
+      for (const namespace of await networkNamespacesOf(cgroup)) {
+        // With its last process a namespace goes, and its sockets.
+        await nativeAddon()
+          .runIterator(sweeper, namespace)
+          .catch((error: unknown) => {
+            if (existsSync(namespace)) throw error;
+          });
+      }
+    },
+    async figures() {
+      const counts = new Map(await tallies.entries());
+      const total = (tally: number) => (counts.get(tally) ?? []).reduce((sum, { count }) => sum + count, 0);
+      return Object.fromEntries(
+        SOCKET_TALLY_WORDS.map((word, tally) => [word, total(tally)]),
+      ) as SocketFigures;
+    },
+    close() {
+      hooks.close();
+      object.close();
+    },
+  };
+}
+
+async function constantsOf({ nodeOnly, networkNamespace }: SocketOptions): Promise<Uint8Array> {
+  const bytes = new Uint8Array(socketOptionsCodec.size);
+  socketOptionsCodec.write(new DataView(bytes.buffer), 0, {
+    nodeNamespace: await nativeAddon().networkNamespaceCookie(networkNamespace),
+    nodeOnly: nodeOnly ? 1 : 0,
+  });
+  return bytes;
+}
+
+function named(all: Readonly<Record<string, Descriptor>>, name: string): Descriptor {
+  const found = all[name];
+  if (found === undefined) throw new Error(`the programs on sockets have no ${name}`);
+  return found;
+}

@@ -1,0 +1,68 @@
+/** The links that put the programs of sockets on a cgroup, kept by pins. */
+import { existsSync, mkdirSync, rmSync } from 'node:fs';
+import { attachToCgroup, type CgroupLink, openCgroupLink } from '../../../kernel/cgroup.ts';
+import type { CgroupHook, Descriptor } from '../../../kernel/native-bpf.ts';
+import { restorePin } from '../policies/hooks.ts';
+
+/** In the order in which they are attached: nothing is translated whose answers are not translated back. */
+export const SOCKET_HOOKS: readonly CgroupHook[] = [
+  'recvmsg4',
+  'recvmsg6',
+  'getpeername4',
+  'getpeername6',
+  'sendmsg4',
+  'sendmsg6',
+  'connect4',
+  'connect6',
+];
+
+export interface SocketHooks {
+  /** Puts the programs on the cgroup, in the place of those of an earlier process. Rejects with the kernel's Error. */
+  attach(): Promise<void>;
+  /** Lets go of the links; those that are pinned stay. */
+  close(): void;
+}
+
+/** `directory` is that of the pins, in a BPF file system; `programs` by the names of their hooks. */
+export function createSocketHooks(
+  directory: string,
+  cgroup: string,
+  programs: Readonly<Record<CgroupHook, Descriptor>>,
+): SocketHooks {
+  const links = new Map<CgroupHook, CgroupLink>();
+  const pinOf = (hook: CgroupHook) => `${directory}/${hook}`;
+
+  /** The link of an earlier process, if it is on this very cgroup. */
+  const adopt = async (hook: CgroupHook): Promise<CgroupLink | undefined> => {
+    if (!existsSync(pinOf(hook))) return undefined;
+    const link = await openCgroupLink(pinOf(hook));
+    if (await link.isOn(cgroup)) {
+      await link.update(programs[hook]);
+      return link;
+    }
+    link.close();
+    return undefined;
+  };
+  const attachOne = async (hook: CgroupHook): Promise<void> => {
+    const standing = links.get(hook);
+    if (standing === undefined || !(await standing.isOn(cgroup))) {
+      standing?.close();
+      const adopted = await adopt(hook);
+      // What is pinned otherwise is on a cgroup that is gone, or no longer asked for.
+      if (adopted === undefined) rmSync(pinOf(hook), { force: true });
+      links.set(hook, adopted ?? (await attachToCgroup(programs[hook], cgroup, hook)));
+    }
+    const link = links.get(hook);
+    if (link !== undefined) await restorePin(link.descriptor, pinOf(hook));
+  };
+  return {
+    async attach() {
+      mkdirSync(directory, { recursive: true, mode: 0o700 });
+      for (const hook of SOCKET_HOOKS) await attachOne(hook);
+    },
+    close() {
+      for (const link of links.values()) link.close();
+      links.clear();
+    },
+  };
+}

@@ -1,0 +1,108 @@
+/** Sockets served by what stands in the tables of Services: after the rows, the programs; after rows that went, their sockets. */
+import type { ServiceId } from '../../../model/rows.ts';
+import { createServiceDataplane, type ServiceDataplane } from '../services/dataplane.ts';
+import { openServiceTables } from '../services/tables.ts';
+import {
+  openSocketServices,
+  type SocketFigures,
+  type SocketOptions,
+  type SocketServices,
+} from './backend.ts';
+
+export interface SocketStatus {
+  readonly cgroup: string;
+  readonly nodeOnly: boolean;
+  /** Sockets are served; else nft serves their packets. */
+  readonly attached: boolean;
+  /** Why not, or what was wrong when it was looked at last; null: nothing. */
+  readonly error: string | null;
+  /** null before the programs are loaded. */
+  readonly figures: SocketFigures | null;
+}
+
+export interface SocketBackend {
+  /**
+   * The tables through which sockets follow the rows. `shared`: those that other programs have loaded from the same pins;
+   * null: there are none.
+   */
+  over(shared: ServiceDataplane | null): ServiceDataplane;
+  status(): Promise<SocketStatus>;
+  /** What is in the kernel stays. */
+  close(): void;
+}
+
+/** Loads nothing before the tables are synced for the first time; a failure there is tried again by the next sync. */
+export function createSocketBackend(options: SocketOptions): SocketBackend {
+  let sockets: SocketServices | null = null;
+  let attached = false;
+  let error: string | null = null;
+  const open = async (): Promise<SocketServices> => {
+    sockets ??= await openSocketServices(options);
+    return sockets;
+  };
+  const attach = async (): Promise<void> => {
+    try {
+      await (await open()).attach();
+      [attached, error] = [true, null];
+    } catch (cause) {
+      error = cause instanceof Error ? cause.message : String(cause);
+      throw cause;
+    }
+  };
+  return {
+    over: (shared) => withSockets(shared, open, attach),
+    status: async () => ({
+      cgroup: options.cgroup,
+      nodeOnly: options.nodeOnly,
+      attached,
+      error,
+      figures: (await sockets?.figures()) ?? null,
+    }),
+    close: () => sockets?.close(),
+  };
+}
+
+/** `shared` null: the tables are those that the programs on sockets loaded. */
+function withSockets(
+  shared: ServiceDataplane | null,
+  open: () => Promise<SocketServices>,
+  attach: () => Promise<void>,
+): ServiceDataplane {
+  let tables = shared;
+  // Whether backends of datagrams may have gone that sockets are connected to.
+  let mayHaveOrphans = false;
+  const opened = async (): Promise<ServiceDataplane> => {
+    tables ??= createServiceDataplane(openServiceTables((await open()).maps));
+    return tables;
+  };
+  return {
+    async sync(rows, ownAddresses) {
+      mayHaveOrphans = true;
+      const report = await (await opened()).sync(rows, ownAddresses);
+      await attach();
+      return report;
+    },
+    async apply(change) {
+      mayHaveOrphans ||= [...(change.rows?.services.keys() ?? [])].some(isOfDatagrams);
+      return (await opened()).apply(change);
+    },
+    async repair() {
+      mayHaveOrphans = true;
+      const report = await (await opened()).repair();
+      await attach();
+      return report;
+    },
+    async collect() {
+      const collected = (await tables?.collect()) ?? 0;
+      if (mayHaveOrphans && tables !== null) await (await open()).endOrphans();
+      mayHaveOrphans = false;
+      return collected;
+    },
+    figures: () => tables?.figures() ?? null,
+  };
+}
+
+/** By its id, since rows that went have no more than that. */
+function isOfDatagrams(service: ServiceId): boolean {
+  return service.includes('/UDP/');
+}
