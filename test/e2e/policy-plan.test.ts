@@ -148,6 +148,33 @@ describe.each(POLICY_BACKENDS)('planned policies on %s', { timeout: 300_000 }, (
     endAll();
   });
 
+  it('[F11] [C15] judges a client’s flow to a Service by the server behind it', async () => {
+    const outTo = (name: string) =>
+      networkPolicy(
+        'out',
+        {
+          podSelector: { matchLabels: { pod: 'a' } },
+          policyTypes: ['Egress'],
+          egress: [{ to: [{ namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': name } } }] }],
+        },
+        { namespace: 'y' },
+      );
+    await lab.during([outTo('x')], async () => {
+      from('y/a', { address: SERVICE, port: 8080, protocol: 'tcp' });
+      const talking = await talkAll();
+      expect(talking.size).toBe(1);
+      expect(await planOf([outTo('x')])).toEqual([]);
+      const planned = await planOf([outTo('z')]);
+      expect(planned).toMatchObject([
+        { pod: 'y/a', direction: 'egress', peerPod: 'x/a', port: 80, service: 'x/web', protocol: 'tcp' },
+      ]);
+      expect(new Set(planned.map(clientOf))).toEqual(talking);
+      await lab.apply(outTo('z'));
+      expect((await talkAll()).size).toBe(0);
+    });
+    endAll();
+  });
+
   it('[F11] the flows that a plan names are those that the change cuts, of any policies', async () => {
     const sets = fc
       .sample(policySets, { seed: SEED, numRuns: SETS })
