@@ -81,9 +81,9 @@ function sumsOf(packet: Uint8Array): readonly Sum[] {
   const header = ipv6 ? [] : [{ at: 10, size: 2, sum: () => complement(packet.subarray(0, transport)) }];
   const place = CHECKSUM_AT[protocol];
   const isFragment = !ipv6 && (((packet[6] ?? 0) & 0x3f) | (packet[7] ?? 0)) !== 0;
-  if (place === undefined || isFragment) return header;
+  const at = transport + (place ?? 0);
+  if (place === undefined || isFragment || at + 2 > packet.length) return header;
   const payload = packet.subarray(transport);
-  const at = transport + place;
   if (protocol === SCTP) return [...header, { at, size: 4, sum: () => crc32c(payload) }];
   const pseudo = Uint8Array.of(...ends, 0, 0, payload.length >> 8, payload.length & 0xff, 0, 0, 0, protocol);
   const covered = protocol === ICMP ? [payload] : [pseudo, payload];
