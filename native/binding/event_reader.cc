@@ -20,6 +20,10 @@ void EventReader::deliver(uv_poll_t* poll, int status, int) {
   try {
     const Napi::Value value = reader->read();
     if (value.IsEmpty()) return;
+    if (reader->pause() > 0) {
+      uv_poll_stop(poll);
+      uv_timer_start(&reader->timer_, resume, reader->pause(), 0);
+    }
     reader->take_.MakeCallback(env.Global(), {value}, reader->context_);
   } catch (const Napi::Error& error) {
     napi_fatal_exception(env, error.Value());
@@ -28,10 +32,18 @@ void EventReader::deliver(uv_poll_t* poll, int status, int) {
   }
 }
 
-// It lives until libuv has let go of its handle.
+// Being watched anew tells of what came meanwhile.
+void EventReader::resume(uv_timer_t* timer) {
+  uv_poll_start(&static_cast<EventReader*>(timer->data)->poll_, UV_READABLE, deliver);
+}
+
+// It lives until libuv has let go of its handles.
 void EventReader::close(EventReader* reader) {
-  uv_close(reinterpret_cast<uv_handle_t*>(&reader->poll_),
-           [](uv_handle_t* handle) { delete static_cast<EventReader*>(handle->data); });
+  uv_close(reinterpret_cast<uv_handle_t*>(&reader->poll_), [](uv_handle_t* poll) {
+    auto* closing = static_cast<EventReader*>(poll->data);
+    uv_close(reinterpret_cast<uv_handle_t*>(&closing->timer_),
+             [](uv_handle_t* timer) { delete static_cast<EventReader*>(timer->data); });
+  });
 }
 
 Napi::Value EventReader::start(std::unique_ptr<EventReader> owned) {
@@ -43,6 +55,9 @@ Napi::Value EventReader::start(std::unique_ptr<EventReader> owned) {
   uv_poll_init(loop, &reader->poll_, reader->poll_fd());
   uv_poll_start(&reader->poll_, UV_READABLE, deliver);
   uv_unref(reinterpret_cast<uv_handle_t*>(&reader->poll_));
+  reader->timer_.data = reader;
+  uv_timer_init(loop, &reader->timer_);
+  uv_unref(reinterpret_cast<uv_handle_t*>(&reader->timer_));
   // The reader's place in JavaScript: empty once it is closed.
   auto external = Napi::External<EventReader*>::New(env, new EventReader*(reader), [](Napi::Env, EventReader** place) {
     if (*place != nullptr) close(*place);

@@ -27,14 +27,18 @@ class EventReader {
   virtual int poll_fd() const = 0;
   // What to call `take` with; an empty value: nothing came. Must not wait. May throw ErrnoError.
   virtual Napi::Value read() = 0;
+  // Milliseconds that it is left alone after it was read: what comes meanwhile is read together.
+  virtual uint64_t pause() const { return 0; }
 
   static void deliver(uv_poll_t* poll, int status, int events);
+  static void resume(uv_timer_t* timer);
   static void close(EventReader* reader);
   friend Napi::Value close_reader(const Napi::CallbackInfo& info);
 
   Napi::FunctionReference take_;
   Napi::AsyncContext context_;
   uv_poll_t poll_ = {};
+  uv_timer_t timer_ = {};
 };
 
 // A function argument. Throws Napi::TypeError that names it.

@@ -5,8 +5,8 @@
 
 namespace weir {
 
-// readRing(map, limit, take): reader. Calls take(bytes) with at most `limit` records, one after the other, whenever some
-// wait. Does not keep the process alive. closeReader ends it.
+// readRing(map, limit, take, pauseMs = 0): reader. Calls take(bytes) with at most `limit` records, one after the other,
+// whenever some wait, and leaves the ring alone for the pause. Does not keep the process alive. closeReader ends it.
 Napi::Value read_ring(const Napi::CallbackInfo& info);
 
 }  // namespace weir

@@ -63,6 +63,7 @@ const pipeline: Pipeline = {
   accept: () => {},
   compile: () => ({ change: changeOf(), healthChecks: [], triggeredAtMs: [Date.now()] }),
   rows: () => rowsOf(WEB),
+  serviceAt: () => undefined,
   followRows: () => () => changeOf(),
   problems: () => [],
   changeCounts: () => ({ services: 3, endpoints: 4 }),

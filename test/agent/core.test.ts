@@ -38,6 +38,7 @@ function scriptedPipeline() {
       return { change, healthChecks: [], triggeredAtMs: [] };
     },
     rows: () => rowsOf(...rows.values()),
+    serviceAt: () => undefined,
     followRows: () => () => changeOf(),
     problems: () => script.problems,
     changeCounts: () => ({ services: 0, endpoints: 0 }),

@@ -31,6 +31,7 @@ function pipelineWith(nodes = new Map<NodeName, NodeObject>()) {
         return { change: changes.shift() ?? changeOf(), problems: [], healthChecks: [] };
       },
       rows: () => rowsOf(),
+      addressRow: () => undefined,
     },
   });
   return { pipeline, updates, touches, changes, failWith: (error: Error | null) => (fail = error) };

@@ -67,7 +67,7 @@ function createNode(indexes: Readonly<Record<string, number>>) {
     node: NODE,
     clock,
     log: pino({ level: 'warn' }, { write: (line: string) => void lines.push(JSON.parse(line).msg) }),
-    serviceRows: { rows: () => rowsOf(), followRows: () => () => changeOf() },
+    serviceRows: { rows: () => rowsOf(), serviceAt: () => undefined, followRows: () => () => changeOf() },
     minSyncPeriodMs: 0,
     syncPeriodMs: 60_000,
     onProblems: () => {},

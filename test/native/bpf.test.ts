@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { LAYOUT, TABLES } from '../../src/generated/policy.ts';
 import { type BpfObject, loadBpfObject } from '../../src/kernel/bpf-object.ts';
 import {
@@ -245,14 +245,17 @@ describe('links', () => {
   });
 });
 
+/** UDP without a whole header, from an address of its own: the first drop of a flow is an event. */
+function deniedFrame(last: number): Uint8Array {
+  const ip = [0x45, 0, 0, 24, 0, 0, 0, 0, 64, 17, 0, 0, 10, 0, 0, last, 10, 1, 0, 1];
+  return Uint8Array.from([...Array(12).fill(2), 8, 0, ...ip, 0, 0, 0, 0]);
+}
+
 it('rings give their records to the event loop until they are closed', async () => {
   const taken: number[] = [];
   const reader = native.readRing(map('events'), 2, (records) => void taken.push(records.length));
-  const frame = (last: number) =>
-    Uint8Array.from([...Array(12).fill(2), 8, 0, 0x45, 0, 9, 9, ...Array(15).fill(0), last]);
   const denied = async (first: number) => {
-    // Each is of another flow: the first drop of a flow is an event.
-    const frames = [first, first + 1, first + 2].map((last) => frame(last));
+    const frames = [first, first + 1, first + 2].map(deniedFrame);
     expect(await runOnPackets(program('to_pod'), frames, {})).toEqual(['drop', 'drop', 'drop']);
     await new Promise((resolve) => setTimeout(resolve, 20));
   };
@@ -264,6 +267,26 @@ it('rings give their records to the event loop until they are closed', async () 
   taken.length = 0;
   await denied(11);
   expect(taken).toEqual([]);
+});
+
+it('rings are left alone for the pause, and give all that came meanwhile', async () => {
+  const denied = async (last: number) => {
+    await runOnPackets(program('to_pod'), [deniedFrame(last)], {});
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  };
+  const taken: number[] = [];
+  const take = (records: Uint8Array) => void taken.push(records.length);
+  const patient = native.readRing(map('events'), 100, take, 3_600_000);
+  // What the test before left.
+  await vi.waitFor(() => expect(taken).toHaveLength(1));
+  await denied(21);
+  await denied(22);
+  await denied(23);
+  expect(taken).toHaveLength(1);
+  native.closeReader(patient);
+  const hasty = native.readRing(map('events'), 1, take, 1);
+  await vi.waitFor(() => expect(taken.slice(1)).toEqual([72, 72, 72]));
+  native.closeReader(hasty);
 });
 
 it('files that are cut short are named', () => {
