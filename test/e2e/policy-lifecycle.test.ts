@@ -9,8 +9,8 @@ import { streamAgent } from '../../src/agent/control-client.ts';
 import { controlSocketPath } from '../../src/agent/instance-paths.ts';
 import type { NamedVerdict } from '../../src/agent/verdict-log.ts';
 import { pinDirectory } from '../../src/kernel/bpf-file-system.ts';
-import { nativeAddon } from '../../src/kernel/native.ts';
 import { startFlood } from './flood.ts';
+import { programsOn } from './interface-programs.ts';
 import { type LabCluster, useLab } from './lab-cluster.ts';
 import { type Manifest, node, pod } from './manifests.ts';
 import { POLICY_BACKENDS, type PolicyLab, usePolicyLab } from './policy-lab.ts';
@@ -44,15 +44,6 @@ async function killAgents(lab: Pick<LabCluster, 'agentPid'>): Promise<void> {
     process.kill(pid, 'SIGKILL');
     while (existsSync(`/proc/${pid}/cmdline`) && !(await isZombie(pid))) await sleep(5);
   }
-}
-
-/** Resolves when the interface has a program on both its hooks. */
-async function programsOn(namespace: string, device: string): Promise<void> {
-  const place = `/run/netns/${namespace}`;
-  const all = await nativeAddon().listInterfaces(place);
-  const index = all.find(({ name }) => name === device)?.index ?? 0;
-  for (const hook of ['ingress', 'egress'] as const)
-    while ((await nativeAddon().programsOn(index, hook, place)).length === 0) await sleep(5);
 }
 
 async function isZombie(pid: number): Promise<boolean> {
