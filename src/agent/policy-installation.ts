@@ -109,7 +109,10 @@ async function joinedNow(
     const last = before.get(pod);
     // Where compiling failed, pods that have rows keep those.
     const isKnown = last !== undefined && last.interfaceIndex === interfaceIndex && !last.held;
-    next.set(pod, { pod, interfaceIndex, addresses, held: !isKnown && !pipeline.isCompiled(pod) });
+    const held = !isKnown && !pipeline.isCompiled(pod);
+    const isSame =
+      last?.addresses === addresses && last.interfaceIndex === interfaceIndex && last.held === held;
+    next.set(pod, isSame ? last : { pod, interfaceIndex, addresses, held });
   }
   const used = new Set([...next.values()].map(({ interfaceIndex }) => interfaceIndex));
   const left = [...before.values()]
@@ -159,7 +162,11 @@ function differences<Value>(
   after: ReadonlyMap<ObjectName, Value>,
 ): ReadonlyMap<ObjectName, Value | null> {
   const changes = new Map<ObjectName, Value | null>();
-  for (const [pod, value] of after) if (!isDeepStrictEqual(value, before.get(pod))) changes.set(pod, value);
+  for (const [pod, value] of after) {
+    const last = before.get(pod);
+    // Most are the same object, and comparing the insides of all would be most of the work of a change.
+    if (value !== last && !isDeepStrictEqual(value, last)) changes.set(pod, value);
+  }
   for (const pod of before.keys()) if (!after.has(pod)) changes.set(pod, null);
   return changes;
 }

@@ -112,9 +112,10 @@ function judgementOf(subject: Subject, revision: number): Judgement {
 
 function sameJudgement(a: Judgement | undefined, b: Judgement | undefined): boolean {
   if (a === undefined || b === undefined) return a === b;
-  return (
-    a.state === b.state &&
-    a.policyClass === b.policyClass &&
-    [...a.addresses].sort().join() === [...b.addresses].sort().join()
-  );
+  return a.state === b.state && a.policyClass === b.policyClass && sameAddresses(a.addresses, b.addresses);
+}
+
+/** In any order. Of pods that a change is not about they are the same array: every change compares all of them. */
+function sameAddresses(one: readonly Address[], other: readonly Address[]): boolean {
+  return one === other || [...one].sort().join() === [...other].sort().join();
 }
