@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { readdirSync, rmSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createGuards, type Guards } from '../../../src/dataplane/bpf/policies/guards.ts';
 import {
@@ -118,8 +119,10 @@ describe('guards by tcx links', () => {
     // Filters are looked at first: they go when the links judge.
     const isGuarded = async (which: number) =>
       filters(`crowd${which}`)[0] !== '' || (await attachedTo(crowd[which] ?? 0))[0] === fromPod;
-    do expect(await isGuarded(7)).toBe(true);
-    while (filters('crowd7').join('') !== '');
+    do {
+      expect(await isGuarded(7)).toBe(true);
+      await sleep(1);
+    } while (filters('crowd7').join('') !== '');
     for (const index of rest) await expect.poll(() => attachedTo(index)).toEqual([fromPod, toPod]);
     await expect.poll(() => filters('crowd7').join('')).toBe('');
     expect([await attachedTo(leaver), filters('crowd0').join('')]).toEqual([[], '']);
