@@ -12,14 +12,20 @@ static __always_inline bool can_open(const struct packet *packet) {
   return !is_icmp_error(packet) && packet->icmp_type != (packet->ipv6 ? 129 : 0);
 }
 
+// A flow passes that audited policies would deny.
+static __always_inline void tell_audit(struct __sk_buff *skb, const struct packet *packet,
+                                       const struct decision *decision) {
+  count(TALLY_AUDITED);
+  count_rule(packet, decision->audit_rule);
+  send_event(skb, packet, EVENT_AUDIT, decision);
+}
+
 static __always_inline void tell_admission(struct __sk_buff *skb, const struct packet *packet,
                                            const struct decision *decision) {
   count(TALLY_ALLOWED);
   count_rule(packet, decision->rule);
   if (decision->audit_rule != 0) {
-    count(TALLY_AUDITED);
-    count_rule(packet, decision->audit_rule);
-    send_event(skb, packet, EVENT_AUDIT, decision);
+    tell_audit(skb, packet, decision);
   } else if (options.allow_sample != 0 && bpf_get_prandom_u32() % options.allow_sample == 0) {
     send_event(skb, packet, EVENT_ALLOW, decision);
   }
@@ -113,8 +119,12 @@ static __noinline int admit_to_backend(struct __sk_buff *skb, struct packet *pac
 static __noinline int admit_as_it_is(struct __sk_buff *skb, struct packet *packet, const struct subject *subject,
                                      struct flow *old, const struct opening *opening) {
   struct decision decision = {};
-  judge_opening(skb, packet, subject, opening, &decision);
-  if (decision.reason != DROP_NONE) return refuse(skb, packet, decision.reason);
+  if (opening->origin == FLOW_EXEMPT) {
+    count(TALLY_EXEMPT);
+  } else {
+    judge_opening(skb, packet, subject, opening, &decision);
+    if (decision.reason != DROP_NONE) return refuse(skb, packet, decision.reason);
+  }
   if (can_open(packet)) open_flow(skb, packet, old, opening, &decision);
   return pass(packet);
 }
@@ -125,13 +135,15 @@ static __always_inline int refuse_service(struct __sk_buff *skb, const struct pa
   return answer(skb, packet);
 }
 
-// What conntrack knows of a flow that was there first: the packet answers somebody, or goes on being translated there.
+// What conntrack knows of a flow that was there first: the packet answers somebody, or goes on being translated there, perhaps
+// back to the pod itself.
 static __noinline void ask_conntrack(struct __sk_buff *skb, const struct packet *packet, struct opening *opening) {
   if (is_tracked_reply(skb, packet)) {
     opening->direction = sent_by_pod(packet) ? DIRECTION_INGRESS : DIRECTION_EGRESS;
   }
   if (opening->direction == DIRECTION_EGRESS && find_tracked_backend(skb, packet, &opening->ends)) {
     opening->translation = TRANSLATION_ELSEWHERE;
+    if (same_address(&opening->ends.peer, &packet->key.local)) opening->origin = FLOW_EXEMPT;
   }
 }
 

@@ -47,6 +47,7 @@ static __noinline int judge_again(struct __sk_buff *skb, struct packet *packet, 
   judge(packet, subject, flow->direction, &decision);
   count(TALLY_REJUDGED);
   if (decision.reason == DROP_NONE) {
+    if (decision.audit_rule != 0 && flow->audit_rule == 0) tell_audit(skb, packet, &decision);
     flow->rule = decision.rule;
     flow->audit_rule = decision.audit_rule;
     flow->revision = packet->revision;

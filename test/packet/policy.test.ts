@@ -231,6 +231,17 @@ describe.each(FAMILIES)('%s', (family) => {
     expect(node.dataplane.contentOf('rule', event?.auditRule ?? 0)).toBe('staged deny');
   });
 
+  it('[C29] a flow from before its audited policy is told of once, at its next packet', async () => {
+    await judgedBy(...deniedBut(FROM_FRIEND));
+    await expect(node.toPod(ip(friend, pod, TCP, tcp(4001, 80, SYN)))).resolves.toBe('pass');
+    const before = (await node.tallies()).audited;
+    await judgedBy(...deniedBut({ ...FROM_FRIEND, auditRule: 'staged deny' }));
+    for (let count = 0; count < 2; count++)
+      await expect(node.toPod(ip(friend, pod, TCP, tcp(4001, 80, ACK)))).resolves.toBe('pass');
+    expect((await node.tallies()).audited).toBe(before + 1);
+    expect((await node.events()).map(({ kind }) => kind)).toEqual(['audit']);
+  });
+
   it('[C31] hits are counted for each rule, with the time of the last', async () => {
     const rule = `counted ${family}`;
     await judgedBy(...deniedBut({ ...FROM_FRIEND, rule }));
