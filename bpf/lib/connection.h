@@ -1,7 +1,7 @@
 // What conntrack knows of connections that were open before the rows judged them.
 #pragma once
 
-#include "packet.h"
+#include "pair.h"
 
 #define CURRENT_NAMESPACE -1
 
@@ -46,10 +46,7 @@ struct nf_conntrack_tuple_hash {
 
 struct nf_conn {
   struct nf_conntrack_tuple_hash tuplehash[2];  // by enum conntrack_direction
-  unsigned long status;
 } READ_FROM_KERNEL;
-
-#define DESTINATION_TRANSLATED (1 << 5)  // of the status: the kernel's IPS_DST_NAT
 
 extern struct nf_conn *bpf_skb_ct_lookup(struct __sk_buff *skb, struct bpf_sock_tuple *tuple, __u32 tuple_size,
                                          struct bpf_ct_opts *options, __u32 options_size) __ksym __weak;
@@ -107,7 +104,6 @@ SEPARATE bool find_tracked_backend(struct __sk_buff *skb, const struct packet *p
   const __u32 size = packet->ipv6 ? sizeof(tuple.ipv6) : sizeof(tuple.ipv4);
   struct nf_conn *found = bpf_skb_ct_lookup(skb, &tuple, size, &how, sizeof(how));
   if (!found) return false;
-  const bool translated = how.dir == CONNTRACK_ORIGINAL && found->status & DESTINATION_TRANSLATED;
   const struct nf_conntrack_man *answering = &found->tuplehash[CONNTRACK_REPLY].tuple.src;
   ends->local_port = packet->key.local_port;
   ends->peer_port = answering->u.all;
@@ -121,5 +117,6 @@ SEPARATE bool find_tracked_backend(struct __sk_buff *skb, const struct packet *p
     map_ipv4(&ends->peer, answering->u3.all[0]);
   }
   bpf_ct_release(found);
-  return translated;
+  const struct ends own = ends_of(&packet->key);
+  return how.dir == CONNTRACK_ORIGINAL && !same_ends(ends, &own);
 }

@@ -57,8 +57,10 @@ static __always_inline long insert_flow(const struct flow_key *key, const struct
   return failure;
 }
 
-static __always_inline void remove_flow(const struct flow_key *key) {
-  if (bpf_map_delete_elem(&flows, key) != 0) return;
+// False if it was gone already.
+static __always_inline bool remove_flow(const struct flow_key *key) {
+  if (bpf_map_delete_elem(&flows, key) != 0) return false;
   struct usage *used = bpf_map_lookup_elem(&usages, &key->interface);
   if (used) __sync_fetch_and_add(&used->flows, -1);
+  return true;
 }

@@ -80,17 +80,18 @@ static __noinline struct flow *find_other(const struct flow_key *key, const stru
                                       : (is_front(found->translation) ? found : 0);
 }
 
-// Removes an entry, and the other of a translated flow with it: the pod's first, so that no packet meets it alone.
-SEPARATE int remove_entries(const struct flow_key *key, const struct flow *entry) {
-  if (!key || !entry) return 0;
+// Removes an entry, and the other of a translated flow with it: the pod's first, so that no packet meets it alone. False if
+// it was gone already.
+SEPARATE bool remove_entries(const struct flow_key *key, const struct flow *entry) {
+  if (!key || !entry) return false;
   const bool front = is_front(entry->translation);
   const bool paired = (front || is_back(entry->translation)) && find_other(key, entry) != 0;
   struct flow_key other = *key;
   turn_key(&other, entry);
   if (paired && !front) remove_flow(&other);
-  remove_flow(key);
+  const bool removed = remove_flow(key);
   if (paired && front) remove_flow(&other);
-  return 0;
+  return removed;
 }
 
 // Where what is known of the flow is kept; 0 if the entry is of no flow.

@@ -31,8 +31,8 @@ static long sweep_flow(struct bpf_map *map, const struct flow_key *key, struct f
   if (is_over(key, entry)) {
     // The table's own key may not be lent.
     const struct flow_key own = *key;
-    remove_entries(&own, entry);
-    sweep->removed += 1;
+    // An entry that went with its other may be met once more.
+    if (remove_entries(&own, entry)) sweep->removed += 1;
   } else if (!front) {
     sweep->kept += 1;
   }

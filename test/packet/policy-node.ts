@@ -78,9 +78,11 @@ export interface PolicyNode {
   close(): void;
 }
 
+/** `networkNamespace`: path of the one whose connections are known; default: the test's own. */
 export async function createPolicyNode(
   options: Partial<PolicyOptions> = {},
   maxEntries: Readonly<Record<string, number>> = {},
+  networkNamespace?: string,
 ): Promise<PolicyNode> {
   const constants = new Uint8Array(policyOptionsCodec.size);
   policyOptionsCodec.write(new DataView(constants.buffer), 0, { ...DEFAULT_OPTIONS, ...options });
@@ -105,7 +107,7 @@ export async function createPolicyNode(
     serviceTables,
     tables,
     programs,
-    ...packetRuns(programs),
+    ...packetRuns(programs, networkNamespace),
     drops,
     tallies: async () => {
       const counts = new Map(
@@ -139,6 +141,7 @@ export async function createPolicyNode(
 
 function packetRuns(
   programs: PolicyNode['programs'],
+  networkNamespace: string | undefined,
 ): Pick<PolicyNode, 'fromPod' | 'toPod' | 'send' | 'frame'> {
   const frame: PolicyNode['frame'] = async (direction, packet) =>
     (await runOnPacket(programs[direction], packet)).verdict;
@@ -146,6 +149,7 @@ function packetRuns(
     frame: frameOf(packet),
     interfaceIndex: POD_INTERFACE,
     ingressInterface,
+    ...(networkNamespace === undefined ? {} : { networkNamespace }),
   });
   return {
     frame,

@@ -1,6 +1,7 @@
 /** A node with two pods behind veth pairs, routed as a plain CNI does it, and the policy programs on the node's sides. */
 
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import type { PodInterface } from '../../src/dataplane/policy-change.ts';
 import { attachTcx, type TcLink } from '../../src/kernel/bpf-program.ts';
 import type { Address } from '../../src/model/address.ts';
@@ -20,8 +21,13 @@ export interface VethPod {
 export interface VethPods {
   readonly client: VethPod;
   readonly server: VethPod;
-  /** Runs a shell command in the pod; its exit code and what it wrote to stderr. */
-  run(pod: VethPod, command: string): { readonly code: number | null; readonly errors: string };
+  /** Runs a shell command in the pod; its exit code and what it wrote. */
+  run(
+    pod: VethPod,
+    command: string,
+  ): { readonly code: number | null; readonly output: string; readonly errors: string };
+  /** Starts a program in the pod; resolves, when it has written something, to what ends it. */
+  start(pod: VethPod, command: string): Promise<() => void>;
   /** Runs `work` with the programs on both pods' interfaces. */
   guarded(node: PolicyNode, work: () => Promise<void>): Promise<void>;
   remove(): void;
@@ -47,7 +53,15 @@ export function createVethPods(prefix: string): VethPods {
           encoding: 'utf8',
           timeout: COMMAND_MS,
         });
-        return { code: result.status, errors: result.stderr };
+        return { code: result.status, output: result.stdout, errors: result.stderr };
+      },
+      async start(pod, command) {
+        const space = `--net=/run/netns/${prefix}-${pod.name.split('/')[1]}`;
+        const child = spawn('nsenter', [space, ...command.split(' ')], {
+          stdio: ['ignore', 'pipe', 'inherit'],
+        });
+        await once(child.stdout, 'data');
+        return () => void child.kill();
       },
       async guarded(node, work) {
         const links: TcLink[] = [];
