@@ -11,7 +11,11 @@ export async function verify(options: { readonly instance: string; readonly json
   const { report, names } = await withAgentKernel(options.instance, ({ ask }) =>
     ask(
       async ({ installed, interfaces }, rehearsal) => ({
-        report: await verifyPolicies(rehearsal, { rows: installed.policyRows, interfaces }),
+        report: await verifyPolicies(rehearsal, {
+          rows: installed.policyRows,
+          services: installed.rows,
+          interfaces,
+        }),
         names: new Map(interfaces.flatMap(({ pod, addresses }) => addresses.map((each) => [each, pod]))),
       }),
       ({ report: { disagreements, unenforced } }) => disagreements.length > 0 || unenforced.length > 0,

@@ -31,9 +31,6 @@ export interface Features {
   readonly missing: readonly { readonly feature: string; readonly why: string }[];
 }
 
-const NO_TRANSLATION_IN_BPF =
-  'BPF judges a pod’s packet before nft translates it: by the Service’s address, which no selector matches';
-
 /**
  * Looks at all but whether the kernel takes the programs, which costs a second of CPU: loading them tells. A machine gets
  * a BPF file system only where BPF is asked for.
@@ -81,8 +78,8 @@ export function choosePolicyBackend(
     const asked = wish === 'bpf' ? 'bpf was asked for: ' : 'auto: ';
     return { backend: 'nft', why: `${asked}BPF can't be used here, nft enforces instead: ${withoutBpf}` };
   }
-  if (wish === 'auto') return { backend: 'nft', why: `auto: ${NO_TRANSLATION_IN_BPF}` };
-  return { backend: 'bpf', why: `asked for by --policy-backend=bpf, on ${policyHook} hooks` };
+  const asked = wish === 'bpf' ? 'asked for by --policy-backend=bpf' : 'auto';
+  return { backend: 'bpf', why: `${asked}, on ${policyHook} hooks` };
 }
 
 /** What was looked for on this machine. */

@@ -1,23 +1,21 @@
 /** What the programs in the kernel do to a packet, beside what the rows say of it: the two must not differ. */
 
-import type { Rehearsal, RehearsedVerdict } from '../dataplane/bpf/policies/rehearsal.ts';
+import type { Rehearsal } from '../dataplane/bpf/policies/rehearsal.ts';
 import type { PodInterface } from '../dataplane/policy-change.ts';
-import { decidePolicy, type PolicyTables } from '../dataplane/policy-decision.ts';
-import { type Address, familyOf } from '../model/address.ts';
+import type { PolicyTables } from '../dataplane/policy-decision.ts';
+import { type Address, familyOf, formatEndpoint } from '../model/address.ts';
 import type { ObjectName, Protocol } from '../model/names.ts';
 import type { Direction, RuleName } from '../model/policy-rows.ts';
 import { ruleText } from '../model/rule-place.ts';
 import { endText } from './end-text.ts';
-
-/** The opening packet of a connection, at the interface of one of its ends. */
-export interface KernelQuestion {
-  /** The other end. */
-  readonly peer: Address;
-  /** null: an ICMP echo request. */
-  readonly protocol: Protocol | null;
-  /** Destination port; any number where there is none. */
-  readonly port: number;
-}
+import {
+  type Judgement,
+  judgementOfRows,
+  type KernelQuestion,
+  type KnownRows,
+  ledByRows,
+  STRAIGHT,
+} from './rows-judgement.ts';
 
 /** One side's word: the rows', or the kernel's. */
 export interface Word {
@@ -36,6 +34,8 @@ export interface KernelAnswer {
   readonly peer: Address;
   readonly protocol: Protocol | 'ICMP';
   readonly port: number | null;
+  /** Where the peer is a Service's address: the backend (`address:port`) that the kernel chose now; else null. */
+  readonly backend: string | null;
   readonly rows: Word;
   readonly kernel: Word;
   /** Verdict and rules are the same. */
@@ -48,7 +48,7 @@ export interface KernelAnswer {
  */
 export async function askKernel(
   rehearsal: Pick<Rehearsal, 'judge'>,
-  tables: PolicyTables,
+  known: KnownRows,
   subject: PodInterface,
   direction: Direction,
   questions: readonly KernelQuestion[],
@@ -65,17 +65,24 @@ export async function askKernel(
   return asked.flatMap(({ own, ...question }, index) => {
     const kernel = verdicts[index];
     if (kernel === undefined) return [];
-    const rows = judgementOfRows(tables, subject, direction, question);
+    const sentTo = kernel.peer;
+    const led = direction === 'egress' ? ledByRows(known, own, question, sentTo) : STRAIGHT;
+    const rows = judgementOfRows(known.policies, subject, direction, question, led);
     return [
       {
         ...factsOf(subject.pod, direction, own, question),
-        rows: wordOf(rows, tables),
-        kernel: wordOf(kernel, tables),
-        agrees:
-          rows.verdict === kernel.verdict && rows.rule === kernel.rule && rows.auditRule === kernel.auditRule,
+        backend:
+          led.kind === 'backend' && sentTo !== null ? formatEndpoint(sentTo.address, sentTo.port) : null,
+        rows: wordOf(rows, known.policies),
+        kernel: wordOf(kernel, known.policies),
+        agrees: isSameJudgement(rows, kernel) && (led.kind !== 'backend' || led.isChosen || sentTo === null),
       },
     ];
   });
+}
+
+function isSameJudgement(a: Judgement, b: Judgement): boolean {
+  return a.verdict === b.verdict && a.reason === b.reason && a.rule === b.rule && a.auditRule === b.auditRule;
 }
 
 /** The answer for a pod without an interface to judge it on: all passes there. None where no policy selects it. */
@@ -87,13 +94,13 @@ export function unguardedAnswer(
 ): readonly KernelAnswer[] {
   const own = addresses.find((address) => familyOf(address) === familyOf(question.peer));
   if (own === undefined || !tables.rows.subjects.has(pod)) return [];
-  const rows = wordOf(judgementOfRows(tables, { pod, held: false }, direction, question), tables);
+  const rows = wordOf(judgementOfRows(tables, { pod, held: false }, direction, question, STRAIGHT), tables);
   const kernel = {
     verdict: 'allowed',
     by: 'the pod has no interface to judge it on',
     auditDeniedBy: null,
   } as const;
-  return [{ ...factsOf(pod, direction, own, question), rows, kernel, agrees: false }];
+  return [{ ...factsOf(pod, direction, own, question), backend: null, rows, kernel, agrees: false }];
 }
 
 function factsOf(
@@ -114,7 +121,7 @@ function factsOf(
 
 /** One loud line about an answer that does not agree. `nameOf`: whose an address is. */
 export function disagreementText(
-  { pod, direction, address, peer, protocol, port, rows, kernel }: KernelAnswer,
+  { pod, direction, address, peer, protocol, port, backend, rows, kernel }: KernelAnswer,
   nameOf: (address: Address) => string | undefined,
 ): string {
   const own = { address, name: pod };
@@ -122,26 +129,11 @@ export function disagreementText(
   const [client, server] = direction === 'egress' ? [own, other] : [other, own];
   const [from, to] = [endText(client.name, client.address, null), endText(server.name, server.address, port)];
   const flow = `${from} → ${to}`;
-  return `KERNEL AND ROWS DISAGREE: ${direction} of ${flow} ${protocol}: rows: ${wordText(rows)}; kernel: ${wordText(kernel)}`;
+  const led = backend === null ? '' : `, led to ${backend}`;
+  return `KERNEL AND ROWS DISAGREE: ${direction} of ${flow} ${protocol}: rows: ${wordText(rows)}; kernel: ${wordText(kernel)}${led}`;
 }
 
-function judgementOfRows(
-  tables: PolicyTables,
-  { pod, held }: Pick<PodInterface, 'pod' | 'held'>,
-  direction: Direction,
-  question: KernelQuestion,
-): RehearsedVerdict {
-  if (held) return { verdict: 'drop', reason: 'closed', rule: null, auditRule: null };
-  const row = tables.rows.subjects.get(pod);
-  if (row === undefined) return { verdict: 'pass', reason: 'none', rule: null, auditRule: null };
-  const { policyClass } = row;
-  const { verdict, rule, auditRule } = decidePolicy(tables, { ...question, policyClass, direction });
-  return verdict === 'allow'
-    ? { verdict: 'pass', reason: 'none', rule, auditRule }
-    : { verdict: 'drop', reason: 'policy', rule, auditRule };
-}
-
-function wordOf({ verdict, reason, rule, auditRule }: RehearsedVerdict, { rows }: PolicyTables): Word {
+function wordOf({ verdict, reason, rule, auditRule }: Judgement, { rows }: PolicyTables): Word {
   const textOf = (name: RuleName): string => {
     const known = rows.rules.get(name);
     return known === undefined ? `a rule that is not among the rows (${name})` : ruleText(known);

@@ -2,10 +2,12 @@
 
 import type { Rehearsal } from '../dataplane/bpf/policies/rehearsal.ts';
 import type { PodInterface } from '../dataplane/policy-change.ts';
-import { type PolicyTables, policyTables } from '../dataplane/policy-decision.ts';
+import { policyTables } from '../dataplane/policy-decision.ts';
 import { objectName } from '../model/names.ts';
 import { askKernel, type KernelAnswer, unguardedAnswer } from './kernel-answer.ts';
+import { lookupTables } from './lookup-tables.ts';
 import type { PolicyEnd } from './policy-answer.ts';
+import type { KnownRows } from './rows-judgement.ts';
 import { type InstalledRows, type TraceInput, traceManifests } from './trace.ts';
 import type { TraceAnswer, TraceLine } from './trace-line.ts';
 
@@ -25,7 +27,10 @@ export async function traceKernel(
   },
 ): Promise<readonly KernelTraceLine[]> {
   const { installed, rehearsal } = input;
-  const tables = policyTables(installed.policyRows);
+  const known = {
+    policies: policyTables(installed.policyRows),
+    services: lookupTables(installed.rows, ownAddresses(input)),
+  };
   const interfaces = new Map(input.interfaces.map((each) => [each.pod, each]));
   const asked = new Map<TraceLine, readonly PolicyEnd[]>();
   const lines = traceManifests({ ...input, onPolicyEnds: (line, ends) => void asked.set(line, ends) });
@@ -36,23 +41,41 @@ export async function traceKernel(
       continue;
     }
     const kernel: KernelAnswer[] = [];
-    for (const end of asked.get(line) ?? []) {
+    for (const end of [...dialledEnd(line, asked.get(line) ?? []), ...(asked.get(line) ?? [])]) {
       if (end.subject.nodeName !== installed.node) continue;
       const subject = interfaces.get(objectName(end.subject.namespace, end.subject.name));
-      kernel.push(...(await answersOf(rehearsal, tables, subject, end)));
+      kernel.push(...(await answersOf(rehearsal, known, subject, end)));
     }
     answered.push({ ...line, kernel });
   }
   return answered;
 }
 
+/** Behind a Service’s address the programs choose the backend themselves: the packet as its pod sends it. */
+function dialledEnd(
+  { service, address, port }: TraceAnswer,
+  ends: readonly PolicyEnd[],
+): readonly PolicyEnd[] {
+  const end = ends.find(({ direction }) => direction === 'egress');
+  if (service === null || port === null || end === undefined) return [];
+  return [{ ...end, peer: address, port }];
+}
+
+/** Of the agent’s node, as far as its object tells. */
+function ownAddresses({ objects, installed }: { objects: TraceInput['objects']; installed: InstalledRows }) {
+  const nodes = objects.filter((object) => object.kind === 'Node');
+  return nodes
+    .filter(({ name }) => name === installed.node)
+    .flatMap(({ addresses }) => addresses.map(({ address }) => address));
+}
+
 async function answersOf(
   rehearsal: Pick<Rehearsal, 'judge'>,
-  tables: PolicyTables,
+  known: KnownRows,
   subject: PodInterface | undefined,
   end: PolicyEnd,
 ): Promise<readonly KernelAnswer[]> {
-  if (subject !== undefined) return askKernel(rehearsal, tables, subject, end.direction, [end]);
+  if (subject !== undefined) return askKernel(rehearsal, known, subject, end.direction, [end]);
   const { namespace, name, addresses } = end.subject;
-  return unguardedAnswer(tables, { pod: objectName(namespace, name), addresses }, end.direction, end);
+  return unguardedAnswer(known.policies, { pod: objectName(namespace, name), addresses }, end.direction, end);
 }

@@ -5,7 +5,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Question } from './lab-cluster.ts';
 import { ingress, type Manifest, node, pod, service } from './manifests.ts';
-import { usePolicyLab } from './policy-lab.ts';
+import { POLICY_BACKENDS, usePolicyLab } from './policy-lab.ts';
 import { networkPolicy } from './policy-manifests.ts';
 import { tracedVerdicts } from './traced.ts';
 
@@ -107,7 +107,7 @@ const ONLY_FAR = networkPolicy('asker', {
   egress: [{ to: [{ podSelector: { matchLabels: { app: 'far' } } }], ports: [{ port: 'http' }] }],
 });
 
-describe.each(['nft'] as const)('Service addresses under policies on %s', (backend) => {
+describe.each(POLICY_BACKENDS)('Service addresses under policies on %s', (backend) => {
   const lab = usePolicyLab(backend, CLUSTER);
   const keyOf = ({ to, port, protocol = 'tcp', family }: Question) =>
     `${to}${port === undefined ? '' : `:${port}`}/${protocol} IPv${family}`;

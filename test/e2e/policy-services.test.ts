@@ -5,7 +5,7 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { serveByForeignProxy } from './foreign-proxy.ts';
 import { node, pod, service } from './manifests.ts';
-import { type PolicyBackendName, usePolicyLab } from './policy-lab.ts';
+import { POLICY_BACKENDS, type PolicyBackendName, usePolicyLab } from './policy-lab.ts';
 import { namespace, networkPolicy, podsLabelled } from './policy-manifests.ts';
 import { translatedFor } from './translated-flows.ts';
 
@@ -47,7 +47,7 @@ interface Combination {
   readonly services: 'nft' | 'a foreign proxy';
 }
 
-const COMBINATIONS: readonly Combination[] = (['nft'] as const).flatMap((backend) => [
+const COMBINATIONS: readonly Combination[] = POLICY_BACKENDS.flatMap((backend) => [
   { backend, services: 'nft' },
   { backend, services: 'a foreign proxy' },
 ]);

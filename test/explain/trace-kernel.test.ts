@@ -50,7 +50,7 @@ const INTERFACES = (['web', 'near'] as const).map(
 /** Lets everything pass, by no rule. */
 const OPEN_KERNEL: Pick<Rehearsal, 'judge'> = {
   judge: async (_, flows) =>
-    flows.map(() => ({ verdict: 'pass', reason: 'none', rule: null, auditRule: null })),
+    flows.map(() => ({ verdict: 'pass', reason: 'none', rule: null, auditRule: null, peer: null })),
 };
 
 async function traced(
@@ -89,6 +89,7 @@ it('[F12] each end on the node has what the rows and what the kernel say', async
       peer: ADDRESSES.web,
       protocol: 'TCP',
       port: 80,
+      backend: null,
       rows: OPEN,
       kernel: OPEN,
       agrees: true,
@@ -100,6 +101,7 @@ it('[F12] each end on the node has what the rows and what the kernel say', async
       peer: ADDRESSES.near,
       protocol: 'TCP',
       port: 80,
+      backend: null,
       rows: DENIED,
       kernel: OPEN,
       agrees: false,

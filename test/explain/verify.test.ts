@@ -8,8 +8,11 @@ import { verifyPolicies } from '../../src/explain/verify.ts';
 import type { Address } from '../../src/model/address.ts';
 import type { ObjectName } from '../../src/model/names.ts';
 import type { PolicyClassName, PolicyRows } from '../../src/model/policy-rows.ts';
+import type { Rows, ServiceRows } from '../../src/model/rows.ts';
+import { backend, frontend, rowsOf as rowsWith, serviceRows } from '../agent/rows-samples.ts';
 import { deniedBut, rowsOf, type VerdictWords } from '../packet/policy-rows.ts';
 
+const NO_SERVICES = rowsWith();
 const WEB = 'shop/web' as ObjectName;
 const OTHER = 'shop/other' as ObjectName;
 const WEB_ADDRESSES = ['10.0.0.1', 'fd00::1'] as Address[];
@@ -44,7 +47,8 @@ function kernelOf(rows: PolicyRows): Pick<Rehearsal, 'judge'> {
   return {
     judge: async ({ interfaceIndex, direction }, flows) =>
       flows.map(({ source, destination, protocol, port }): RehearsedVerdict => {
-        if (interfaceIndex !== 5) return { verdict: 'pass', reason: 'none', rule: null, auditRule: null };
+        if (interfaceIndex !== 5)
+          return { verdict: 'pass', reason: 'none', rule: null, auditRule: null, peer: null };
         const peer = direction === 'ingress' ? source : destination;
         const { verdict, rule, auditRule } = decidePolicy(tables, {
           policyClass,
@@ -54,15 +58,19 @@ function kernelOf(rows: PolicyRows): Pick<Rehearsal, 'judge'> {
           port,
         });
         return verdict === 'allow'
-          ? { verdict: 'pass', reason: 'none', rule, auditRule }
-          : { verdict: 'drop', reason: 'policy', rule, auditRule };
+          ? { verdict: 'pass', reason: 'none', rule, auditRule, peer: { address: peer, port } }
+          : { verdict: 'drop', reason: 'policy', rule, auditRule, peer: { address: peer, port } };
       }),
   };
 }
 
 describe('verify', () => {
   it('[F12] asks both ends of every pair, both families, all protocols, and the ports that matter', async () => {
-    const report = await verifyPolicies(kernelOf(ROWS), { rows: ROWS, interfaces: INTERFACES });
+    const report = await verifyPolicies(kernelOf(ROWS), {
+      rows: ROWS,
+      services: NO_SERVICES,
+      interfaces: INTERFACES,
+    });
     expect(report).toEqual({
       pods: [OTHER, WEB],
       unenforced: [],
@@ -75,7 +83,11 @@ describe('verify', () => {
 
   it('[F12] names the pair and both sides’ rules where the kernel does something else', async () => {
     const kernel = kernelOf({ ...ROWS, peers: new Map() });
-    const { disagreements } = await verifyPolicies(kernel, { rows: ROWS, interfaces: INTERFACES });
+    const { disagreements } = await verifyPolicies(kernel, {
+      rows: ROWS,
+      services: NO_SERVICES,
+      interfaces: INTERFACES,
+    });
     expect(
       disagreements.map(({ pod, direction, peer, protocol, port }) => [pod, direction, peer, protocol, port]),
     ).toEqual(OTHER_ADDRESSES.map((peer) => [WEB, 'ingress', peer, 'TCP', 80]));
@@ -98,6 +110,7 @@ describe('verify', () => {
     );
     const { disagreements } = await verifyPolicies(kernelOf(other), {
       rows: ROWS,
+      services: NO_SERVICES,
       interfaces: INTERFACES,
     });
     expect(disagreements.map(({ rows, kernel }) => [rows.verdict, kernel.verdict, kernel.by])).toEqual(
@@ -107,13 +120,91 @@ describe('verify', () => {
 
   it('[C35] expects a held pod to be closed, and names selected pods that have no interface', async () => {
     const held = [{ ...interfaceOf(WEB, 5, WEB_ADDRESSES), held: true }, ...INTERFACES.slice(1)];
-    const open = await verifyPolicies(kernelOf(ROWS), { rows: ROWS, interfaces: held });
+    const open = await verifyPolicies(kernelOf(ROWS), {
+      rows: ROWS,
+      services: NO_SERVICES,
+      interfaces: held,
+    });
     expect(open.disagreements[0]?.rows).toEqual({ verdict: 'denied', by: 'closed', auditDeniedBy: null });
     const without = await verifyPolicies(kernelOf(ROWS), {
       rows: ROWS,
+      services: NO_SERVICES,
       interfaces: INTERFACES.slice(1),
     });
     expect(without.unenforced).toEqual([WEB]);
+  });
+});
+
+describe('verify, behind Service addresses', () => {
+  const NAMES = { web: '10.96.0.1', nobody: '10.96.0.2' };
+  const backends = [OTHER_ADDRESSES[0], '10.0.0.3'].map((at) => backend(String(at), 80));
+  const service = (name: keyof typeof NAMES, fields: Partial<ServiceRows>) => {
+    const at = frontend({ ...fields.frontends?.[0], address: NAMES[name] as Address });
+    return serviceRows(`shop/${name}`, { ...fields, frontends: [at] });
+  };
+  const services: Rows = {
+    ...rowsWith(
+      service('web', { cluster: backends }),
+      service('nobody', { cluster: [], frontends: [frontend({ inside: 'reject' })] }),
+    ),
+    addresses: new Map(
+      Object.entries(NAMES).map(([name, at]) => [
+        at as Address,
+        { address: at as Address, owner: `shop/${name}` as ObjectName, kind: 'clusterIP', pingable: true },
+      ]),
+    ),
+  };
+  const told: VerdictWords = { direction: 'egress', protocol: 'TCP', port: 80, verdict: 'allow' };
+  const rows = rowsOf(WEB, WEB_ADDRESSES.slice(0, 1), {}, deniedBut(told));
+  /** A kernel that leads to this backend, and refuses all else of Services. */
+  const leadingTo = (address: string): Pick<Rehearsal, 'judge'> => {
+    const straight = kernelOf(rows);
+    return {
+      judge: async (place, flows) => {
+        const verdicts = await straight.judge(
+          place,
+          flows.map((flow) =>
+            flow.destination === NAMES.web ? { ...flow, destination: address as Address } : flow,
+          ),
+        );
+        return flows.map(({ destination, port }, index): RehearsedVerdict => {
+          const isService = Object.values(NAMES).includes(destination);
+          if (place.interfaceIndex !== 5 || !isService || (destination === NAMES.web && port === 80))
+            return verdicts[index] as RehearsedVerdict;
+          const reason = port === 80 ? 'no-endpoint' : 'no-service-port';
+          return {
+            verdict: 'drop',
+            reason,
+            rule: null,
+            auditRule: null,
+            peer: { address: destination, port },
+          };
+        });
+      },
+    };
+  };
+  const verified = (kernel: Pick<Rehearsal, 'judge'>) =>
+    verifyPolicies(kernel, { rows, services, interfaces: INTERFACES });
+
+  it('[C15] [F12] any of the candidates is right, judged as itself; so is the refusal of what nobody serves', async () => {
+    for (const { address } of backends)
+      expect((await verified(leadingTo(address))).disagreements).toEqual([]);
+  });
+
+  it('[C15] [F12] a backend that is no candidate is wrong, allowed or not', async () => {
+    const { disagreements } = await verified(leadingTo('10.0.0.4'));
+    expect(disagreements.map(({ peer, port, backend: chosen }) => [peer, port, chosen])).toEqual([
+      [NAMES.web, 80, '10.0.0.4:80'],
+    ]);
+  });
+
+  it('[C15] [F12] it is wrong to let pass what nobody serves, and to lead nowhere', async () => {
+    const untranslated = await verified(kernelOf(rows));
+    expect(untranslated.disagreements.map(({ peer, protocol, port }) => [peer, protocol, port])).toEqual([
+      [NAMES.web, 'TCP', 80],
+      [NAMES.nobody, 'TCP', 80],
+      ...Object.values(NAMES).flatMap((at) => ['TCP', 'UDP'].map((protocol) => [at, protocol, 1])),
+    ]);
   });
 });
 

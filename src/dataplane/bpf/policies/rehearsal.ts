@@ -12,7 +12,7 @@ import {
   policyOptionsCodec,
 } from '../../../generated/policy.ts';
 import { type BpfObject, loadBpfObject } from '../../../kernel/bpf-object.ts';
-import { runOnPackets, type TcVerdict } from '../../../kernel/bpf-program.ts';
+import { runOnPackets } from '../../../kernel/bpf-program.ts';
 import { nativeAddon } from '../../../kernel/native.ts';
 import type { Descriptor } from '../../../kernel/native-bpf.ts';
 import type { Address } from '../../../model/address.ts';
@@ -68,12 +68,15 @@ export interface RehearsalPlace {
 }
 
 export interface RehearsedVerdict {
-  readonly verdict: TcVerdict;
+  /** A pod's own packet that goes back to it passes too. */
+  readonly verdict: 'pass' | 'drop';
   /** `none` where it passes. */
   readonly reason: DropReason;
   /** null: none decided. One that was not learnt is `number N`. */
   readonly rule: RuleName | null;
   readonly auditRule: RuleName | null;
+  /** The other end as it was judged: behind a Service's address, the backend that was chosen. null: nobody judged. */
+  readonly peer: { readonly address: Address; readonly port: number } | null;
 }
 
 export interface Rehearsal {
@@ -139,15 +142,15 @@ async function loadOverPins(directory: string): Promise<BpfObject> {
   const constants = new Uint8Array(policyOptionsCodec.size);
   policyOptionsCodec.write(new DataView(constants.buffer), 0, {
     ...PROGRAM_OPTIONS,
-    flowsPerSubject: 0,
+    flowsPerSubject: 0xffff_ffff,
     allowSample: 1,
     eventsPerSecond: 0xffff_ffff,
   });
   return loadBpfObject(POLICY_OBJECT, LAYOUT, {
     constants: { options: constants },
     pins: Object.fromEntries(pins),
-    // Packets that find no place are judged by the rows alone: no answer hangs on one from before.
-    maxEntries: { flows: 1 },
+    // Two for each packet that is run in one call.
+    maxEntries: { flows: 4 * MOST_AT_ONCE },
   });
 }
 
@@ -183,7 +186,7 @@ function readEvents(object: BpfObject): Events {
 }
 
 interface Run {
-  readonly verdict: TcVerdict;
+  readonly verdict: RehearsedVerdict['verdict'];
   /** Undefined: no rows were looked at, since no policy selects the pod. */
   readonly event: PolicyEvent | undefined;
 }
@@ -215,9 +218,12 @@ function createRuns(object: BpfObject, events: Events, networkNamespace: string)
     await Promise.all([empty(named(object.maps, 'flows')), empty(named(object.maps, 'denials'))]);
     return numbered.map(({ sourcePort }, index) => {
       const verdict = verdicts[index];
-      if (verdict !== 'pass' && verdict !== 'drop')
+      if (verdict === undefined || verdict === 'refused')
         throw new Error('the kernel did not take a crafted packet');
-      return { verdict, event: byPort.get(sourcePort) };
+      const event = byPort.get(sourcePort);
+      // What goes back to its pod is the pod's own packet, or the answer to one that was dropped.
+      const isAnswer = verdict === 'redirect' && event !== undefined && event.reason !== 'none';
+      return { verdict: verdict === 'drop' || isAnswer ? 'drop' : 'pass', event };
     });
   };
 }
@@ -241,7 +247,8 @@ function markFrame(direction: Direction, peer: Address): Uint8Array {
 function reasonsOf(event: PolicyEvent | undefined, numbers: Numbers): Omit<RehearsedVerdict, 'verdict'> {
   const nameOf = (number: number): RuleName | null =>
     number === 0 ? null : ((numbers.contentOf('rule', number) ?? `number ${number}`) as RuleName);
-  if (event === undefined) return { reason: 'none', rule: null, auditRule: null };
+  if (event === undefined) return { reason: 'none', rule: null, auditRule: null, peer: null };
   const { reason, rule, auditRule } = event;
-  return { reason, rule: nameOf(rule), auditRule: nameOf(auditRule) };
+  const peer = { address: unmappedAddress(event.peer), port: event.peerPort };
+  return { reason, rule: nameOf(rule), auditRule: nameOf(auditRule), peer };
 }
