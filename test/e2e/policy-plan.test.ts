@@ -175,6 +175,19 @@ describe.each(POLICY_BACKENDS)('planned policies on %s', { timeout: 300_000 }, (
     endAll();
   });
 
+  it('[C12] [F11] leaves a pod with itself behind a Service alone', async () => {
+    const shut = networkPolicy(
+      'alone',
+      { podSelector: { matchLabels: { pod: 'a' } }, policyTypes: ['Ingress', 'Egress'] },
+      { namespace: 'x' },
+    );
+    from('x/a', { address: SERVICE, port: 8080, protocol: 'tcp' });
+    expect((await talkAll()).size).toBe(1);
+    expect(await planOf([shut])).toEqual([]);
+    await lab.during([shut], async () => expect((await talkAll()).size).toBe(1));
+    endAll();
+  });
+
   it('[F11] the flows that a plan names are those that the change cuts, of any policies', async () => {
     const sets = fc
       .sample(policySets, { seed: SEED, numRuns: SETS })
@@ -209,7 +222,7 @@ describe.each(POLICY_BACKENDS)('planned policies on %s', { timeout: 300_000 }, (
   }
 });
 
-/** Every pod with every other one, on both ports; the families take turns. */
+/** Every pod with every other one, on both ports, and with the Service; the families take turns. */
 function openBetweenAll(from: (who: string, ...destinations: readonly Destination[]) => unknown): void {
   for (const client of PODS) {
     const servers = PODS.filter((server) => server !== client);
@@ -221,7 +234,8 @@ function openBetweenAll(from: (who: string, ...destinations: readonly Destinatio
         { address: other, port: 53, protocol: 'udp' },
       ];
     });
-    from(`${client.of}/${client.name}`, ...destinations);
+    const byService: Destination = { address: SERVICE, port: 8080, protocol: 'tcp' };
+    from(`${client.of}/${client.name}`, ...destinations, byService);
   }
 }
 
