@@ -34,6 +34,7 @@ constexpr Export kExports[] = {
     {"describeProgram", weir::describe_program_async},
     {"countProgramRuns", weir::count_program_runs_async},
     {"describeMap", weir::describe_map_async},
+    {"mapTypes", weir::map_types_async},
     {"updateMap", weir::update_map_async},
     {"readMap", weir::read_map_async},
     {"lookUpInMap", weir::look_up_in_map_async},

@@ -3,6 +3,7 @@
 #include "binding/descriptor.h"
 #include "binding/promise_worker.h"
 #include "bpf/map.h"
+#include "bpf/map_types.h"
 
 namespace weir {
 
@@ -19,6 +20,19 @@ Napi::Value describe_map_async(const Napi::CallbackInfo& info) {
         value.Set("maxEntries", description.max_entries);
         value.Set("flags", description.flags);
         value.Set("name", description.name);
+        return Napi::Value(value);
+      });
+}
+
+Napi::Value map_types_async(const Napi::CallbackInfo& info) {
+  const SharedFd map = descriptor_argument(info, 0);
+  return PromiseWorker<MapTypes>::start(
+      info.Env(), [map] { return map_types(*map); },
+      [](Napi::Env env, const MapTypes& types) {
+        Napi::Object value = Napi::Object::New(env);
+        value.Set("types", bytes_value(env, types.types));
+        value.Set("key", types.key);
+        value.Set("value", types.value);
         return Napi::Value(value);
       });
 }

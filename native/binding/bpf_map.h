@@ -8,6 +8,9 @@ namespace weir {
 // describeMap(map): Promise<{id, type, keySize, valueSize, maxEntries, flags, name}>
 Napi::Value describe_map_async(const Napi::CallbackInfo& info);
 
+// mapTypes(map): Promise<{types, key, value}>
+Napi::Value map_types_async(const Napi::CallbackInfo& info);
+
 // updateMap(map, keys, values): Promise<undefined>
 Napi::Value update_map_async(const Napi::CallbackInfo& info);
 

@@ -1,6 +1,7 @@
 /** Policies as people ask for them: what stands in the kernel, what was dropped and why, which rules decided. */
 import type { PolicyStatus } from '../agent/policy-record.ts';
 import type { ServiceRowsStatus } from '../agent/service-rows-record.ts';
+import type { MapUpgrade } from '../dataplane/bpf/migration/takeover.ts';
 import { compareText } from '../model/names.ts';
 import type { RuleRow } from '../model/policy-rows.ts';
 import { ruleText } from '../model/rule-place.ts';
@@ -14,6 +15,7 @@ export function policiesTable(status: PolicyStatus, unused: readonly RuleRow[]):
     ...(kernel === null
       ? ['nothing is in the kernel yet']
       : [`revision ${kernel.revision}${kernel.flows === null ? '' : `, ${kernel.flows} open flows`}`]),
+    ...upgradeLines(kernel?.upgrade ?? null),
     ...(lastError === null ? [] : [`last error: ${lastError}`]),
     ...(services === null ? [] : [servicesText(services)]),
   ].join('\n');
@@ -54,4 +56,14 @@ function ruleLines({ rules }: PolicyStatus, unused: readonly RuleRow[]): readonl
     }))
     .sort((a, b) => b.hits - a.hits || compareText(a.text, b.text))
     .map(({ text, direction, hits, lastHitAt }) => [text, direction, String(hits), lastHitAt]);
+}
+
+function upgradeLines(upgrade: MapUpgrade | null): readonly string[] {
+  if (upgrade === null) return [];
+  const { changed, carried, complete } = upgrade;
+  const maps = changed.length === 0 ? '' : ` (${changed.join(', ')})`;
+  const rest = complete ? '' : '; its programs still judge';
+  return [
+    `another version had other maps${maps}: ${carried} open flows and other memories carried over${rest}`,
+  ];
 }

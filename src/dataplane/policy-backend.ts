@@ -4,6 +4,7 @@ import type { DropReason, Tally } from '../generated/policy.ts';
 import type { Address } from '../model/address.ts';
 import type { ObjectName } from '../model/names.ts';
 import type { Direction, PolicyRows, RuleName } from '../model/policy-rows.ts';
+import type { MapUpgrade } from './bpf/migration/takeover.ts';
 import type { ServiceDataplane } from './bpf/services/dataplane.ts';
 import type { PodInterface, PolicyApplyReport, PolicyChange } from './policy-change.ts';
 
@@ -39,6 +40,8 @@ export interface PolicyFigures {
   readonly flows: number | null;
   /** Times another process's change was undone. */
   readonly repairs: number;
+  /** What became of maps that an earlier build laid out in another way; null: there were none. */
+  readonly upgrade: MapUpgrade | null;
   /** Entries that the tables can hold; none of those that grow as they need. */
   readonly capacities: Readonly<Partial<Record<'subjects' | 'peers' | 'verdicts' | 'flows', number>>>;
   /** Every reason there is, also those that never occurred. */

@@ -68,18 +68,18 @@ const KINDS: Readonly<
 /** The types of an object file by their numbers (0 is `void`). Throws an Error that names the file when it has none. */
 export function parseBtf(path: string, file: Uint8Array): readonly BtfType[] {
   try {
-    return parseTypes(path, file);
+    return parseTypes(path, elfSection(path, file, '.BTF'));
   } catch (cause) {
     if (cause instanceof RangeError) throw new Error(`${path}: the file is cut short`, { cause });
     throw cause;
   }
 }
 
-function parseTypes(path: string, file: Uint8Array): readonly BtfType[] {
-  const section = elfSection(path, file, '.BTF');
+/** The same of bytes that are nothing but BTF, as the kernel gives them; `origin` is what errors name. */
+export function parseTypes(origin: string, section: Uint8Array): readonly BtfType[] {
   const view = new DataView(section.buffer, section.byteOffset, section.byteLength);
   if (view.byteLength < 24 || view.getUint16(0, true) !== BTF_MAGIC)
-    throw malformed(path, 'no BTF of this byte order');
+    throw malformed(origin, 'no BTF of this byte order');
   const headerBytes = view.getUint32(4, true);
   const typesAt = headerBytes + view.getUint32(8, true);
   const typesEnd = typesAt + view.getUint32(12, true);
@@ -90,7 +90,7 @@ function parseTypes(path: string, file: Uint8Array): readonly BtfType[] {
     const info = view.getUint32(at + 4, true);
     const length = info & 0xffff;
     const kind = KINDS[(info >>> 24) & 0x1f];
-    if (kind === undefined) throw malformed(path, `a type of unknown kind ${(info >>> 24) & 0x1f}`);
+    if (kind === undefined) throw malformed(origin, `a type of unknown kind ${(info >>> 24) & 0x1f}`);
     types.push(
       kind.parse({
         view,

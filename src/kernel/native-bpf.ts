@@ -34,6 +34,14 @@ export interface NativeMapDescription {
   readonly name: string;
 }
 
+export interface NativeMapTypes {
+  /** BTF, as in the section .BTF of an object file; empty where the map has none. */
+  readonly types: Uint8Array;
+  /** Number of its type; 0: none. */
+  readonly key: number;
+  readonly value: number;
+}
+
 export interface NativeBpf {
   loadBpfObject(
     path: string,
@@ -79,6 +87,7 @@ export interface NativeBpf {
   countProgramRuns(): Promise<Descriptor>;
 
   describeMap(map: Descriptor): Promise<NativeMapDescription>;
+  mapTypes(map: Descriptor): Promise<NativeMapTypes>;
   updateMap(map: Descriptor, keys: Uint8Array, values: Uint8Array): Promise<undefined>;
   readMap(map: Descriptor): Promise<{
     readonly count: number;

@@ -57,6 +57,11 @@ const FOREIGN = new Set(['__sk_buff', 'bpf_map']);
 /** Throws an Error that names the file when it is no BPF object with BTF. */
 export function describeObjectFile(path: string, file: Uint8Array): ObjectLayout {
   const types = parseBtf(path, file);
+  return { ...namedLayouts(types), maps: mapsOf(types), constants: constantsOf(types) };
+}
+
+/** All structures and enums that have a name. */
+export function namedLayouts(types: readonly BtfType[]): Pick<ObjectLayout, 'structs' | 'enums'> {
   const structs: Record<string, StructLayout> = {};
   const enums: Record<string, EnumLayout> = {};
   for (const type of types) {
@@ -66,7 +71,7 @@ export function describeObjectFile(path: string, file: Uint8Array): ObjectLayout
       enums[type.name] = { size: type.size, values: Object.fromEntries(type.values) };
     }
   }
-  return { structs, enums, maps: mapsOf(types), constants: constantsOf(types) };
+  return { structs, enums };
 }
 
 function structLayout(types: readonly BtfType[], struct: Extract<BtfType, { kind: 'struct' }>): StructLayout {
@@ -147,7 +152,8 @@ function mapLayout(types: readonly BtfType[], id: number): MapLayout {
   };
 }
 
-function typeName(types: readonly BtfType[], id: number): string {
+/** Name of a structure, or `u32` and the like; '' where there is none. */
+export function typeName(types: readonly BtfType[], id: number): string {
   const { type } = resolve(types, id);
   if (type.kind === 'number') return `u${type.size * 8}`;
   return type.name;

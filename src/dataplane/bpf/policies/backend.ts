@@ -1,9 +1,9 @@
 /** Network policy by BPF: the programs loaded, their maps pinned and filled, their links on pods' interfaces. */
 
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { LAYOUT, type PolicyOptions, policyOptionsCodec, sweepCodec } from '../../../generated/policy.ts';
-import { type BpfObject, loadBpfObject } from '../../../kernel/bpf-object.ts';
+import type { BpfObject } from '../../../kernel/bpf-object.ts';
 import { runOnContext } from '../../../kernel/bpf-program.ts';
 import type { Descriptor } from '../../../kernel/native-bpf.ts';
 import type { Address } from '../../../model/address.ts';
@@ -11,6 +11,7 @@ import type { ObjectName } from '../../../model/names.ts';
 import type { PolicyBackend, PolicyInstallReport, PolicyVerdict } from '../../policy-backend.ts';
 import type { PolicyApplyReport } from '../../policy-change.ts';
 import { mappedBytes } from '../mapped-address.ts';
+import { openTakeover, type Takeover } from '../migration/takeover.ts';
 import { createServiceDataplane } from '../services/dataplane.ts';
 import { openServiceTables } from '../services/tables.ts';
 import { createPolicyDataplane, type PolicyDataplane } from './dataplane.ts';
@@ -43,7 +44,7 @@ export interface BpfPolicyOptions {
 export const PROGRAM_OPTIONS: PolicyOptions = {
   unknownInterfaceClosed: 0,
   flowsPerSubject: 65_536,
-  allowSample: 1,
+  admissionsPerSecond: 50,
   eventsPerSecond: 1000,
   answerDenied: 0,
   tcpOpeningSeconds: 120,
@@ -61,21 +62,27 @@ export const PROGRAM_OPTIONS: PolicyOptions = {
  * @throws Error with the kernel's reason; what an earlier agent left goes on
  */
 export async function openBpfPolicies(options: BpfPolicyOptions): Promise<PolicyBackend> {
-  const object = await loadPrograms(options);
+  const takeover = await openTakeover({
+    object: POLICY_OBJECT,
+    constants: { options: constantsOf(options) },
+    directory: options.directory,
+  });
+  const { object } = takeover;
   const tables = openPolicyTables(object.maps);
   const dataplane = createPolicyDataplane(tables);
   const services = createServiceDataplane(openServiceTables(object.maps));
   const guards = await openGuards(options, object);
+  await takeover.resume(() => guards.adopt());
   const stopReading = readVerdicts(named(object.maps, 'events'), dataplane, options.onVerdict);
   const sweeper = named(object.programs, 'sweep_flows');
   const wanted = new Map<number, ObjectName>();
   let flows = 0;
-  const upkeep = createUpkeep(options.directory, object, guards, dataplane);
+  const upkeep = createUpkeep(takeover, guards, dataplane);
   const stopInspecting = inspectPeriodically(upkeep.isDisturbed, options.onForeignChange);
   // Only afterwards: a pod's programs meet its rows when they begin.
   const guardToo = async (report: PolicyApplyReport): Promise<PolicyInstallReport> => ({
     ...report,
-    unguarded: await guards.guard(wanted),
+    unguarded: await takeover.replacing(() => guards.guard(wanted)),
   });
   return {
     name: 'bpf',
@@ -101,22 +108,26 @@ export async function openBpfPolicies(options: BpfPolicyOptions): Promise<Policy
       const context = await runOnContext(sweeper, new Uint8Array(sweepCodec.size));
       flows = sweepCodec.read(new DataView(context.buffer, context.byteOffset), 0).kept;
     },
-    figures: async () => ({ ...(await readFigures(tables, dataplane, flows)), repairs: upkeep.repairs() }),
+    figures: async () => ({
+      ...(await readFigures(tables, dataplane, flows)),
+      repairs: upkeep.repairs(),
+      upgrade: takeover.upgrade(),
+    }),
     async close() {
       stopReading();
       await stopInspecting();
       await guards.close();
-      object.close();
+      takeover.close();
     },
   };
 }
 
 /** Finds what is no longer as this process left it, and counts how often that was undone. */
-function createUpkeep(directory: string, { maps }: BpfObject, guards: Guards, dataplane: PolicyDataplane) {
+function createUpkeep(takeover: Takeover, guards: Guards, dataplane: PolicyDataplane) {
   let disturbed = false;
   let repairs = 0;
   const isDisturbed = async (): Promise<boolean> => {
-    const unpinned = unpinnedMaps(directory).length > 0;
+    const unpinned = unpinnedMaps(takeover.pins()).length > 0;
     const looks = [unpinned, await guards.inspect(), await dataplane.isDisturbed()];
     disturbed ||= looks.includes(true);
     return disturbed;
@@ -127,7 +138,8 @@ function createUpkeep(directory: string, { maps }: BpfObject, guards: Guards, da
     /** `restore` brings rows and programs back. */
     async repair(restore: () => Promise<PolicyInstallReport>): Promise<PolicyInstallReport> {
       await isDisturbed();
-      for (const [name, place] of unpinnedMaps(directory)) await restorePin(named(maps, name), place);
+      for (const [name, place] of unpinnedMaps(takeover.pins()))
+        await restorePin(named(takeover.object.maps, name), place);
       const report = await restore();
       if (disturbed || report.written > 0) repairs += 1;
       disturbed = false;
@@ -136,19 +148,14 @@ function createUpkeep(directory: string, { maps }: BpfObject, guards: Guards, da
   };
 }
 
-/** Where each map is pinned. */
-function mapPins(directory: string): Readonly<Record<string, string>> {
-  return Object.fromEntries(Object.keys(LAYOUT.maps).map((name) => [name, `${directory}/maps/${name}`]));
+/** Those that somebody removed from `pins`, with their places. */
+function unpinnedMaps(pins: string | null): readonly (readonly [string, string])[] {
+  if (pins === null) return [];
+  const places = Object.keys(LAYOUT.maps).map((name) => [name, `${pins}/${name}`] as const);
+  return places.filter(([, place]) => !existsSync(place));
 }
 
-/** Those that somebody removed, with their names. */
-function unpinnedMaps(directory: string): readonly (readonly [string, string])[] {
-  return Object.entries(mapPins(directory)).filter(([, place]) => !existsSync(place));
-}
-
-function loadPrograms(options: BpfPolicyOptions): Promise<BpfObject> {
-  const { directory, unknownInterfaceClosed, answerDenied } = options;
-  mkdirSync(`${directory}/maps`, { recursive: true, mode: 0o700 });
+function constantsOf({ unknownInterfaceClosed, answerDenied }: BpfPolicyOptions): Uint8Array {
   const constants = new Uint8Array(policyOptionsCodec.size);
   const choices = {
     ...PROGRAM_OPTIONS,
@@ -156,10 +163,7 @@ function loadPrograms(options: BpfPolicyOptions): Promise<BpfObject> {
     answerDenied: answerDenied ? 1 : 0,
   };
   policyOptionsCodec.write(new DataView(constants.buffer), 0, choices);
-  return loadBpfObject(POLICY_OBJECT, LAYOUT, {
-    constants: { options: constants },
-    pins: mapPins(directory),
-  });
+  return constants;
 }
 
 async function openGuards(options: BpfPolicyOptions, { programs }: BpfObject): Promise<Guards> {

@@ -12,6 +12,8 @@ export interface Guards {
    * other, and is tried again by the next call.
    */
   guard(interfaces: ReadonlyMap<number, ObjectName>): Promise<readonly Unguarded[]>;
+  /** Puts the programs where an earlier process had its own. Rejects with the kernel's Error. */
+  adopt(): Promise<void>;
   /** Whether somebody else took off, replaced or unpinned a program; the next `guard` puts it back. */
   inspect(): Promise<boolean>;
   /** Ends what is still done beside; what guards an interface now goes on. */
@@ -68,6 +70,9 @@ export function createGuards(hooks: Hooks, interim: Hooks | null = null): Guards
       await inTurn(state, () => Promise.all(gone.map((index) => release(state, index))));
       if (state.provisional.size > 0) state.settling = state.settling.then(() => settle(state));
       return refused.flat();
+    },
+    async adopt() {
+      await Promise.all([...state.left].map((index) => putBoth(hooks, index)));
     },
     inspect: () => inTurn(state, () => inspect(state)),
     async close() {
