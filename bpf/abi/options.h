@@ -6,8 +6,8 @@
 struct policy_options {
   __u32 unknown_interface_closed;  // 1: an interface that no subject is known for lets nothing through
   __u32 flows_per_subject;         // flows that one pod may have in the table; 0: no limit
-  __u32 allow_sample;              // of this many admitted flows one is an event; 0: none
-  __u32 events_per_second;         // events sent at most, for each CPU
+  __u32 admissions_per_second;     // events of admitted flows sent at most, for each CPU
+  __u32 events_per_second;         // other events, likewise
   __u32 answer_denied;             // 1: what a policy denies is answered with a RST or ICMP port unreachable
   // Seconds without a packet after which a flow has ended.
   __u32 tcp_opening_seconds;

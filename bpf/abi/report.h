@@ -84,8 +84,9 @@ struct policy_event {
 
 // How many events this CPU sent in the second that began at `begun`.
 struct event_rate {
-  __u64 begun;  // ns, CLOCK_MONOTONIC
-  __u64 sent;
+  __u64 begun;       // ns, CLOCK_MONOTONIC
+  __u32 admissions;  // of admitted flows
+  __u32 others;
 };
 
 // When a flow that has no entry was denied last: only the first time is an event.

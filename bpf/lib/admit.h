@@ -26,7 +26,7 @@ static __always_inline void tell_admission(struct __sk_buff *skb, const struct p
   count_rule(packet, decision->rule);
   if (decision->audit_rule != 0) {
     tell_audit(skb, packet, decision);
-  } else if (options.allow_sample != 0 && bpf_get_prandom_u32() % options.allow_sample == 0) {
+  } else {
     send_event(skb, packet, EVENT_ALLOW, decision);
   }
 }

@@ -6,7 +6,7 @@
 const volatile struct policy_options options = {
     .unknown_interface_closed = 0,
     .flows_per_subject = 0,
-    .allow_sample = 1,
+    .admissions_per_second = 50,
     .events_per_second = 1000,
     .answer_denied = 0,
     .tcp_opening_seconds = 120,

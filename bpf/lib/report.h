@@ -42,17 +42,18 @@ static __noinline void count_rule(const struct packet *packet, __u32 rule) {
   found->last_hit = packet->now;
 }
 
-static __always_inline bool within_rate(__u64 now) {
+// Admitted flows have a share of their own: there are many, and none of them must keep a denial from being told.
+static __always_inline bool within_rate(__u64 now, enum event_kind kind) {
   const __u32 zero = 0;
   struct event_rate *rate = bpf_map_lookup_elem(&event_rates, &zero);
   if (!rate) return false;
   if (now - rate->begun >= SECOND) {
     rate->begun = now;
-    rate->sent = 0;
+    rate->admissions = 0;
+    rate->others = 0;
   }
-  if (rate->sent >= options.events_per_second) return false;
-  rate->sent += 1;
-  return true;
+  return kind == EVENT_ALLOW ? rate->admissions++ < options.admissions_per_second
+                             : rate->others++ < options.events_per_second;
 }
 
 // Not inlined, so that the object's BTF describes struct policy_event.
@@ -75,8 +76,8 @@ static __noinline void describe(struct policy_event *record, const struct packet
 
 static __noinline void send_event(struct __sk_buff *skb, const struct packet *packet, enum event_kind kind,
                                   const struct decision *decision) {
-  if (!within_rate(packet->now)) {
-    count(TALLY_EVENTS_LIMITED);
+  if (!within_rate(packet->now, kind)) {
+    if (kind != EVENT_ALLOW) count(TALLY_EVENTS_LIMITED);
     return;
   }
   struct policy_event *record = bpf_ringbuf_reserve(&events, sizeof(*record), 0);

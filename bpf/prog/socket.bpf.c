@@ -10,24 +10,32 @@ static __always_inline void set_peer(struct socket_peer *peer, const struct endp
   peer->number = number;
 }
 
+// What stands at a Service's address itself would be translated, or dropped, once more: nft has to do it in one go.
+static __always_inline bool is_plain(const struct bpf_sock_addr *context, const struct backend *backend) {
+  struct service_match match;
+  match_service(&backend->address, backend->port, context->protocol, &match);
+  return match.outcome == SERVICE_NONE;
+}
+
 static __always_inline void forget_connected(struct bpf_sock_addr *context) {
   if (context->sk) bpf_sk_storage_delete(&connected_peers, context->sk);
 }
 
-static __always_inline int connect_to(struct bpf_sock_addr *context, bool ipv6, const struct endpoint *dialled,
-                                      const struct service_match *match) {
+// False where the connection is better left to nft.
+static __always_inline bool connect_to(struct bpf_sock_addr *context, bool ipv6, const struct endpoint *dialled,
+                                       const struct service_match *match) {
   struct address client;
   __u32 number = 0;
   read_client(context, &client);
   const struct backend *backend = choose_backend(match, &client, &number);
-  if (!backend || !context->sk) return PROCEED;
+  if (!backend || !is_plain(context, backend) || !context->sk) return false;
   struct socket_peer *peer = bpf_sk_storage_get(&connected_peers, context->sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
-  if (!peer) return PROCEED;
+  if (!peer) return false;
   set_peer(peer, dialled, backend, number);
   write_endpoint(context, ipv6, &peer->backend);
   remember_backend(match, &client, number);
   count_socket(SOCKET_TALLY_CONNECTED);
-  return PROCEED;
+  return true;
 }
 
 // Two connections from one port to one backend, by two Services, would be one connection to the kernel: nft gives one of
@@ -41,8 +49,8 @@ static __always_inline int on_connect(struct bpf_sock_addr *context, bool ipv6) 
   struct endpoint dialled;
   read_endpoint(context, ipv6, &dialled);
   if (is_dialled_here(context, &dialled)) match_service(&dialled.address, dialled.port, context->protocol, &match);
-  if (match.outcome == SERVICE_SERVED && !has_chosen_port(context)) {
-    return connect_to(context, ipv6, &dialled, &match);
+  if (match.outcome == SERVICE_SERVED && !has_chosen_port(context) && connect_to(context, ipv6, &dialled, &match)) {
+    return PROCEED;
   }
   forget_connected(context);
   // Datagrams may be sent when there are endpoints again: nft refuses each, as long as there are none.
@@ -73,7 +81,7 @@ static __always_inline struct socket_peer *choose_peer(struct bpf_sock_addr *con
   __u32 number = 0;
   read_client(context, &client);
   const struct backend *backend = choose_backend(match, &client, &number);
-  if (!backend) return 0;
+  if (!backend || !is_plain(context, backend)) return 0;
   peers->last = (peers->last + 1) % SOCKET_PEERS;
   struct socket_peer *peer = &peers->peers[peers->last % SOCKET_PEERS];
   set_peer(peer, dialled, backend, number);

@@ -66,16 +66,19 @@ table ip filter {
 `;
 const TABLES = ['inet firewalld', 'ip nat', 'ip filter'];
 
-describe.each(BACKENDS)('beside others on %s', () => {
+describe.each(BACKENDS)('beside others on %s', (servicesBackend) => {
   const published = pod('published', { node: 'two' });
-  const lab = useLab([
-    node('one'),
-    node('two'),
-    client('asker', 'two'),
-    pod('web-1', { node: 'one', labels: { app: 'web' } }),
-    { ...published, status: { phase: 'Running', podIPs: [{ ip: '10.244.2.99' }] } },
-    service('web', { type: 'NodePort', ports: [{ port: 80, targetPort: 8080, nodePort: 30080 }] }),
-  ]);
+  const lab = useLab(
+    [
+      node('one'),
+      node('two'),
+      client('asker', 'two'),
+      pod('web-1', { node: 'one', labels: { app: 'web' } }),
+      { ...published, status: { phase: 'Running', podIPs: [{ ip: '10.244.2.99' }] } },
+      service('web', { type: 'NodePort', ports: [{ port: 80, targetPort: 8080, nodePort: 30080 }] }),
+    ],
+    { servicesBackend },
+  );
   const foreign = () =>
     Promise.all(TABLES.map((table) => lab.inside('node/two', 'nft', 'list', 'table', ...table.split(' '))));
   const answers = async () =>

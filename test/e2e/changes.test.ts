@@ -1,7 +1,8 @@
 /** What open flows go through when endpoints, Services and the agent itself come and go. */
 import { spawn } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
+import { isRunning } from '../../src/lab/processes.ts';
 import { holdFlows } from './flows.ts';
 import { BACKENDS, type Question, tally, useLab } from './lab-cluster.ts';
 import { client, node, pod, service } from './manifests.ts';
@@ -14,21 +15,24 @@ const PORTS = {
   ],
 };
 
-describe.each(BACKENDS)('changes on %s', () => {
+describe.each(BACKENDS)('changes on %s', (servicesBackend) => {
   const server = (name: string, onNode: string, app: string, ready = true) =>
     pod(name, { node: onNode, labels: { app }, ports: BOTH, ready });
-  const lab = useLab([
-    node('one'),
-    node('two'),
-    client('asker', 'one'),
-    ...['web', 'drain', 'gone'].flatMap((app) => [
-      server(`${app}-1`, 'one', app),
-      server(`${app}-2`, 'two', app),
-      service(app, PORTS),
-    ]),
-    service('pinned', { ...PORTS, selector: { app: 'web' }, sessionAffinity: 'ClientIP' }),
-    service('later', PORTS),
-  ]);
+  const lab = useLab(
+    [
+      node('one'),
+      node('two'),
+      client('asker', 'one'),
+      ...['web', 'drain', 'gone'].flatMap((app) => [
+        server(`${app}-1`, 'one', app),
+        server(`${app}-2`, 'two', app),
+        service(app, PORTS),
+      ]),
+      service('pinned', { ...PORTS, selector: { app: 'web' }, sessionAffinity: 'ClientIP' }),
+      service('later', PORTS),
+    ],
+    { servicesBackend },
+  );
   const addressOf = async (name: string, family: 4 | 6) => {
     const [line] = await lab.probe({ from: 'default/asker', to: `svc:default/${name}`, port: 'tcp', family });
     return line?.address ?? '';
@@ -38,7 +42,10 @@ describe.each(BACKENDS)('changes on %s', () => {
 
   /** Ends the agent of node one with SIGKILL; the lab starts it again when the node is asked to change. */
   async function crash(whileDead: () => Promise<unknown>): Promise<void> {
-    process.kill(await lab.agentPid('one'), 'SIGKILL');
+    const pid = await lab.agentPid('one');
+    process.kill(pid, 'SIGKILL');
+    // Letting go of programs and maps takes the kernel a moment.
+    await vi.waitUntil(() => !isRunning(pid));
     await whileDead();
     await lab.apply(node('one'));
   }

@@ -16,31 +16,34 @@ const SERVERS = ['one', 'two', 'one', 'two'].map((onNode, index) =>
 );
 const CLIENTS = Array.from({ length: 10 }, (_, index) => `client-${index}`);
 
-describe.each(BACKENDS)('crowds on %s', () => {
-  const lab = useLab([
-    node('one'),
-    node('two', { zone: 'west' }),
-    node('three', { zone: 'east' }),
-    ...SERVERS,
-    pod('zonal-west', { node: 'two', labels: { app: 'zonal' } }),
-    pod('zonal-east', { node: 'three', labels: { app: 'zonal' } }),
-    ...CLIENTS.map((name) => client(name, 'one')),
-    service('many', { ...IPV4, selector: undefined, ports: [{ port: 80, targetPort: 7000 }] }),
-    service('sticky', {
-      selector: { app: 'server' },
-      sessionAffinity: 'ClientIP',
-      ports: [{ port: 53, targetPort: 8080, protocol: 'UDP' }],
-    }),
-    service('zonal', { trafficDistribution: 'PreferSameZone' }),
-    service('wide', {
-      selector: { app: 'server' },
-      ports: Array.from({ length: 300 }, (_, index) => ({
-        name: `p${index}`,
-        port: 1000 + index,
-        targetPort: 8080,
-      })),
-    }),
-  ]);
+describe.each(BACKENDS)('crowds on %s', (servicesBackend) => {
+  const lab = useLab(
+    [
+      node('one'),
+      node('two', { zone: 'west' }),
+      node('three', { zone: 'east' }),
+      ...SERVERS,
+      pod('zonal-west', { node: 'two', labels: { app: 'zonal' } }),
+      pod('zonal-east', { node: 'three', labels: { app: 'zonal' } }),
+      ...CLIENTS.map((name) => client(name, 'one')),
+      service('many', { ...IPV4, selector: undefined, ports: [{ port: 80, targetPort: 7000 }] }),
+      service('sticky', {
+        selector: { app: 'server' },
+        sessionAffinity: 'ClientIP',
+        ports: [{ port: 53, targetPort: 8080, protocol: 'UDP' }],
+      }),
+      service('zonal', { trafficDistribution: 'PreferSameZone' }),
+      service('wide', {
+        selector: { app: 'server' },
+        ports: Array.from({ length: 300 }, (_, index) => ({
+          name: `p${index}`,
+          port: 1000 + index,
+          targetPort: 8080,
+        })),
+      }),
+    ],
+    { servicesBackend },
+  );
 
   it('[A13] use every one of 250 endpoints in three slices', async () => {
     // Outside the cluster, where one server has all the addresses: conntrack tells which one was chosen.
@@ -101,7 +104,7 @@ describe.each(BACKENDS)('crowds on %s', () => {
   });
 });
 
-describe.each(BACKENDS)('odd clusters on %s', () => {
+describe('odd clusters on nft', () => {
   const only6 = (name: string, index: number): Manifest => ({
     ...node(name),
     spec: { podCIDRs: [`fd44:${index}::/64`] },
@@ -121,7 +124,7 @@ describe.each(BACKENDS)('odd clusters on %s', () => {
       }),
       service('legacy', { ...IPV4, selector: { app: 'web' } }),
     ],
-    { agentArguments: ['--services-backend=bpf'] },
+    { agentArguments: ['--services-backend=bpf', '--socket-lb-cgroup=/sys/fs/cgroup/nowhere'] },
   );
 
   it('[A59] serve by nft where bpf is asked for and missing, and say so', async () => {

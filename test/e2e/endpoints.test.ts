@@ -41,29 +41,32 @@ function endpoint(name: string, { zones, nodes, ...conditions }: EndpointOptions
   };
 }
 
-describe.each(BACKENDS)('endpoints on %s', () => {
+describe.each(BACKENDS)('endpoints on %s', (servicesBackend) => {
   const manual = (name: string, spec: object = {}, more: Parameters<typeof service>[2] = {}) =>
     service(name, { ...IPV4, selector: undefined, ...spec }, more);
-  const lab = useLab([
-    node('one', { zone: 'east' }),
-    node('two', { zone: 'west' }),
-    node('three', { zone: 'west' }),
-    ...PLACES.map(([name, onNode, address]) => at(name, onNode, address)),
-    client('asker', 'one'),
-    client('western', 'two'),
-    manual('web'),
-    manual('web-local', { internalTrafficPolicy: 'Local' }),
-    manual(
-      'web-edge',
-      { type: 'LoadBalancer', externalTrafficPolicy: 'Local' },
-      { status: ingress('203.0.113.70') },
-    ),
-    manual('sticky', {
-      sessionAffinity: 'ClientIP',
-      sessionAffinityConfig: { clientIP: { timeoutSeconds: 2 } },
-    }),
-    manual('named', { ports: [{ name: 'mysql', port: 80 }] }),
-  ]);
+  const lab = useLab(
+    [
+      node('one', { zone: 'east' }),
+      node('two', { zone: 'west' }),
+      node('three', { zone: 'west' }),
+      ...PLACES.map(([name, onNode, address]) => at(name, onNode, address)),
+      client('asker', 'one'),
+      client('western', 'two'),
+      manual('web'),
+      manual('web-local', { internalTrafficPolicy: 'Local' }),
+      manual(
+        'web-edge',
+        { type: 'LoadBalancer', externalTrafficPolicy: 'Local' },
+        { status: ingress('203.0.113.70') },
+      ),
+      manual('sticky', {
+        sessionAffinity: 'ClientIP',
+        sessionAffinityConfig: { clientIP: { timeoutSeconds: 2 } },
+      }),
+      manual('named', { ports: [{ name: 'mysql', port: 80 }] }),
+    ],
+    { servicesBackend },
+  );
 
   const answers = async (question: Question, count = 40) =>
     [...tally(await lab.repeat(count, { family: 4, ...question })).keys()].sort();

@@ -5,98 +5,101 @@ import { client, ingress, node, pod, service } from './manifests.ts';
 
 const OUTSIDE = { IPv4: '203.0.113.10', IPv6: '2001:db8:ffff::10' };
 
-describe.each(BACKENDS)('traffic from outside on %s', () => {
-  const lab = useLab([
-    node('one'),
-    node('two'),
-    client('asker', 'one'),
-    client('remote', 'two'),
-    pod('web', { node: 'two', ports: [{ containerPort: 8080 }, { containerPort: 8080, protocol: 'UDP' }] }),
-    service(
-      'web',
-      {
-        type: 'LoadBalancer',
-        ports: [
-          { name: 'tcp', port: 80, targetPort: 8080, nodePort: 30007 },
-          { name: 'udp', port: 80, targetPort: 8080, nodePort: 30007, protocol: 'UDP' },
-        ],
-        externalIPs: ['198.51.100.32', '2001:db8:1::32'],
-      },
-      { status: ingress('203.0.113.80', '2001:db8:ffff::80') },
-    ),
-    service(
-      'local',
-      {
-        type: 'LoadBalancer',
-        selector: { app: 'web' },
-        externalTrafficPolicy: 'Local',
-        ports: [{ port: 80, targetPort: 8080, nodePort: 30008 }],
-      },
-      { status: ingress('203.0.113.81', '2001:db8:ffff::81') },
-    ),
-    service(
-      'both-local',
-      {
-        type: 'LoadBalancer',
-        selector: { app: 'web' },
-        externalTrafficPolicy: 'Cluster',
-        internalTrafficPolicy: 'Local',
-        ports: [{ port: 80, targetPort: 8080, nodePort: 30009 }],
-      },
-      { status: ingress('203.0.113.82', '2001:db8:ffff::82') },
-    ),
-    service(
-      'proxied',
-      { type: 'LoadBalancer', selector: { app: 'web' }, allocateLoadBalancerNodePorts: false },
-      { status: { loadBalancer: { ingress: [{ ip: '203.0.113.83', ipMode: 'Proxy' }] } } },
-    ),
-    service(
-      'ranged',
-      {
-        type: 'LoadBalancer',
-        selector: { app: 'web' },
-        loadBalancerSourceRanges: ['192.0.2.0/24', '2001:db8:2::/64'],
-        ports: [{ port: 80, targetPort: 8080, nodePort: 30010 }],
-      },
-      { status: ingress('203.0.113.84', '2001:db8:ffff::84') },
-    ),
-    service(
-      'denied',
-      {
-        type: 'LoadBalancer',
-        selector: { app: 'web' },
-        loadBalancerSourceRanges: ['192.0.2.0/24', '2001:db8:2::/64'],
-      },
-      {
-        metadata: { annotations: { 'weir.dev/source-ranges-policy': 'deny' } },
-        status: ingress('203.0.113.85', '2001:db8:ffff::85'),
-      },
-    ),
-    service(
-      'guarded',
-      {
-        type: 'LoadBalancer',
-        selector: { app: 'web' },
-        loadBalancerSourceRanges: ['192.0.2.0/24'],
-        ports: [{ port: 80, targetPort: 8080, nodePort: 30011 }],
-      },
-      {
-        metadata: { annotations: { 'weir.dev/source-ranges-policy': 'allow,all-types' } },
-        status: ingress('203.0.113.86'),
-      },
-    ),
-    service(
-      'shared-a',
-      { type: 'LoadBalancer', selector: { app: 'web' } },
-      { status: ingress('203.0.113.90') },
-    ),
-    service(
-      'shared-b',
-      { type: 'LoadBalancer', selector: { app: 'web' }, ports: [{ port: 443, targetPort: 8080 }] },
-      { status: ingress('203.0.113.90') },
-    ),
-    service('nobody', { type: 'NodePort', ports: [{ port: 80, nodePort: 30020 }] }),
-  ]);
+describe.each(BACKENDS)('traffic from outside on %s', (servicesBackend) => {
+  const lab = useLab(
+    [
+      node('one'),
+      node('two'),
+      client('asker', 'one'),
+      client('remote', 'two'),
+      pod('web', { node: 'two', ports: [{ containerPort: 8080 }, { containerPort: 8080, protocol: 'UDP' }] }),
+      service(
+        'web',
+        {
+          type: 'LoadBalancer',
+          ports: [
+            { name: 'tcp', port: 80, targetPort: 8080, nodePort: 30007 },
+            { name: 'udp', port: 80, targetPort: 8080, nodePort: 30007, protocol: 'UDP' },
+          ],
+          externalIPs: ['198.51.100.32', '2001:db8:1::32'],
+        },
+        { status: ingress('203.0.113.80', '2001:db8:ffff::80') },
+      ),
+      service(
+        'local',
+        {
+          type: 'LoadBalancer',
+          selector: { app: 'web' },
+          externalTrafficPolicy: 'Local',
+          ports: [{ port: 80, targetPort: 8080, nodePort: 30008 }],
+        },
+        { status: ingress('203.0.113.81', '2001:db8:ffff::81') },
+      ),
+      service(
+        'both-local',
+        {
+          type: 'LoadBalancer',
+          selector: { app: 'web' },
+          externalTrafficPolicy: 'Cluster',
+          internalTrafficPolicy: 'Local',
+          ports: [{ port: 80, targetPort: 8080, nodePort: 30009 }],
+        },
+        { status: ingress('203.0.113.82', '2001:db8:ffff::82') },
+      ),
+      service(
+        'proxied',
+        { type: 'LoadBalancer', selector: { app: 'web' }, allocateLoadBalancerNodePorts: false },
+        { status: { loadBalancer: { ingress: [{ ip: '203.0.113.83', ipMode: 'Proxy' }] } } },
+      ),
+      service(
+        'ranged',
+        {
+          type: 'LoadBalancer',
+          selector: { app: 'web' },
+          loadBalancerSourceRanges: ['192.0.2.0/24', '2001:db8:2::/64'],
+          ports: [{ port: 80, targetPort: 8080, nodePort: 30010 }],
+        },
+        { status: ingress('203.0.113.84', '2001:db8:ffff::84') },
+      ),
+      service(
+        'denied',
+        {
+          type: 'LoadBalancer',
+          selector: { app: 'web' },
+          loadBalancerSourceRanges: ['192.0.2.0/24', '2001:db8:2::/64'],
+        },
+        {
+          metadata: { annotations: { 'weir.dev/source-ranges-policy': 'deny' } },
+          status: ingress('203.0.113.85', '2001:db8:ffff::85'),
+        },
+      ),
+      service(
+        'guarded',
+        {
+          type: 'LoadBalancer',
+          selector: { app: 'web' },
+          loadBalancerSourceRanges: ['192.0.2.0/24'],
+          ports: [{ port: 80, targetPort: 8080, nodePort: 30011 }],
+        },
+        {
+          metadata: { annotations: { 'weir.dev/source-ranges-policy': 'allow,all-types' } },
+          status: ingress('203.0.113.86'),
+        },
+      ),
+      service(
+        'shared-a',
+        { type: 'LoadBalancer', selector: { app: 'web' } },
+        { status: ingress('203.0.113.90') },
+      ),
+      service(
+        'shared-b',
+        { type: 'LoadBalancer', selector: { app: 'web' }, ports: [{ port: 443, targetPort: 8080 }] },
+        { status: ingress('203.0.113.90') },
+      ),
+      service('nobody', { type: 'NodePort', ports: [{ port: 80, nodePort: 30020 }] }),
+    ],
+    { servicesBackend },
+  );
 
   const verdicts = async (...questions: Question[]) =>
     (await lab.probe(...questions)).map(({ verdict }) => verdict);

@@ -23,13 +23,15 @@ interface FlowOptions {
 
 /** Opens the flows from `who` and resolves once all of them were answered. */
 export async function holdFlows(
-  lab: Pick<LabCluster, 'netns'>,
+  lab: Pick<LabCluster, 'netns'> & Partial<Pick<LabCluster, 'cgroup'>>,
   who: string,
   options: FlowOptions,
 ): Promise<HeldFlows> {
   const order = JSON.stringify({ tcp: 0, udp: 0, rate: 0, sourcePort: 0, ...options });
   const script = fileURLToPath(new URL('./flow-process.ts', import.meta.url));
-  const child = spawn('nsenter', [`--net=${lab.netns(who)}`, process.execPath, script, order], {
+  const join = lab.cgroup === undefined ? ':' : `echo $$ > ${lab.cgroup(who)}/cgroup.procs`;
+  const enter = `${join} && exec nsenter --net=${lab.netns(who)} "$@"`;
+  const child = spawn('sh', ['-c', enter, 'sh', process.execPath, script, order], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();

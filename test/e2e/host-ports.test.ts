@@ -9,49 +9,52 @@ import { client, ingress, node, pod, service } from './manifests.ts';
 const GET =
   'fetch(process.argv[1]).then(async (r) => process.stdout.write(JSON.stringify([r.status, await r.text()])))';
 
-describe.each(BACKENDS)('ports of the node on %s', () => {
-  const lab = useLab([
-    node('one', { labels: { role: 'edge' } }),
-    node('two'),
-    client('asker', 'one'),
-    client('remote', 'two'),
-    pod('web', { node: 'two', ports: [{ containerPort: 8080 }, { containerPort: 8080, protocol: 'UDP' }] }),
-    pod('any', {
-      node: 'one',
-      ports: [
-        { containerPort: 8080, hostPort: 8000 },
-        { containerPort: 8080, hostPort: 8000, protocol: 'UDP' },
-      ],
-    }),
-    pod('low', { node: 'one', ports: [{ containerPort: 8080, hostPort: 80 }] }),
-    pod('clash', { node: 'one', ports: [{ containerPort: 8080, hostPort: 31000 }] }),
-    service('clash', {
-      type: 'NodePort',
-      selector: { app: 'web' },
-      ports: [{ port: 80, targetPort: 8080, nodePort: 31000 }],
-    }),
-    service('web'),
-    service(
-      'edge',
-      { type: 'LoadBalancer', selector: { app: 'web' } },
-      {
-        status: ingress('203.0.113.60'),
-        metadata: { annotations: { 'weir.dev/expose': 'LoadBalancer on role=edge' } },
-      },
-    ),
-    service(
-      'counted',
-      {
-        type: 'LoadBalancer',
+describe.each(BACKENDS)('ports of the node on %s', (servicesBackend) => {
+  const lab = useLab(
+    [
+      node('one', { labels: { role: 'edge' } }),
+      node('two'),
+      client('asker', 'one'),
+      client('remote', 'two'),
+      pod('web', { node: 'two', ports: [{ containerPort: 8080 }, { containerPort: 8080, protocol: 'UDP' }] }),
+      pod('any', {
+        node: 'one',
+        ports: [
+          { containerPort: 8080, hostPort: 8000 },
+          { containerPort: 8080, hostPort: 8000, protocol: 'UDP' },
+        ],
+      }),
+      pod('low', { node: 'one', ports: [{ containerPort: 8080, hostPort: 80 }] }),
+      pod('clash', { node: 'one', ports: [{ containerPort: 8080, hostPort: 31000 }] }),
+      service('clash', {
+        type: 'NodePort',
         selector: { app: 'web' },
-        externalTrafficPolicy: 'Local',
-        healthCheckNodePort: 32123,
-      },
-      {
-        status: ingress('203.0.113.61'),
-      },
-    ),
-  ]);
+        ports: [{ port: 80, targetPort: 8080, nodePort: 31000 }],
+      }),
+      service('web'),
+      service(
+        'edge',
+        { type: 'LoadBalancer', selector: { app: 'web' } },
+        {
+          status: ingress('203.0.113.60'),
+          metadata: { annotations: { 'weir.dev/expose': 'LoadBalancer on role=edge' } },
+        },
+      ),
+      service(
+        'counted',
+        {
+          type: 'LoadBalancer',
+          selector: { app: 'web' },
+          externalTrafficPolicy: 'Local',
+          healthCheckNodePort: 32123,
+        },
+        {
+          status: ingress('203.0.113.61'),
+        },
+      ),
+    ],
+    { servicesBackend },
+  );
   const lines = (...questions: Question[]) =>
     lab.probe(...questions.map((question) => ({ family: 4 as const, ...question })));
   const verdicts = async (...questions: Question[]) =>
@@ -238,7 +241,7 @@ describe.each(BACKENDS)('ports of the node on %s', () => {
   });
 });
 
-describe.each(BACKENDS)('options of the agent on %s', () => {
+describe.each(BACKENDS)('options of the agent on %s', (servicesBackend) => {
   const lab = useLab(
     [
       node('one'),
@@ -252,6 +255,7 @@ describe.each(BACKENDS)('options of the agent on %s', () => {
       }),
     ],
     {
+      servicesBackend,
       agentArguments: [
         '--nodeport-addresses=192.0.2.0/24,172.31.0.0/24',
         '--allow-external-cluster-ip',
@@ -291,32 +295,35 @@ describe.each(BACKENDS)('options of the agent on %s', () => {
   });
 });
 
-describe.each(BACKENDS)('leaving the cluster on %s', () => {
-  const lab = useLab([
-    node('one'),
-    node('two'),
-    client('asker', 'one'),
-    pod('web', { node: 'two' }),
-    service('web'),
-    service('outside', {
-      selector: undefined,
-      ipFamilyPolicy: 'SingleStack',
-      ipFamilies: ['IPv4'],
-      ports: [{ port: 80, targetPort: 7000 }],
-    }),
-    {
-      apiVersion: 'discovery.k8s.io/v1',
-      kind: 'EndpointSlice',
-      metadata: {
-        name: 'outside',
-        namespace: 'default',
-        labels: { 'kubernetes.io/service-name': 'outside' },
+describe.each(BACKENDS)('leaving the cluster on %s', (servicesBackend) => {
+  const lab = useLab(
+    [
+      node('one'),
+      node('two'),
+      client('asker', 'one'),
+      pod('web', { node: 'two' }),
+      service('web'),
+      service('outside', {
+        selector: undefined,
+        ipFamilyPolicy: 'SingleStack',
+        ipFamilies: ['IPv4'],
+        ports: [{ port: 80, targetPort: 7000 }],
+      }),
+      {
+        apiVersion: 'discovery.k8s.io/v1',
+        kind: 'EndpointSlice',
+        metadata: {
+          name: 'outside',
+          namespace: 'default',
+          labels: { 'kubernetes.io/service-name': 'outside' },
+        },
+        addressType: 'IPv4',
+        ports: [{ name: '', port: 7000, protocol: 'TCP' }],
+        endpoints: [{ addresses: ['203.0.113.10'] }],
       },
-      addressType: 'IPv4',
-      ports: [{ name: '', port: 7000, protocol: 'TCP' }],
-      endpoints: [{ addresses: ['203.0.113.10'] }],
-    },
-  ]);
+    ],
+    { servicesBackend },
+  );
 
   const seen = async (from: string, to: string): Promise<string | null> => {
     const [line] = await lab.probe({ from, to, port: 80, family: 4 });

@@ -8,6 +8,7 @@ import { afterAll, beforeAll, expect } from 'vitest';
 import { askAgent } from '../../src/agent/control-client.ts';
 import { controlSocketPath } from '../../src/agent/instance-paths.ts';
 import type { RowsJson } from '../../src/agent/rows-json.ts';
+import type { AgentStatus as WholeStatus } from '../../src/agent/status.ts';
 import type { AddressPool } from '../../src/cluster/address-pool.ts';
 import { listConntrack } from '../../src/kernel/conntrack.ts';
 import {
@@ -20,14 +21,16 @@ import {
   labStatus,
   labUp,
 } from '../../src/lab/lab.ts';
+import { readState } from '../../src/lab/state.ts';
 import { compareText } from '../../src/model/names.ts';
 import { type ProbeAnswer, type ProbeLine, parseProbeRequest } from '../../src/model/probe-request.ts';
 import type { Manifest } from './manifests.ts';
 
 const run = promisify(execFile);
 
-/** Backends that every behaviour is held on. */
-export const BACKENDS = ['nft'] as const;
+/** Backends of Services that every behaviour is held on. */
+export const BACKENDS = ['nft', 'bpf'] as const;
+type ServicesBackend = (typeof BACKENDS)[number];
 
 /** What `weir lab probe --batch` takes. */
 export interface Question {
@@ -54,6 +57,8 @@ export interface LabCluster {
   ask(...questions: readonly Question[]): Promise<readonly ProbeLine[]>;
   /** Network namespace path of `ns/pod`, `node/NAME` or `external`. */
   netns(who: string): string;
+  /** Directory of the cgroup of `ns/pod` or `node/NAME`. */
+  cgroup(who: string): string;
   /** Runs a command in that namespace and returns what it prints. */
   inside(who: string, ...argv: readonly string[]): Promise<string>;
   /** GET /status of the node's agent. */
@@ -76,24 +81,22 @@ export const SERVER: LabServer | null =
 
 let labs = 0;
 
+export interface LabSettings {
+  /** Absent: the agents' own choice. */
+  readonly servicesBackend?: ServicesBackend;
+  readonly agentArguments?: readonly string[];
+  readonly loadBalancerPools?: readonly AddressPool[];
+  readonly expectTranslation?: boolean;
+  readonly server?: LabServer | null;
+}
+
 /**
- * Declares the suite's lab. After its tests, conntrack of at least one node must hold a translated flow: proof that the
- * nft backend answered, and not a route around it (`expectTranslation: false` where nothing should be translated).
+ * Declares the suite's lab. After its tests, conntrack of at least one node must hold a translated flow, or sockets must
+ * have got backends: proof that the backend answered, and not a route around it (`expectTranslation: false` where
+ * nothing should be translated).
  */
-export function useLab(
-  manifests: readonly Manifest[],
-  {
-    agentArguments = [],
-    loadBalancerPools = [],
-    expectTranslation = true,
-    server = SERVER,
-  }: {
-    agentArguments?: readonly string[];
-    loadBalancerPools?: readonly AddressPool[];
-    expectTranslation?: boolean;
-    server?: LabServer | null;
-  } = {},
-): LabCluster {
+export function useLab(manifests: readonly Manifest[], settings: LabSettings = {}): LabCluster {
+  const { loadBalancerPools = [], expectTranslation = true, server = SERVER } = settings;
   const name = `t${process.pid}-${++labs}`;
   const files = mkdtempSync(join(tmpdir(), 'weir-e2e-'));
   let written = 0;
@@ -106,11 +109,14 @@ export function useLab(
     labProbe({ name, requests: questions.map((question) => parseProbeRequest(question)), count });
 
   beforeAll(async () => {
+    const agentArguments = argumentsOf(settings);
     await labUp({ name, manifests: [write(manifests)], agentArguments, loadBalancerPools, server });
   }, 120_000);
   afterAll(async () => {
     try {
-      if (expectTranslation) expect(await translatedFlows(name)).toBeGreaterThan(0);
+      if (expectTranslation) {
+        expect((await servedSockets(name)) ?? (await translatedFlows(name))).toBeGreaterThan(0);
+      }
     } finally {
       await labDown({ name });
       rmSync(files, { recursive: true, force: true });
@@ -125,12 +131,19 @@ export function useLab(
     repeat: async (count, question) => (await ask([question], count)).map(answered),
     ask: (...questions) => ask(questions),
     netns: (who) => netnsOf(name, who),
+    cgroup: (who) => cgroupOf(name, who),
     inside: async (who, ...argv) =>
       (await run('nsenter', [`--net=${netnsOf(name, who)}`, ...argv], { maxBuffer: 64 << 20 })).stdout,
     status: async (node) => (await agentOf(name, node)).status as AgentStatus,
     rows: async (node) => rowsOf((await agentOf(name, node)).instance),
     agentPid: async (node) => (await agentOf(name, node)).pid,
   };
+}
+
+function argumentsOf({ servicesBackend, agentArguments = [] }: LabSettings): readonly string[] {
+  return servicesBackend === undefined
+    ? agentArguments
+    : [`--services-backend=${servicesBackend}`, ...agentArguments];
 }
 
 function answered(line: ProbeLine): ProbeAnswer {
@@ -142,6 +155,12 @@ function netnsOf(lab: string, who: string): string {
   if (who === 'external') return `/run/netns/weir-${lab}-external`;
   const [scope = '', rest = ''] = who.split('/');
   return scope === 'node' ? `/run/netns/weir-${lab}-n-${rest}` : `/run/netns/weir-${lab}-p-${scope}-${rest}`;
+}
+
+function cgroupOf(lab: string, who: string): string {
+  const cgroup = readState(lab).plan.processes.find(({ id }) => id === who)?.cgroup;
+  if (typeof cgroup !== 'string') throw new Error(`${who} of lab ${lab} has no cgroup`);
+  return cgroup;
 }
 
 async function agentOf(lab: string, node: string) {
@@ -179,6 +198,14 @@ async function translatedFlows(lab: string): Promise<number> {
       flows += entries.filter(({ destinationTranslated }) => destinationTranslated).length;
     }
   return flows;
+}
+
+/** Of agents that serve sockets, the connections and messages that got their backend there; null: no agent does. */
+async function servedSockets(lab: string): Promise<number | null> {
+  const { nodes } = await labStatus({ name: lab });
+  const sockets = nodes.flatMap(({ agent }) => (agent?.status as WholeStatus | undefined)?.sockets ?? []);
+  if (sockets.length === 0) return null;
+  return sockets.reduce((total, { figures }) => total + (figures?.connected ?? 0) + (figures?.sent ?? 0), 0);
 }
 
 /** How often each backend answered. */

@@ -36,7 +36,7 @@ function shared(name: string, port: number, spec: Readonly<Record<string, unknow
   return balancer(name, { selector: { app: name }, ports, ...spec }, annotations);
 }
 
-describe.each(BACKENDS)('a pool of load-balancer addresses on %s', () => {
+describe.each(BACKENDS)('a pool of load-balancer addresses on %s', (servicesBackend) => {
   const web = balancer('web', {});
   const lab = useLab(
     [
@@ -51,7 +51,7 @@ describe.each(BACKENDS)('a pool of load-balancer addresses on %s', () => {
       web,
       balancer('theirs', { loadBalancerClass: 'example.com/other' }),
     ],
-    { loadBalancerPools: [POOL] },
+    { servicesBackend, loadBalancerPools: [POOL] },
   );
   const answers = async (from: string, to: string, port: number) =>
     (await lab.probe({ from, to, port, node: 'one' })).map(

@@ -120,6 +120,13 @@ describe.each(POLICY_BACKENDS)('policies on %s', (backend) => {
       await lab.during([letIn([{ ipBlock: { cidr, except: [except] } }])], async () =>
         expect(Object.values(await lab.verdicts(...asked))).toEqual([reached, 'blocked']),
       );
+    for (const [cidr, reached] of [
+      ['0.0.0.0/0', '4 allowed, 6 blocked'],
+      ['::/0', '4 blocked, 6 allowed'],
+    ] as const)
+      await lab.during([letIn([{ ipBlock: { cidr } }])], async () =>
+        expect(Object.values(await lab.verdicts(...asked))).toEqual([reached, reached]),
+      );
     const both = [{ ipBlock: { cidr: 'fd44:1::/64' } }, { ipBlock: { cidr: '10.244.1.0/24' } }];
     await expectReached(both, ['default/near']);
   });

@@ -238,4 +238,32 @@ describe.each(POLICY_BACKENDS)('attacks on %s', (backend) => {
       .filter((one) => one.includes(Buffer.from(addressBytes(addressOf('evil', family)))));
     expect(heard).toEqual([]);
   });
+
+  // nftables leaves flows to connection tracking, which has one table for all.
+  it.runIf(backend === 'bpf')(
+    '[I27] a pod that fills its share of the flow table takes nothing from others',
+    async () => {
+      const EACH = 40_000;
+      const tally = async (name: 'share-full' | 'table-full') =>
+        (await lab.policies('one')).kernel?.tallies[name] ?? 0;
+      await lab.during(
+        [networkPolicy('near', { policyTypes: ['Egress'], egress: [{ to: [podsLabelled('web')] }] })],
+        async () => {
+          for (const family of FAMILIES)
+            for (let port = 1; port <= EACH; port++)
+              station('evil').send(fromEvil(family, 'web', UDP, udp(port, OPEN)));
+          await expect.poll(() => tally('share-full'), { timeout: 60_000 }).toBeGreaterThan(1000);
+          expect(await tally('table-full')).toBe(0);
+          const asked = 'default/near > default/web:9/udp';
+          expect(await lab.verdicts(asked)).toEqual({ [asked]: 'allowed' });
+          // What finds no place is judged packet by packet.
+          expect(await heardAt('web', 'IPv4', fromEvil('IPv4', 'web', UDP, saying(OPEN, 50_000)))).toBe(1);
+          expect(await heardAt('web', 'IPv4', fromEvil('IPv4', 'web', UDP, saying(OPEN + 1, 50_000)))).toBe(
+            0,
+          );
+        },
+      );
+    },
+    120_000,
+  );
 });

@@ -32,7 +32,7 @@ const ELSEWHERE = 7;
 let node: PolicyNode;
 
 beforeAll(async () => {
-  node = await createPolicyNode({ allowSample: 0, eventsPerSecond: 0 });
+  node = await createPolicyNode({ admissionsPerSecond: 0, eventsPerSecond: 0 });
 });
 afterAll(() => node.close());
 

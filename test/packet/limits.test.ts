@@ -85,17 +85,25 @@ describe('flows that ended', () => {
 });
 
 describe('events', () => {
-  it('[H18] keep to a rate and a sample, and what is left out is counted', async () => {
+  it('[H18] keep to a rate, and what is left out is counted', async () => {
     const node = await nodeWith({ eventsPerSecond: 0 });
-    await node.toPod(ip(friend, pod, TCP, tcp(1000, 80, SYN)));
+    await node.toPod(ip(friend, pod, TCP, tcp(1000, 81, SYN)));
     await expect(node.events()).resolves.toEqual([]);
     expect((await node.tallies())['events-limited']).toBe(1);
     node.close();
-    const quiet = await nodeWith({ allowSample: 0 });
-    await quiet.toPod(ip(friend, pod, TCP, tcp(1000, 80, SYN)));
-    await quiet.toPod(ip(friend, pod, TCP, tcp(1000, 81, SYN)));
-    expect((await quiet.events()).map(({ kind }) => kind)).toEqual(['drop']);
-    quiet.close();
+  });
+
+  it('[H18] of admitted flows are some, which take nobody else’s place; counters know all of them', async () => {
+    const node = await nodeWith({ admissionsPerSecond: 2, eventsPerSecond: 1 });
+    for (let port = 1000; port < 1005; port++) await node.toPod(ip(friend, pod, TCP, tcp(port, 80, SYN)));
+    await node.toPod(ip(friend, pod, TCP, tcp(1000, 81, SYN)));
+    expect((await node.events()).map(({ kind }) => kind)).toEqual(['allow', 'allow', 'drop']);
+    expect(await node.tallies()).toMatchObject({ allowed: 5, 'events-limited': 0 });
+    const hits = (await node.tables.ruleHits.entries()).map(([, each]) =>
+      each.reduce((total, own) => total + own.hits, 0),
+    );
+    expect(hits.reduce((total, own) => total + own, 0)).toBe(6);
+    node.close();
   });
 
   it('[H18] there is a counter for every reason', async () => {

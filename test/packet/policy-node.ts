@@ -36,7 +36,7 @@ const ELSEWHERE = 7;
 export const DEFAULT_OPTIONS: PolicyOptions = {
   unknownInterfaceClosed: 0,
   flowsPerSubject: 0,
-  allowSample: 1,
+  admissionsPerSecond: 1_000_000,
   eventsPerSecond: 1_000_000,
   answerDenied: 0,
   tcpOpeningSeconds: 120,

@@ -32,7 +32,7 @@ const PORTS = 20_000;
 let node: PolicyNode;
 
 beforeAll(async () => {
-  node = await createPolicyNode({ allowSample: 0, eventsPerSecond: 0 });
+  node = await createPolicyNode({ admissionsPerSecond: 0, eventsPerSecond: 0 });
 });
 afterAll(() => node.close());
 

@@ -15,7 +15,7 @@ export const POLICY_FUZZ: Scenario = {
   about: 'ten million damaged and hostile packets through the policy programs: none passes what denies all',
   async run({ quick, random, progress }) {
     const rounds = quick ? 10 : 250;
-    const node = await createPolicyNode({ allowSample: 0, eventsPerSecond: 0 });
+    const node = await createPolicyNode({ admissionsPerSecond: 0, eventsPerSecond: 0 });
     const rates: number[] = [];
     try {
       await node.dataplane.sync(rowsOf(POD, POD_ADDRESSES, {}, deniedBut()), interfaceOf());

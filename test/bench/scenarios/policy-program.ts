@@ -103,7 +103,7 @@ function variantsOf(
 
 /** One policy each admits a peer of its own to the pod; the others' pods are elsewhere on the node. */
 async function loadedNode(policies: number, flows: number): Promise<PolicyNode> {
-  const node = await createPolicyNode({ allowSample: 0, eventsPerSecond: 0 });
+  const node = await createPolicyNode({ admissionsPerSecond: 0, eventsPerSecond: 0 });
   const [pod] = POD_ADDRESSES;
   await node.dataplane.sync(rowsFor(policies), interfaceOf());
   await node.toPod(ip(FRIEND.IPv4, pod, TCP, tcp(...portsOf(0), SYN)), ELSEWHERE);

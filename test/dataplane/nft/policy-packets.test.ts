@@ -213,6 +213,24 @@ describe.each(FAMILIES)('policies in nftables, %s packets', (family: Family) => 
     expect(await drops('policy')).toBe(0);
   });
 
+  it('[C29] tells once of a flow from before its audited policy', async () => {
+    await enforce(webRows([IN_ALL, OUT_ALL]));
+    const flow = talk('client', addressOf('web', family));
+    try {
+      await expect.poll(flow.answers, PATIENTLY).toBeGreaterThan(3);
+      await change(webRows([{ ...IN_ALL, auditRule: 'audited' }, OUT_ALL]));
+      const audits = () => verdicts.filter(({ kind }) => kind === 'audit');
+      await expect.poll(audits, PATIENTLY).toHaveLength(1);
+      // It says so much that it is judged again meanwhile.
+      const before = flow.answers();
+      await expect.poll(flow.answers, PATIENTLY).toBeGreaterThan(before + 150);
+      const told = { direction: 'ingress', peer: addressOf('client', family), auditRule: 'audited' };
+      expect(audits()).toMatchObject([{ ...told, localPort: 80 }]);
+    } finally {
+      flow.end();
+    }
+  });
+
   it('[C30] [C31] tells of verdicts with both ends and the rule, and counts what rules decided', async () => {
     const allow: VerdictWords = { direction: 'ingress', peer: 'client', verdict: 'allow', rule: 'friends' };
     await enforce(

@@ -282,6 +282,16 @@ describe('addresses of nodes', () => {
     }
   });
 
+  it('[E1] are left to packets where a backend stands at a Service’s address itself', async () => {
+    const at = { kind: 'nodePort', address: null, port: SERVER_PORT } as const;
+    await scene.sync(
+      serviceOf('web', [frontend({ address: '10.96.0.10', port: 80 })], [NODE[0]]),
+      serviceOf('other', [frontend(at)], [FIRST]),
+    );
+    expect(await connecting(scene.pod, 'tcp4', '10.96.0.10')).toBe(NOWHERE);
+    expect(await answering(scene.pod, 1, NODE[0], SERVER_PORT)).toEqual([FIRST]);
+  });
+
   it('[A32] [A33] serve host ports first; a pod’s loopback is its own', async () => {
     const at = (kind: 'hostPort' | 'nodePort') =>
       frontend({ kind, address: null, port: 30080, inside: 'local' });

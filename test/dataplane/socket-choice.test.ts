@@ -1,0 +1,66 @@
+import { mkdirSync, mkdtempSync, rmdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { chooseServicesBackend, featuresOf } from '../../src/dataplane/capabilities.ts';
+import { chooseSockets, type SocketWish } from '../../src/dataplane/socket-choice.ts';
+import { cgroupRoot } from '../../src/kernel/cgroup.ts';
+
+const CGROUP = `${cgroupRoot()}/weir-test-choice-${process.pid}`;
+const WISH: SocketWish = {
+  servicesBackend: 'bpf',
+  socketLb: 'all',
+  socketLbCgroup: CGROUP,
+  masqueradeAll: false,
+};
+const HOOKS = { policyHook: 'tcx', withoutBpf: '', bridgeNetfilter: { IPv4: true, IPv6: true } } as const;
+let folder: string;
+
+beforeAll(() => {
+  mkdirSync(CGROUP);
+  folder = mkdtempSync(join(tmpdir(), 'weir-no-cgroup-'));
+});
+afterAll(() => {
+  rmdirSync(CGROUP);
+  rmSync(folder, { recursive: true });
+});
+
+async function chosen(wish: Partial<SocketWish>) {
+  const sockets = await chooseSockets({ ...WISH, ...wish });
+  return { ...sockets, ...chooseServicesBackend(wish.servicesBackend ?? 'bpf', sockets), sockets };
+}
+
+describe('where Services are served at sockets', () => {
+  it('is the cgroup that was named, for all sockets or the node’s', async () => {
+    expect(await chosen({})).toMatchObject({ backend: 'bpf', place: { cgroup: CGROUP, nodeOnly: false } });
+    expect(await chosen({ socketLb: 'host-only' })).toMatchObject({
+      backend: 'bpf',
+      place: { nodeOnly: true },
+    });
+  });
+
+  it.each([
+    ['auto', { servicesBackend: 'auto' }, /^auto: .*only --services-backend=bpf/],
+    ['off', { socketLb: 'off' }, /--socket-lb=off/],
+    ['--masquerade-all', { masqueradeAll: true }, /--masquerade-all/],
+    ['the root', { socketLbCgroup: cgroupRoot() }, /is all of the machine/],
+    ['no such cgroup', { socketLbCgroup: `${CGROUP}/nobody` }, /is no cgroup of cgroup2/],
+  ] as const)('[A59] is nowhere, and nft serves, with %s', async (_, wish, why) => {
+    expect(await chosen(wish)).toMatchObject({
+      backend: 'nft',
+      place: null,
+      why: expect.stringMatching(why),
+    });
+  });
+
+  it('[A59] is never a folder that is no cgroup', async () => {
+    expect(await chosen({ socketLbCgroup: folder })).toMatchObject({ backend: 'nft', place: null });
+  });
+
+  it('is told among the features', async () => {
+    const missing = async (wish: Partial<SocketWish>) =>
+      featuresOf(HOOKS, (await chosen(wish)).sockets).missing.map(({ feature }) => feature);
+    expect(await missing({})).not.toContain('socket load-balancing');
+    expect(await missing({ socketLb: 'off' })).toContain('socket load-balancing');
+  });
+});
