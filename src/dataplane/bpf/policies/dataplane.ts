@@ -9,6 +9,7 @@ import type { ObjectName } from '../../../model/names.ts';
 import type { PolicyRows, PolicyRowsChange } from '../../../model/policy-rows.ts';
 import type { PodInterface, PolicyApplyReport, PolicyChange } from '../../policy-change.ts';
 import type { Numbers } from '../../policy-numbers.ts';
+import { ALL_IPV4, drawFamilyBorder } from './family-border.ts';
 import { collectGone, differsFromKernel, type Installed, readInstalled } from './installed.ts';
 import type { PolicyTables } from './tables.ts';
 import { emptyWanted, type Touched, writeRows } from './transaction.ts';
@@ -67,6 +68,7 @@ export function createPolicyDataplane(tables: PolicyTables): PolicyDataplane {
         wanted.peers,
         [...rows.peers].map(([prefix, row]) => [prefix, row.peerClass] as const),
       );
+      drawFamilyBorder(wanted.peers);
       replace(wanted.subjects, rows.subjects);
       replace(wanted.classes, rows.classes);
       replace(wanted.interfaces, interfaces);
@@ -76,6 +78,7 @@ export function createPolicyDataplane(tables: PolicyTables): PolicyDataplane {
       const { rows, interfaces = new Map() } = change;
       for (const [prefix, row] of rows?.peers ?? [])
         setOrDelete(wanted.peers, prefix, row === null ? undefined : row.peerClass);
+      drawFamilyBorder(wanted.peers);
       for (const [pod, row] of rows?.subjects ?? []) setOrDelete(wanted.subjects, pod, row ?? undefined);
       for (const [name, row] of rows?.classes ?? []) setOrDelete(wanted.classes, name, row ?? undefined);
       for (const [pod, value] of interfaces) setOrDelete(wanted.interfaces, pod, value ?? undefined);
@@ -90,7 +93,7 @@ export function createPolicyDataplane(tables: PolicyTables): PolicyDataplane {
 }
 
 function touchedBy(rows: PolicyRowsChange | undefined): Touched {
-  return { peers: [...(rows?.peers.keys() ?? [])], classes: [...(rows?.classes.keys() ?? [])] };
+  return { peers: [ALL_IPV4, ...(rows?.peers.keys() ?? [])], classes: [...(rows?.classes.keys() ?? [])] };
 }
 
 function replace<Key, Value>(map: Map<Key, Value>, entries: Iterable<readonly [Key, Value]>): void {
