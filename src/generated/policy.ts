@@ -148,18 +148,21 @@ export const dropCountCodec: Codec<DropCount> = {
 
 export interface EventRate {
   readonly begun: number;
-  readonly sent: number;
+  readonly admissions: number;
+  readonly others: number;
 }
 
 export const eventRateCodec: Codec<EventRate> = {
   size: 16,
   write(view, at, value) {
     view.setBigUint64(at, BigInt(value.begun), true);
-    view.setBigUint64(at + 8, BigInt(value.sent), true);
+    view.setUint32(at + 8, value.admissions, true);
+    view.setUint32(at + 12, value.others, true);
   },
   read: (view, at) => ({
     begun: Number(view.getBigUint64(at, true)),
-    sent: Number(view.getBigUint64(at + 8, true)),
+    admissions: view.getUint32(at + 8, true),
+    others: view.getUint32(at + 12, true),
   }),
 };
 
@@ -481,7 +484,7 @@ export const policyEventCodec: Codec<PolicyEvent> = {
 export interface PolicyOptions {
   readonly unknownInterfaceClosed: number;
   readonly flowsPerSubject: number;
-  readonly allowSample: number;
+  readonly admissionsPerSecond: number;
   readonly eventsPerSecond: number;
   readonly answerDenied: number;
   readonly tcpOpeningSeconds: number;
@@ -498,7 +501,7 @@ export const policyOptionsCodec: Codec<PolicyOptions> = {
   write(view, at, value) {
     view.setUint32(at, value.unknownInterfaceClosed, true);
     view.setUint32(at + 4, value.flowsPerSubject, true);
-    view.setUint32(at + 8, value.allowSample, true);
+    view.setUint32(at + 8, value.admissionsPerSecond, true);
     view.setUint32(at + 12, value.eventsPerSecond, true);
     view.setUint32(at + 16, value.answerDenied, true);
     view.setUint32(at + 20, value.tcpOpeningSeconds, true);
@@ -512,7 +515,7 @@ export const policyOptionsCodec: Codec<PolicyOptions> = {
   read: (view, at) => ({
     unknownInterfaceClosed: view.getUint32(at, true),
     flowsPerSubject: view.getUint32(at + 4, true),
-    allowSample: view.getUint32(at + 8, true),
+    admissionsPerSecond: view.getUint32(at + 8, true),
     eventsPerSecond: view.getUint32(at + 12, true),
     answerDenied: view.getUint32(at + 16, true),
     tcpOpeningSeconds: view.getUint32(at + 20, true),
@@ -964,9 +967,17 @@ export const LAYOUT = {
           "count": 1
         },
         {
-          "name": "sent",
+          "name": "admissions",
           "offset": 8,
-          "size": 8,
+          "size": 4,
+          "form": "number",
+          "type": "",
+          "count": 1
+        },
+        {
+          "name": "others",
+          "offset": 12,
+          "size": 4,
           "form": "number",
           "type": "",
           "count": 1
@@ -1602,7 +1613,7 @@ export const LAYOUT = {
           "count": 1
         },
         {
-          "name": "allow_sample",
+          "name": "admissions_per_second",
           "offset": 8,
           "size": 4,
           "form": "number",

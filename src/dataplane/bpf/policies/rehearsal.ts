@@ -143,7 +143,7 @@ async function loadOverPins(directory: string): Promise<BpfObject> {
   policyOptionsCodec.write(new DataView(constants.buffer), 0, {
     ...PROGRAM_OPTIONS,
     flowsPerSubject: 0xffff_ffff,
-    allowSample: 1,
+    admissionsPerSecond: 0xffff_ffff,
     eventsPerSecond: 0xffff_ffff,
   });
   return loadBpfObject(POLICY_OBJECT, LAYOUT, {
