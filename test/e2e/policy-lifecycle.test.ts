@@ -11,6 +11,7 @@ import type { NamedVerdict } from '../../src/agent/verdict-log.ts';
 import { pinDirectory } from '../../src/kernel/bpf-file-system.ts';
 import { startFlood } from './flood.ts';
 import { programsOn } from './interface-programs.ts';
+import { killAgents } from './killed-agents.ts';
 import { type LabCluster, useLab } from './lab-cluster.ts';
 import { type Manifest, node, pod } from './manifests.ts';
 import { POLICY_BACKENDS, type PolicyLab, usePolicyLab } from './policy-lab.ts';
@@ -36,22 +37,8 @@ const CLUSTER: readonly Manifest[] = [
 const ONLY_NEAR = networkPolicy('web', { ingress: [{ from: [podsLabelled('near')] }] });
 const ASKED = ['default/near > default/web:80', 'default/far > default/web:80'];
 
+const NODES = ['one', 'two'];
 const instanceOf = ({ name }: Pick<LabCluster, 'name'>, onNode: string) => `lab-${name}-${onNode}`;
-
-async function killAgents(lab: Pick<LabCluster, 'agentPid'>): Promise<void> {
-  for (const onNode of ['one', 'two']) {
-    const pid = await lab.agentPid(onNode);
-    process.kill(pid, 'SIGKILL');
-    while (existsSync(`/proc/${pid}/cmdline`) && !(await isZombie(pid))) await sleep(5);
-  }
-}
-
-async function isZombie(pid: number): Promise<boolean> {
-  const { stdout } = await promisify(execFile)('ps', ['-o', 'stat=', '-p', String(pid)]).catch(() => ({
-    stdout: 'Z',
-  }));
-  return stdout.startsWith('Z');
-}
 
 describe.each(POLICY_BACKENDS)('the life of policies on %s', (backend) => {
   const lab: PolicyLab = usePolicyLab(backend, CLUSTER);
@@ -61,7 +48,7 @@ describe.each(POLICY_BACKENDS)('the life of policies on %s', (backend) => {
     await lab.apply(ONLY_NEAR);
     expect(await outcome()).toEqual(['allowed', 'blocked']);
     const flood = await startFlood(lab.netns('default/far'), WEB, 54);
-    await killAgents(lab);
+    await killAgents(lab, NODES);
     expect(await outcome()).toEqual(['allowed', 'blocked']);
     // Starts the agents again, with what they find in the kernel.
     await lab.apply(networkPolicy('other', { podSelector: { matchLabels: { app: 'nobody' } } }));
@@ -75,7 +62,7 @@ describe.each(POLICY_BACKENDS)('the life of policies on %s', (backend) => {
 
   it('[C24] a policy that went while no agent ran is gone when one runs again', async () => {
     await lab.apply(ONLY_NEAR);
-    await killAgents(lab);
+    await killAgents(lab, NODES);
     await lab.remove(ONLY_NEAR);
     expect(await outcome()).toEqual(['allowed', 'allowed']);
   });
@@ -124,7 +111,7 @@ describe.each(POLICY_BACKENDS)('the life of policies on %s', (backend) => {
 
   it('[A71] cleanup takes all of it away', async () => {
     await lab.apply(ONLY_NEAR);
-    await killAgents(lab);
+    await killAgents(lab, NODES);
     const argv = [process.execPath, MAIN, 'cleanup', '--instance', instanceOf(lab, 'one')];
     const said = await lab.inside('node/one', ...argv);
     expect(said).toContain(
@@ -162,7 +149,7 @@ describe.each(POLICY_BACKENDS)('pods that are not known yet on %s', (backend) =>
       if (backend === 'bpf') await programsOn(two, 'x0');
       const flood = await startFlood(`/run/netns/${stranger}`, WEB, 54);
       await sleep(300);
-      await killAgents(lab);
+      await killAgents(lab, NODES);
       await sleep(300);
       const { sent, answered } = await flood.end();
       expect(sent).toBeGreaterThan(10);
@@ -211,7 +198,7 @@ describe('another backend', () => {
     const flood = await startFlood(lab.netns('default/far'), WEB, 54);
     for (const next of ['nft', 'bpf']) {
       process.env.WEIR_POLICY_BACKEND = next;
-      await killAgents(lab);
+      await killAgents(lab, NODES);
       await lab.apply(networkPolicy('other', { podSelector: { matchLabels: { app: next } } }));
       expect([await backendNow(), ...(await ask())]).toEqual([next, 'allowed', 'blocked']);
       expect(existsSync(pinDirectory(instanceOf(lab, 'one')))).toBe(next === 'bpf');
