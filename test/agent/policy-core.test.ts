@@ -30,6 +30,7 @@ const NO_FIGURES = {
   revision: 0,
   flows: 0,
   repairs: 0,
+  upgrade: null,
   capacities: { subjects: 0, peers: 0, verdicts: 0, flows: 0 },
   drops: [],
   tallies: Object.fromEntries(TALLY_WORDS.map((word) => [word, 0])) as Readonly<Record<Tally, number>>,

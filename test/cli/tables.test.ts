@@ -169,12 +169,25 @@ describe('tables', () => {
       { reason: 'policy', ingress: 2, egress: 0 },
       { reason: 'malformed', ingress: 0, egress: 0 },
     ] as const;
-    const kernel = { revision: 7, flows: null, repairs: 0, capacities: {}, drops, tallies: {} as never };
+    const figures = { revision: 7, flows: null, repairs: 0, capacities: {}, drops, tallies: {} as never };
+    const kernel = { ...figures, upgrade: null };
     expect(policiesTable({ ...POLICIES, kernel }, [])).toMatch(
       /\nrevision 7\n\nDROPPED BECAUSE +TO PODS +FROM PODS\npolicy +2 +0$/,
     );
     const counted = policiesTable({ ...POLICIES, kernel: { ...kernel, flows: 5 } }, []);
     expect(counted).toContain('\nrevision 7, 5 open flows\n');
+  });
+
+  it('[H4] tell what was carried over from an earlier version, and that its programs still judge', () => {
+    const kernel = { revision: 7, flows: null, repairs: 0, capacities: {}, drops: [], tallies: {} as never };
+    const told = (complete: boolean) => {
+      const upgrade = { changed: ['flows', 'subjects'], carried: 12, complete };
+      return policiesTable({ ...POLICIES, kernel: { ...kernel, upgrade } }, []);
+    };
+    const words =
+      'another version had other maps (flows, subjects): 12 open flows and other memories carried over';
+    expect(told(true).split('\n')).toContain(words);
+    expect(told(false).split('\n')).toContain(`${words}; its programs still judge`);
   });
 
   it('tell the whole status with every reason, the last error and the problems', () => {
