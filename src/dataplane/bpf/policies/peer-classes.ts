@@ -3,7 +3,7 @@
  * until `settle`, with the class of the shorter prefix around it, as if it were gone already.
  */
 import type { Peer, PeerKey } from '../../../generated/policy.ts';
-import { familyOf, type Prefix, prefixOf, splitPrefix } from '../../../model/address.ts';
+import { type Family, familyOf, type Prefix, prefixOf, splitPrefix } from '../../../model/address.ts';
 import { mappedPrefix, unmappedPrefix } from '../mapped-address.ts';
 
 export type PeerEntry = readonly [PeerKey, Peer];
@@ -25,25 +25,32 @@ export interface PeerClasses {
 /** `installed`: the table as it is; `revision`: the current one. */
 export function createPeerClasses(installed: readonly PeerEntry[], revision: number): PeerClasses {
   const current = new Map<Prefix, number>();
-  // Lengths that occur, by family: a search for the prefix around another tries no others.
-  const lengths = new Set<string>();
+  // Lengths that occur, the longest first: a search for the prefix around another tries no others.
+  const lengths: Record<Family, number[]> = { IPv4: [], IPv6: [] };
+  const addLength = (prefix: Prefix) => {
+    const [own, { length }] = [lengths[familyOf(prefix)], splitPrefix(prefix)];
+    if (!own.includes(length)) own.splice(own.findLastIndex((other) => other > length) + 1, 0, length);
+  };
   // Prefixes whose two slots may differ, and those that are in the table although the current revision has none.
   const unsettled = new Set<Prefix>();
   let staged: ReadonlyMap<Prefix, number | null> = new Map();
   for (const [key, { peerClass }] of installed) {
     const prefix = unmappedPrefix(key);
     current.set(prefix, peerClass[revision & 1 ? 1 : 0]);
-    lengths.add(kindOf(prefix));
+    addLength(prefix);
     if (peerClass[0] !== peerClass[1]) unsettled.add(prefix);
   }
 
   const classOf = (prefix: Prefix, changes: ReadonlyMap<Prefix, number | null>): number => {
+    const classAt = (around: Prefix) =>
+      (changes.has(around) ? changes.get(around) : current.get(around)) ?? null;
+    // Nearly always its own.
+    const own = classAt(prefix);
+    if (own !== null) return own;
     const { address, length } = splitPrefix(prefix);
-    for (let shorter = length; shorter >= 0; shorter--) {
-      if (!lengths.has(`${familyOf(prefix)}/${shorter}`)) continue;
-      const around = prefixOf(address, shorter);
-      const found = changes.has(around) ? changes.get(around) : current.get(around);
-      if (found !== undefined && found !== null) return found;
+    for (const shorter of lengths[familyOf(prefix)]) {
+      const found = shorter < length ? classAt(prefixOf(address, shorter)) : null;
+      if (found !== null) return found;
     }
     return 0;
   };
@@ -54,7 +61,7 @@ export function createPeerClasses(installed: readonly PeerEntry[], revision: num
       staged = changes;
       for (const prefix of changes.keys()) {
         unsettled.add(prefix);
-        lengths.add(kindOf(prefix));
+        addLength(prefix);
       }
       return [...unsettled].map((prefix) => [
         mappedPrefix(prefix),
@@ -84,10 +91,6 @@ export function createPeerClasses(installed: readonly PeerEntry[], revision: num
 }
 
 const UNCHANGED: ReadonlyMap<Prefix, null> = new Map();
-
-function kindOf(prefix: Prefix): string {
-  return `${familyOf(prefix)}/${splitPrefix(prefix).length}`;
-}
 
 /** A value for the current revision and one for the next, each in the slot that the lowest bit of its revision names. */
 export function slots<Value>(revision: number, now: Value, next: Value): readonly [Value, Value] {
