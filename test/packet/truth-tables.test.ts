@@ -73,6 +73,8 @@ async function differences(
   const pod = objectName(subject.namespace, subject.name);
   const attached = { pod, interfaceIndex: POD_INTERFACE, addresses: subject.addresses, held: false };
   await node.dataplane.sync(rows, new Map([[pod, attached]]));
+  // What rows of before left in the tables may hide what is wrong with these.
+  await node.dataplane.collect();
   const wrong: string[] = [];
   for (const direction of DIRECTIONS) {
     // Without ports, a packet would pass as the reply to one of the other direction.
