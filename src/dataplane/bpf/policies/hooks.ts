@@ -82,65 +82,84 @@ export async function linkHooks(
   programs: LinkPrograms,
   place: NetworkPlace,
 ): Promise<Hooks> {
-  mkdirSync(directory, { recursive: true });
   const ours = await programIds(programs);
-  const links = await openLinks(directory);
+  const links = await openLinks(directory, place);
+  return {
+    adopted: await links.dropDead(),
+    async disturbed(indexes) {
+      const standing = await links.standing();
+      const stands = (index: number, hook: TcHook): boolean => {
+        const state = standing.get(nameOf(index, hook));
+        return state?.interface === index && state.program === ours[hook];
+      };
+      return indexes.filter((index) => !HOOKS.every((hook) => stands(index, hook)));
+    },
+    async prepare(index, hook) {
+      if ((await links.live(index, hook)) === undefined) await links.make(index, hook, programs.standBy);
+    },
+    async put(index, hook) {
+      const live = await links.live(index, hook);
+      if (live === undefined) await links.make(index, hook, programs[hook]);
+      else {
+        if (live.program !== ours[hook]) await live.link.update(programs[hook]);
+        await restorePin(live.link.descriptor, `${directory}/${nameOf(index, hook)}`);
+      }
+    },
+    takeOff: (index, hook) => links.remove(index, hook),
+  };
+}
+
+/** The links of a directory, each with its pin. */
+async function openLinks(directory: string, place: NetworkPlace) {
+  mkdirSync(directory, { recursive: true });
+  const names = readdirSync(directory);
+  const opened = await Promise.all(names.map((name) => openTcLink(`${directory}/${name}`)));
+  const links = new Map(names.map((name, index) => [name, opened[index] as TcLink]));
   const forget = (name: string): void => {
     links.get(name)?.close();
     links.delete(name);
     rmSync(`${directory}/${name}`, { force: true });
   };
   /** The link, where it still holds a program on the interface. */
-  const liveLink = async (index: number, hook: TcHook) => {
+  const live = async (index: number, hook: TcHook) => {
     const link = links.get(nameOf(index, hook));
     const described = await link?.describe();
     return link !== undefined && described?.interface === index ? { link, ...described } : undefined;
   };
-
-  const makeLink = async (index: number, hook: TcHook, program: Descriptor): Promise<void> => {
-    const name = nameOf(index, hook);
-    forget(name);
-    const link = await attachTcx(program, { ...place, interfaceIndex: index, hook });
-    links.set(name, link);
-    await restorePin(link.descriptor, `${directory}/${name}`);
-  };
-
-  const adopted = new Set<number>();
-  for (const name of [...links.keys()]) {
-    const { index, hook } = placeOfName(name);
-    if ((await liveLink(index, hook)) === undefined) forget(name);
-    else adopted.add(index);
-  }
   return {
-    adopted: [...adopted],
-    async disturbed(indexes) {
-      const pinned = new Set(await readdir(directory).catch(() => []));
-      const described = await describedByName(links);
-      const stands = (index: number, hook: TcHook): boolean => {
-        const name = nameOf(index, hook);
-        const state = described.get(name);
-        return pinned.has(name) && state?.interface === index && state.program === ours[hook];
-      };
-      return indexes.filter((index) => !HOOKS.every((hook) => stands(index, hook)));
+    live,
+    async make(index: number, hook: TcHook, program: Descriptor): Promise<void> {
+      const name = nameOf(index, hook);
+      forget(name);
+      const link = await attachTcx(program, { ...place, interfaceIndex: index, hook });
+      links.set(name, link);
+      await restorePin(link.descriptor, `${directory}/${name}`);
     },
-    async prepare(index, hook) {
-      if ((await liveLink(index, hook)) === undefined) await makeLink(index, hook, programs.standBy);
-    },
-    async put(index, hook) {
-      const live = await liveLink(index, hook);
-      if (live === undefined) await makeLink(index, hook, programs[hook]);
-      else {
-        if (live.program !== ours[hook]) await live.link.update(programs[hook]);
-        await restorePin(live.link.descriptor, `${directory}/${nameOf(index, hook)}`);
-      }
-    },
-    async takeOff(index, hook) {
+    async remove(index: number, hook: TcHook): Promise<void> {
+      const name = nameOf(index, hook);
       // With the interface its hooks went.
       await links
-        .get(nameOf(index, hook))
+        .get(name)
         ?.detach()
         .catch(() => undefined);
-      forget(nameOf(index, hook));
+      forget(name);
+    },
+    /** Forgets those whose interface is gone; returns the interfaces of the others. */
+    async dropDead(): Promise<readonly number[]> {
+      const indexes = new Set<number>();
+      for (const name of [...links.keys()]) {
+        const { index, hook } = placeOfName(name);
+        if ((await live(index, hook)) === undefined) forget(name);
+        else indexes.add(index);
+      }
+      return [...indexes];
+    },
+    /** What each is, of those that are pinned. */
+    async standing() {
+      const pinned = new Set(await readdir(directory).catch(() => []));
+      const here = [...links].filter(([name]) => pinned.has(name));
+      const described = await describeTcLinks(here.map(([, link]) => link));
+      return new Map(here.map(([name], index) => [name, described[index]]));
     },
   };
 }
@@ -164,16 +183,4 @@ function nameOf(index: number, hook: TcHook): string {
 /** Inverse of `nameOf`. */
 function placeOfName(name: string): { readonly index: number; readonly hook: TcHook } {
   return { index: Number.parseInt(name, 10), hook: name.endsWith('ingress') ? 'ingress' : 'egress' };
-}
-
-async function openLinks(directory: string): Promise<Map<string, TcLink>> {
-  const names = readdirSync(directory);
-  const links = await Promise.all(names.map((name) => openTcLink(`${directory}/${name}`)));
-  return new Map(names.map((name, index) => [name, links[index] as TcLink]));
-}
-
-async function describedByName(links: ReadonlyMap<string, TcLink>) {
-  const names = [...links.keys()];
-  const described = await describeTcLinks([...links.values()]);
-  return new Map(names.map((name, index) => [name, described[index]]));
 }
