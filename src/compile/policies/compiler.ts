@@ -43,7 +43,7 @@ export function createPolicyCompiler(node: NodeName): PolicyCompiler {
 
   function anew(view: PolicyView): Applied {
     let applied: Applied | null = null;
-    // As often as what stands in for a policy fails in its turn, which is twice at most.
+    // It ends: each time another part of a policy has failed, or it throws.
     while (applied === null) {
       state = createState(node, failed);
       applied = state.apply(view, everythingIn(view));
@@ -53,7 +53,7 @@ export function createPolicyCompiler(node: NodeName): PolicyCompiler {
 
   return {
     update(view, touched) {
-      failed.forget(touched === 'everything' ? failed.keys() : touched.policies);
+      failed.begin(touched === 'everything' ? failed.keys() : touched.policies);
       const amended = touched === 'everything' ? null : state.apply(view, touched);
       const { rows, problems } = amended ?? anew(view);
       return { change: store.take(rows, amended === null), problems };

@@ -27,8 +27,8 @@ export interface FailedPolicies {
    * @throws a cause where only what stands in failed
    */
   takeNew(): boolean;
-  /** These are tried again. */
-  forget(keys: Iterable<ObjectKey>): void;
+  /** A compile begins; these are tried again. */
+  begin(retried: Iterable<ObjectKey>): void;
   keys(): Iterable<ObjectKey>;
   problems(): readonly Problem[];
 }
@@ -70,8 +70,9 @@ export function createFailedPolicies(): FailedPolicies {
       }
       return news.length > 0;
     },
-    forget(keys) {
-      for (const key of keys) failures.delete(key);
+    begin(retried) {
+      fresh.clear();
+      for (const key of retried) failures.delete(key);
     },
     keys: () => failures.keys(),
     problems: () =>
