@@ -2,9 +2,7 @@
 import type { PortKey, Verdict, VerdictGroup, VerdictGroupKey } from '../../../generated/policy.ts';
 import type { PolicyClassRows, VerdictRow } from '../../../model/policy-rows.ts';
 import type { Numbers } from '../../policy-numbers.ts';
-
-/** IP protocol numbers of the protocols that rules can name. */
-const PROTOCOL_NUMBERS = { TCP: 6, UDP: 17, SCTP: 132 } as const;
+import { PROTOCOL_NUMBERS } from '../protocol-numbers.ts';
 
 const NO_VERDICT: Verdict = { rule: 0, auditRule: 0, action: 'none' };
 

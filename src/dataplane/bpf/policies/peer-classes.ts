@@ -25,35 +25,23 @@ export interface PeerClasses {
 /** `installed`: the table as it is; `revision`: the current one. */
 export function createPeerClasses(installed: readonly PeerEntry[], revision: number): PeerClasses {
   const current = new Map<Prefix, number>();
-  // Lengths that occur, the longest first: a search for the prefix around another tries no others.
-  const lengths: Record<Family, number[]> = { IPv4: [], IPv6: [] };
-  const addLength = (prefix: Prefix) => {
-    const [own, { length }] = [lengths[familyOf(prefix)], splitPrefix(prefix)];
-    if (!own.includes(length)) own.splice(own.findLastIndex((other) => other > length) + 1, 0, length);
-  };
+  const lengths: Lengths = { IPv4: [], IPv6: [] };
   // Prefixes whose two slots may differ, and those that are in the table although the current revision has none.
   const unsettled = new Set<Prefix>();
   let staged: ReadonlyMap<Prefix, number | null> = new Map();
   for (const [key, { peerClass }] of installed) {
     const prefix = unmappedPrefix(key);
     current.set(prefix, peerClass[revision & 1 ? 1 : 0]);
-    addLength(prefix);
+    addLength(lengths, prefix);
     if (peerClass[0] !== peerClass[1]) unsettled.add(prefix);
   }
 
-  const classOf = (prefix: Prefix, changes: ReadonlyMap<Prefix, number | null>): number => {
-    const classAt = (around: Prefix) =>
-      (changes.has(around) ? changes.get(around) : current.get(around)) ?? null;
-    // Nearly always its own.
-    const own = classAt(prefix);
-    if (own !== null) return own;
-    const { address, length } = splitPrefix(prefix);
-    for (const shorter of lengths[familyOf(prefix)]) {
-      const found = shorter < length ? classAt(prefixOf(address, shorter)) : null;
-      if (found !== null) return found;
-    }
-    return 0;
-  };
+  const classOf = (prefix: Prefix, changes: ReadonlyMap<Prefix, number | null>): number =>
+    classAround(
+      prefix,
+      lengths,
+      (around) => (changes.has(around) ? changes.get(around) : current.get(around)) ?? null,
+    );
 
   return {
     current,
@@ -61,7 +49,7 @@ export function createPeerClasses(installed: readonly PeerEntry[], revision: num
       staged = changes;
       for (const prefix of changes.keys()) {
         unsettled.add(prefix);
-        addLength(prefix);
+        addLength(lengths, prefix);
       }
       return [...unsettled].map((prefix) => [
         mappedPrefix(prefix),
@@ -88,6 +76,26 @@ export function createPeerClasses(installed: readonly PeerEntry[], revision: num
       return { entries, gone };
     },
   };
+}
+
+/** Lengths that occur, the longest first: a search for the prefix around another tries no others. */
+type Lengths = Readonly<Record<Family, number[]>>;
+
+function addLength(lengths: Lengths, prefix: Prefix): void {
+  const [own, { length }] = [lengths[familyOf(prefix)], splitPrefix(prefix)];
+  if (!own.includes(length)) own.splice(own.findLastIndex((other) => other > length) + 1, 0, length);
+}
+
+/** The class of the longest prefix that has one: nearly always the prefix's own. */
+function classAround(prefix: Prefix, lengths: Lengths, classAt: (around: Prefix) => number | null): number {
+  const own = classAt(prefix);
+  if (own !== null) return own;
+  const { address, length } = splitPrefix(prefix);
+  for (const shorter of lengths[familyOf(prefix)]) {
+    const found = shorter < length ? classAt(prefixOf(address, shorter)) : null;
+    if (found !== null) return found;
+  }
+  return 0;
 }
 
 const UNCHANGED: ReadonlyMap<Prefix, null> = new Map();

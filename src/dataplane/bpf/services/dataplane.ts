@@ -2,6 +2,7 @@
  * Rows of Services in the maps of the programs that choose backends: what connections meet that begin on this node. No look-up
  * meets half of a Service; what nothing refers to any more goes with `collect`.
  */
+import { isDeepStrictEqual } from 'node:util';
 import type { Address, Prefix } from '../../../model/address.ts';
 import type { Rows, RowsChange, ServiceId } from '../../../model/rows.ts';
 import { DataplaneError } from '../../dataplane.ts';
@@ -48,7 +49,7 @@ export interface ServiceDataplane {
   repair(): Promise<ServiceApplyReport>;
   /** Removes what no look-up can meet any more; to be called a moment after a change. Returns how many entries went. */
   collect(): Promise<number>;
-  /** null before the first transaction, and after one that failed. */
+  /** As the last transaction left them; null: there was none yet. */
   figures(): ServiceFigures | null;
 }
 
@@ -56,6 +57,7 @@ export function createServiceDataplane(tables: ServiceTables): ServiceDataplane 
   const wanted: Wanted = { services: new Map(), addresses: new Map(), node: null, ownAddresses: [] };
   // Not known before the first reading, nor after a failure.
   let installed: Installed | undefined;
+  let figures: ServiceFigures | null = null;
   // One transaction after the other.
   let last: Promise<unknown> = Promise.resolve();
 
@@ -76,6 +78,7 @@ export function createServiceDataplane(tables: ServiceTables): ServiceDataplane 
       if (state.unprogrammed.size > 0 && (await collectRetired(tables, state)) > 0)
         written += await writeRows(tables, state, wanted, NOTHING_TOUCHED);
       installed = state;
+      figures = figuresOf(state);
       return {
         written,
         unprogrammed: [...state.unprogrammed],
@@ -94,25 +97,37 @@ export function createServiceDataplane(tables: ServiceTables): ServiceDataplane 
         wanted.ownAddresses = ownAddresses;
         return undefined;
       }),
-    apply: ({ rows, ownAddresses }) =>
-      transact(() => {
-        for (const [id, service] of rows?.services ?? []) setOrDelete(wanted.services, id, service);
-        for (const [address, row] of rows?.addresses ?? []) setOrDelete(wanted.addresses, address, row);
-        wanted.node = rows?.node ?? wanted.node;
-        wanted.ownAddresses = ownAddresses ?? wanted.ownAddresses;
-        return {
-          services: rows?.services.keys() ?? [],
-          addresses: rows?.addresses.keys() ?? [],
-          node: (rows?.node ?? ownAddresses ?? null) !== null,
-        };
-      }),
+    apply: (change) => transact(() => wantChange(wanted, change)),
     repair: () => transact(() => undefined),
-    collect: () => exclusively(async () => (installed === undefined ? 0 : collectRetired(tables, installed))),
-    figures: () => (installed === undefined ? null : figuresOf(installed)),
+    collect: () =>
+      exclusively(async () => {
+        const state = installed;
+        if (state === undefined) return 0;
+        installed = undefined;
+        const gone = await collectRetired(tables, state);
+        installed = state;
+        figures = figuresOf(state);
+        return gone;
+      }),
+    figures: () => figures,
   };
 }
 
 const NOTHING_TOUCHED: Touched = { services: [], addresses: [], node: false };
+
+/** Returns what the change is about. */
+function wantChange(wanted: Wanted, { rows, ownAddresses }: ServiceChange): Touched {
+  for (const [id, service] of rows?.services ?? []) setOrDelete(wanted.services, id, service);
+  for (const [address, row] of rows?.addresses ?? []) setOrDelete(wanted.addresses, address, row);
+  const isSameNode = ownAddresses === undefined || isDeepStrictEqual(ownAddresses, wanted.ownAddresses);
+  wanted.node = rows?.node ?? wanted.node;
+  wanted.ownAddresses = ownAddresses ?? wanted.ownAddresses;
+  return {
+    services: rows?.services.keys() ?? [],
+    addresses: rows?.addresses.keys() ?? [],
+    node: !isSameNode || (rows?.node ?? null) !== null,
+  };
+}
 
 function figuresOf({ used, capacities, addresses }: Installed): ServiceFigures {
   const shared = (table: keyof typeof used) => ({ entries: used[table], capacity: capacities[table] });

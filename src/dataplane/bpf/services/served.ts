@@ -5,6 +5,7 @@ import type { Address, Family } from '../../../model/address.ts';
 import type { Port } from '../../../model/names.ts';
 import type { BackendRow, FrontendKind, ServiceId, ServiceRows, Treatment } from '../../../model/rows.ts';
 import { mappedBytes, unmappedAddress } from '../mapped-address.ts';
+import { PROTOCOL_NUMBERS } from '../protocol-numbers.ts';
 
 /** Where an endpoint listens. */
 export type Endpoint = Pick<BackendRow, 'address' | 'port'>;
@@ -32,7 +33,6 @@ export interface Served {
 
 export const NOTHING_SERVED: Served = { frontends: [], lists: [[], []], affinitySeconds: 0 };
 
-const PROTOCOL_NUMBERS = { TCP: 6, UDP: 17, SCTP: 132 } as const;
 const UNSPECIFIED: Readonly<Record<Family, Address>> = { IPv4: '0.0.0.0' as Address, IPv6: '::' as Address };
 const SCOPES: Readonly<Record<FrontendKind, FrontendScope>> = {
   clusterIP: 'exact',
