@@ -62,7 +62,7 @@ export function policySkeleton(options: SkeletonOptions): readonly Chain[] {
 
 /** Opens the backend; nothing is read or written before the first `sync`. Rejects where netlink is refused. */
 export async function openNftPolicies(options: NftPolicyOptions): Promise<PolicyBackend> {
-  const verdicts = openVerdictReader(options.netns, options.onVerdict);
+  const verdicts = await openVerdictReader(options.netns, options.onVerdict);
   const state: State = {
     verdicts,
     nft: await openNftables(options.netns === undefined ? {} : { netns: options.netns }),

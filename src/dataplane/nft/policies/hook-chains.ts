@@ -68,19 +68,36 @@ export function hookChains(options: SkeletonOptions): readonly Chain[] {
     input(),
     output(),
     ...DIRECTIONS.flatMap((direction) => [
-      ...(['allowed', 'audited'] as const).map((what) => ({
-        name: flowChain(what, direction),
-        about: `${what === 'allowed' ? 'passes' : 'passes, and an audited policy would deny it'}; new flows are counted`,
-        rules: [
-          [...matchState('new'), expr.counter()],
-          ...tell(options, `${what === 'allowed' ? 'allow' : 'audit'} none ${direction}`, matchState('new')),
-        ],
-      })),
+      allowed(direction, options),
+      audited(direction, options),
       deny(direction, options),
       ...['closed', 'no-verdict', 'source-route'].map((reason) => drop(reason, direction)),
     ]),
     ...['spoofed-source', 'spoofed-neighbour', 'rogue-router'].map((reason) => drop(reason, 'egress')),
   ];
+}
+
+function allowed(direction: Direction, options: SkeletonOptions): Chain {
+  return {
+    name: flowChain('allowed', direction),
+    about: 'passes; new flows are counted',
+    rules: [
+      [...matchState('new'), expr.counter()],
+      ...tell(options, `allow none ${direction}`, matchState('new')),
+    ],
+  };
+}
+
+/** Open flows are told of as well: the policy may have come after them. */
+function audited(direction: Direction, options: SkeletonOptions): Chain {
+  return {
+    name: flowChain('audited', direction),
+    about: 'passes, and an audited policy would deny it; new flows are counted',
+    rules: [
+      [...matchState('new'), expr.counter()],
+      ...tell(options, `audit none ${direction}`, matchCourse('forth')),
+    ],
+  };
 }
 
 /** The chains that close addresses nobody is known by, in a table without anything else. */

@@ -2,6 +2,7 @@
  * Packets that the table logs, as verdicts with the rule that decided: nft logs no numbers, so the rows are asked what they say
  * of such a packet. Hits of rules are counted here as well, for as long as this process lives.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { DROP_REASON_WORDS, EVENT_KIND_WORDS } from '../../../generated/policy.ts';
 import { type LoggedPacket, watchPacketLog } from '../../../kernel/packet-log.ts';
 import type { Address } from '../../../model/address.ts';
@@ -25,6 +26,8 @@ export const LOG_GROUP = 22_341;
 /** A flow that goes on trying is told again only after this time. */
 const QUIET_MS = 30_000;
 const MOST_QUIET = 10_000;
+const MOST_ATTEMPTS = 5;
+const ATTEMPT_EVERY_MS = 40;
 
 export interface VerdictReader {
   /** Whether the kernel logs at all. */
@@ -43,10 +46,10 @@ interface Rows {
 }
 
 /** A kernel without such a log, or a group that somebody else has, leaves verdicts untold and stops nothing. */
-export function openVerdictReader(
+export async function openVerdictReader(
   netns: string | undefined,
   onVerdict: (verdict: PolicyVerdict) => void,
-): VerdictReader {
+): Promise<VerdictReader> {
   let rows: PolicyRows | null = null;
   let known: Rows | null = null;
   let lost = 0;
@@ -62,11 +65,14 @@ export function openVerdictReader(
   const take = (packet: LoggedPacket) => {
     const verdict = verdictOf(packet, Date.now(), lookUp());
     if (verdict === undefined) return;
+    const news = isNews(verdict, told);
+    // An open flow is logged whenever it is judged again.
+    if (verdict.kind === 'audit' && !news) return;
     if (verdict.rule !== null) hit(verdict.rule, verdict.timeMs);
     if (verdict.auditRule !== null) hit(verdict.auditRule, verdict.timeMs);
-    if (isNews(verdict, told)) onVerdict(verdict);
+    if (news) onVerdict(verdict);
   };
-  const stop = tryToWatch(netns, (packets) => {
+  const stop = await tryToWatch(netns, (packets) => {
     if (packets === null) lost += 1;
     else for (const packet of packets) take(packet);
   });
@@ -83,16 +89,20 @@ export function openVerdictReader(
   };
 }
 
-function tryToWatch(
+/** Who had the group before may be about to leave it. */
+async function tryToWatch(
   netns: string | undefined,
   take: (packets: readonly LoggedPacket[] | null) => void,
-): (() => void) | undefined {
-  try {
-    const place = netns === undefined ? {} : { netns };
-    return watchPacketLog({ group: LOG_GROUP, snap: LOGGED_BYTES, ...place }, take);
-  } catch {
-    return undefined;
+): Promise<(() => void) | undefined> {
+  const place = netns === undefined ? {} : { netns };
+  for (let attempt = 1; attempt <= MOST_ATTEMPTS; attempt++) {
+    try {
+      return watchPacketLog({ group: LOG_GROUP, snap: LOGGED_BYTES, ...place }, take);
+    } catch {
+      if (attempt < MOST_ATTEMPTS) await sleep(ATTEMPT_EVERY_MS);
+    }
   }
+  return undefined;
 }
 
 function arrange(rows: PolicyRows): Rows {
@@ -146,14 +156,15 @@ function decide(rows: Rows | null, ends: PacketEnds, direction: Direction): Verd
   return decidePolicy(rows.tables, { policyClass, direction, peer, protocol, port: ends.destinationPort });
 }
 
-/** The first drop of a flow, and all else. */
+/** All but what was told of a flow already: its drops not for a while, an audit not while it goes on. */
 function isNews(verdict: PolicyVerdict, told: Map<string, number>): boolean {
-  if (verdict.kind !== 'drop' && verdict.kind !== 'cut') return true;
+  if (verdict.kind === 'allow') return true;
   const { kind, direction, local, localPort, peer, peerPort, protocol, timeMs } = verdict;
   const key = [kind, direction, local, localPort, peer, peerPort, protocol].join(' ');
   const before = told.get(key);
-  if (before !== undefined && timeMs - before < QUIET_MS) return false;
+  const isQuiet = before !== undefined && timeMs - before < QUIET_MS;
+  if (isQuiet && kind !== 'audit') return false;
   if (told.size >= MOST_QUIET) told.clear();
   told.set(key, timeMs);
-  return true;
+  return !isQuiet;
 }
