@@ -44,17 +44,20 @@ const WHOLE_SERVICE_NETWORK = networkPolicy('asker', {
 
 interface Combination {
   readonly backend: PolicyBackendName;
-  readonly services: 'nft' | 'a foreign proxy';
+  readonly services: 'nft' | 'bpf' | 'a foreign proxy';
 }
+
+const SERVICES_BACKENDS = { nft: 'nft', bpf: 'bpf', 'a foreign proxy': 'none' } as const;
 
 const COMBINATIONS: readonly Combination[] = POLICY_BACKENDS.flatMap((backend) => [
   { backend, services: 'nft' },
+  { backend, services: 'bpf' },
   { backend, services: 'a foreign proxy' },
 ]);
 
 describe.each(COMBINATIONS)('Services by $services, policies by $backend', ({ backend, services }) => {
-  const isForeign = services !== 'nft';
-  const lab = usePolicyLab(backend, CLUSTER, isForeign ? ['--services-backend=none'] : []);
+  const isForeign = services === 'a foreign proxy';
+  const lab = usePolicyLab(backend, CLUSTER, [`--services-backend=${SERVICES_BACKENDS[services]}`]);
   const outcomes = async (...to: readonly string[]) =>
     Object.values(await lab.verdicts(...to.map((target) => `default/asker > ${target}`)));
 
@@ -96,8 +99,8 @@ describe.each(COMBINATIONS)('Services by $services, policies by $backend', ({ ba
       expect(await outcomes('svc:default/near:http')).toEqual(['allowed']);
       await lab.verdicts('default/free > svc:default/near:http');
       expect(await flows()).toEqual({
-        'default/asker': backend === 'nft',
-        'default/free': true,
+        'default/asker': backend === 'nft' && services !== 'bpf',
+        'default/free': services !== 'bpf',
       });
     });
   });

@@ -134,24 +134,6 @@ describe('rows of Services in BPF maps', () => {
     );
   });
 
-  it('[C35] a collection that fails is made up for by the next change', async () => {
-    let fails = false;
-    const dataplane = createServiceDataplane(
-      observed(maps.tables, async () => {
-        if (fails) throw Object.assign(new Error('the kernel refuses'), { code: 'EPERM' });
-      }),
-    );
-    await dataplane.sync(serving(['a', 'b'], 5).rows, []);
-    await dataplane.apply(changeOf(serving(['a', 'b'], 5), serving(['b'], 5)));
-    fails = true;
-    await expect(dataplane.collect()).rejects.toThrow('the kernel refuses');
-    fails = false;
-    await dataplane.apply({});
-    await dataplane.collect();
-    expect(dataplane.figures()?.slots.entries).toBe(5);
-    expect(await maps.tables.slots.entries()).toHaveLength(5);
-  });
-
   it('[H7, H14] a Service that finds no room stays as it was, others go on, and it is tried again', async () => {
     const dataplane = createServiceDataplane(maps.tables);
     const most = SMALL.backends - 10;
