@@ -1,5 +1,7 @@
 /** How policies are enforced: on open flows, errors, fragments and odd packets, behind Services, and told to people. */
 import { afterAll, describe, expect, it } from 'vitest';
+import { streamAgent } from '../../src/agent/control-client.ts';
+import { controlSocketPath } from '../../src/agent/instance-paths.ts';
 import { type Conversation, startConversation } from './conversation.ts';
 import { type Manifest, node, pod, service } from './manifests.ts';
 import { POLICY_BACKENDS, type PolicyLab, usePolicyLab } from './policy-lab.ts';
@@ -62,6 +64,12 @@ describe.each(POLICY_BACKENDS)('enforcement on %s', (backend) => {
   const letIn = (...apps: readonly string[]) =>
     networkPolicy('web', { ingress: apps.map((app) => ({ from: [podsLabelled(app)] })) });
   const drops = (onNode: string, reason: string) => dropsOf(lab, onNode, reason);
+  const flowsOf = async (onNode: string): Promise<readonly unknown[]> => {
+    const lines: unknown[] = [];
+    const socket = controlSocketPath(`lab-${lab.name}-${onNode}`);
+    await streamAgent(socket, '/flows', (line) => lines.push(JSON.parse(line)));
+    return lines;
+  };
 
   it.each(FAMILIES)(
     '[C18] [C11] a change cuts the open flows that it no longer allows, and no others (%i)',
@@ -205,6 +213,20 @@ describe.each(POLICY_BACKENDS)('enforcement on %s', (backend) => {
     await lab.during([networkPolicy('web', { ingress: [] })], async () =>
       expect(await verdicts()).toEqual(['blocked', 'blocked']),
     );
+  });
+
+  it('[C29] [C30] weir flows tells of a connection from before its audited policy, by names', async () => {
+    const talk = converse('default/near', { address: ADDRESSES.web[0], port: 80 });
+    expect(await talk.talk()).toBe('answered');
+    const audited = networkPolicy('web', { ingress: [] }, { annotations: { 'weir.dev/audit': 'true' } });
+    await lab.during([audited], async () => {
+      expect(await talk.talk()).toBe('answered');
+      const told = { kind: 'audit', direction: 'ingress', pod: 'default/web', peerPod: 'default/near' };
+      const isolated = expect.objectContaining({ kind: 'default-deny', direction: 'ingress' });
+      await expect
+        .poll(() => flowsOf('one'), { timeout: 10_000 })
+        .toContainEqual(expect.objectContaining({ ...told, localPort: 80, auditRule: isolated }));
+    });
   });
 
   it('[H18] every drop is counted under its reason, as a metric too', async () => {
