@@ -1,5 +1,6 @@
 /** What somebody else does to programs, links and maps is undone, long before everything is read back. */
-import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { named, POLICY_OBJECT } from '../../src/dataplane/bpf/policies/backend.ts';
 import { LAYOUT } from '../../src/generated/policy.ts';
@@ -8,6 +9,7 @@ import { loadBpfObject } from '../../src/kernel/bpf-object.ts';
 import { openTcLink } from '../../src/kernel/bpf-program.ts';
 import { nativeAddon } from '../../src/kernel/native.ts';
 import type { Descriptor } from '../../src/kernel/native-bpf.ts';
+import { startFlood } from './flood.ts';
 import { node, pod } from './manifests.ts';
 import { usePolicyLab } from './policy-lab.ts';
 import { networkPolicy, podsLabelled } from './policy-manifests.ts';
@@ -17,10 +19,13 @@ const SOON = { timeout: 8000 };
 const ONLY_NEAR = networkPolicy('web', { ingress: [{ from: [podsLabelled('near')] }] });
 const ASKED = ['default/near > default/web:80', 'default/far > default/web:80'];
 const ENFORCED = ['allowed', 'blocked'];
+const WEB = '10.244.1.10';
+const PORTS = [{ containerPort: 80 }, { containerPort: 54, protocol: 'UDP' as const }];
+const web = pod('web', { node: 'one', ports: PORTS });
 const CLUSTER = [
   node('one'),
   node('two'),
-  pod('web', { node: 'one', ports: [{ containerPort: 80 }] }),
+  { ...web, status: { ...(web.status as object), podIPs: [{ ip: WEB }, { ip: 'fd44:1::10' }] } },
   pod('near', { node: 'one', ports: [] }),
   pod('far', { node: 'two', ports: [] }),
 ];
@@ -73,6 +78,24 @@ describe('programs and maps that somebody tampers with', () => {
       },
       async () => links().length === 4 && existsSync(`${pins()}/maps/flows`),
     ));
+
+  it('[H2] maps whose pins went while no agent ran are filled before new programs read them', async () => {
+    await lab.during([ONLY_NEAR], async () => {
+      expect(await outcome()).toEqual(ENFORCED);
+      const flood = await startFlood(lab.netns('default/far'), WEB, 54);
+      const pid = await lab.agentPid('one');
+      process.kill(pid, 'SIGKILL');
+      while (existsSync(`/proc/${pid}`) && !readFileSync(`/proc/${pid}/stat`, 'utf8').includes(') Z '))
+        await sleep(5);
+      rmSync(`${pins()}/maps`, { recursive: true });
+      // Starts the agent again.
+      await lab.apply(networkPolicy('other', { podSelector: { matchLabels: { app: 'nobody' } } }));
+      expect(await outcome()).toEqual(ENFORCED);
+      const { sent, answered } = await flood.end();
+      expect(sent).toBeGreaterThan(0);
+      expect(answered).toBe(0);
+    });
+  });
 
   it('[H2] programs that are replaced are put back', async () => {
     let before: readonly number[] = [];
