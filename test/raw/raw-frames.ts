@@ -1,6 +1,6 @@
 /** Frames by hand, in a network namespace: sent out of an interface, and heard on it. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { mkdtempSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -13,7 +13,9 @@ let program: string | null = null;
 /** Compiled once in this process. */
 function rawFrames(): string {
   if (program === null) {
-    program = join(mkdtempSync(join(tmpdir(), 'weir-raw-')), 'raw-frames');
+    const directory = mkdtempSync(join(tmpdir(), 'weir-raw-'));
+    process.once('exit', () => rmSync(directory, { recursive: true, force: true }));
+    program = join(directory, 'raw-frames');
     execFileSync('g++', ['-std=c++20', '-O1', '-o', program, SOURCE]);
   }
   return program;
