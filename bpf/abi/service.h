@@ -90,8 +90,7 @@ enum node_address_kind {
 
 struct node_address {
   enum node_address_kind kind;
-  __u8 answers_pings;  // 1: answers echo requests to Services of its family
-  __u8 padding[2];
+  __u8 padding[3];
 };
 
 // Longest prefix match; the value says nothing. Addresses in it belong to Services alone: those that no Service has are dropped.

@@ -136,15 +136,20 @@ static __always_inline int refuse_service(struct __sk_buff *skb, const struct pa
 }
 
 // What conntrack knows of a flow that was there first: the packet answers somebody, or goes on being translated there, perhaps
-// back to the pod itself.
+// back to the pod itself. A sender's own flags prove nothing. Where one end is translated the pod's side sees one of the
+// connection's two tuples only.
 static __noinline void ask_conntrack(struct __sk_buff *skb, const struct packet *packet, struct opening *opening) {
-  if (is_tracked_reply(skb, packet)) {
-    opening->direction = sent_by_pod(packet) ? DIRECTION_INGRESS : DIRECTION_EGRESS;
-  }
-  if (opening->direction == DIRECTION_EGRESS && find_tracked_backend(skb, packet, &opening->ends)) {
-    opening->translation = TRANSLATION_ELSEWHERE;
-    if (same_address(&opening->ends.peer, &packet->key.local)) opening->origin = FLOW_EXEMPT;
-  }
+  const bool from_pod = sent_by_pod(packet);
+  const struct ends own = ends_of(&packet->key);
+  const enum tracked known = find_tracked(skb, packet, from_pod, &opening->ends);
+  const bool reply = known == TRACKED_NOT ? find_tracked(skb, packet, !from_pod, &opening->ends) == TRACKED_ORIGINAL
+                                          : known == TRACKED_REPLY;
+  if (reply) opening->direction = from_pod ? DIRECTION_INGRESS : DIRECTION_EGRESS;
+  // The tuple that is known was the pod's.
+  const bool asked = from_pod ? known == TRACKED_ORIGINAL : known == TRACKED_NOT && reply;
+  if (!asked || same_ends(&opening->ends, &own)) return;
+  opening->translation = TRANSLATION_ELSEWHERE;
+  if (same_address(&opening->ends.peer, &packet->key.local)) opening->origin = FLOW_EXEMPT;
 }
 
 // A packet of no flow; `old` is what the table has of one before.

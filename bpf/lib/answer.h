@@ -158,7 +158,7 @@ static __noinline bool become_unreachable_ipv6(struct __sk_buff *skb, const stru
 static __always_inline bool wants_answer(const struct packet *packet) {
   if (packet->piece != PIECE_WHOLE || is_multicast(&packet->key.peer)) return false;
   if (packet->key.protocol == IPPROTO_TCP) return !(packet->tcp_flags & TCP_RST);
-  return !is_icmp(packet) || packet->icmp_type == (packet->ipv6 ? 128 : 8);
+  return !is_icmp(packet) || is_echo_request(packet);
 }
 
 static __always_inline bool swap_link_addresses(struct __sk_buff *skb) {

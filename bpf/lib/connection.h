@@ -71,52 +71,41 @@ static __always_inline void set_socket_tuple(struct bpf_sock_tuple *tuple, const
   }
 }
 
-// True if conntrack has a connection where a packet with these ends goes in this direction.
-SEPARATE bool is_tracked(struct __sk_buff *skb, const struct packet *packet, bool from_pod,
-                         enum conntrack_direction direction) {
-  if (!packet) return false;
+enum tracked {
+  TRACKED_NOT = 0,
+  TRACKED_ORIGINAL = 1,  // what opens the connection, or goes on as that does
+  TRACKED_REPLY = 2,
+} __attribute__((packed));
+
+// What conntrack calls a packet with these ends that goes in this direction. `*answering`: the ends of whom it has answer what
+// the pod sends; set for TRACKED_ORIGINAL from the pod.
+SEPARATE enum tracked find_tracked(struct __sk_buff *skb, const struct packet *packet, bool from_pod,
+                                   struct ends *answering) {
   struct bpf_sock_tuple tuple = {};
+  if (!packet || !answering || !bpf_skb_ct_lookup || !bpf_ct_release) return TRACKED_NOT;
   struct bpf_ct_opts how = {.netns_id = CURRENT_NAMESPACE, .l4proto = packet->key.protocol};
-  if (!bpf_skb_ct_lookup || !bpf_ct_release) return false;
   set_socket_tuple(&tuple, packet, from_pod);
   const __u32 size = packet->ipv6 ? sizeof(tuple.ipv6) : sizeof(tuple.ipv4);
   struct nf_conn *found = bpf_skb_ct_lookup(skb, &tuple, size, &how, sizeof(how));
-  if (!found) return false;
-  bpf_ct_release(found);
-  return how.dir == direction;
-}
-
-// True if the packet answers somebody: a sender's own flags prove nothing. Where one end is translated on the way the
-// pod's side sees one of the connection's two tuples only.
-static __always_inline bool is_tracked_reply(struct __sk_buff *skb, const struct packet *packet) {
-  const bool from_pod = sent_by_pod(packet);
-  return is_tracked(skb, packet, from_pod, CONNTRACK_REPLY) ||
-         is_tracked(skb, packet, !from_pod, CONNTRACK_ORIGINAL);
-}
-
-// Who conntrack has answer what the pod sends to the packet's peer; false if nobody else does.
-SEPARATE bool find_tracked_backend(struct __sk_buff *skb, const struct packet *packet, struct ends *ends) {
-  if (!packet || !ends) return false;
-  struct bpf_sock_tuple tuple = {};
-  struct bpf_ct_opts how = {.netns_id = CURRENT_NAMESPACE, .l4proto = packet->key.protocol};
-  if (!bpf_skb_ct_lookup || !bpf_ct_release) return false;
-  set_socket_tuple(&tuple, packet, true);
-  const __u32 size = packet->ipv6 ? sizeof(tuple.ipv6) : sizeof(tuple.ipv4);
-  struct nf_conn *found = bpf_skb_ct_lookup(skb, &tuple, size, &how, sizeof(how));
-  if (!found) return false;
-  const struct nf_conntrack_man *answering = &found->tuplehash[CONNTRACK_REPLY].tuple.src;
-  ends->local_port = packet->key.local_port;
-  ends->peer_port = answering->u.all;
+  if (!found) return TRACKED_NOT;
+  const struct nf_conntrack_man *source = &found->tuplehash[CONNTRACK_REPLY].tuple.src;
+  __be32 *words = (__be32 *)answering->peer.bytes;
   if (packet->ipv6) {
-    __be32 *words = (__be32 *)ends->peer.bytes;
-    words[0] = answering->u3.all[0];
-    words[1] = answering->u3.all[1];
-    words[2] = answering->u3.all[2];
-    words[3] = answering->u3.all[3];
+    words[0] = source->u3.all[0];
+    words[1] = source->u3.all[1];
+    words[2] = source->u3.all[2];
+    words[3] = source->u3.all[3];
   } else {
-    map_ipv4(&ends->peer, answering->u3.all[0]);
+    map_ipv4(&answering->peer, source->u3.all[0]);
   }
+  answering->local_port = packet->key.local_port;
+  answering->peer_port = source->u.all;
   bpf_ct_release(found);
+  return how.dir == CONNTRACK_ORIGINAL ? TRACKED_ORIGINAL : TRACKED_REPLY;
+}
+
+// True if conntrack has somebody else answer what the pod sends to the packet's peer: `*ends`.
+static __always_inline bool is_led_elsewhere(struct __sk_buff *skb, const struct packet *packet, struct ends *ends) {
   const struct ends own = ends_of(&packet->key);
-  return how.dir == CONNTRACK_ORIGINAL && !same_ends(ends, &own);
+  return find_tracked(skb, packet, true, ends) == TRACKED_ORIGINAL && !same_ends(ends, &own);
 }

@@ -21,13 +21,19 @@ static __noinline int go_on(struct __sk_buff *skb, const struct packet *packet, 
 // Datagrams do not tell the pod that their backend is gone: another one is chosen. What conntrack translates is known as
 // long as that does.
 static __noinline bool has_lost_backend(struct __sk_buff *skb, const struct packet *packet, const struct flow *entry) {
-  if (entry->translation == TRANSLATION_ELSEWHERE && sent_by_pod(packet)) {
+  if (entry->translation == TRANSLATION_ELSEWHERE) {
     struct ends now;
-    return !find_tracked_backend(skb, packet, &now) || !same_ends(&now, &entry->other);
+    if (!sent_by_pod(packet) || !has_ports(packet->key.protocol)) return false;
+    return !is_led_elsewhere(skb, packet, &now) || !same_ends(&now, &entry->other);
   }
   if (packet->key.protocol != IPPROTO_UDP || !is_front(entry->translation) || packet->key.covered) return false;
   const struct backend *backend = bpf_map_lookup_elem(&backends, &entry->backend);
-  return !backend || backend->lists == 0;
+  if (!backend || backend->lists == 0) return true;
+  // The number may be another one's by now.
+  const bool hairpin = is_hairpin(entry->translation);
+  const __be16 port = hairpin ? entry->other.local_port : entry->other.peer_port;
+  return backend->port != port ||
+         !same_address(&backend->address, hairpin ? &packet->key.local : &entry->other.peer);
 }
 
 // What is known of the flow that the packet goes on with; 0 if it goes on with none.

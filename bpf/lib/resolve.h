@@ -2,6 +2,29 @@
 #pragma once
 
 #include "pair.h"
+#include "transport.h"
+
+// The node answers echo requests to Services: judged as a flow to the address by which it does, translated by others.
+static __always_inline bool is_answered_ping(const struct packet *packet, struct opening *opening) {
+  const struct flow_key *key = &packet->key;
+  if (!is_echo_request(packet)) return false;
+  const struct service_address *asked = bpf_map_lookup_elem(&service_addresses, &key->peer);
+  if (!asked || !asked->pingable) return false;
+  struct address family = key->peer;
+  set_unspecified(&family);
+  const struct address *answering = bpf_map_lookup_elem(&echo_addresses, &family);
+  if (!answering) return false;
+  opening->ends = (struct ends){.peer = *answering, .local_port = key->local_port, .peer_port = key->peer_port};
+  opening->translation = TRANSLATION_ELSEWHERE;
+  return true;
+}
+
+// What stands at a Service's address itself would be translated once more, to whom no verdict was about.
+static __always_inline bool is_service(const struct backend *backend, __u8 protocol) {
+  struct service_match beyond;
+  match_service(&backend->address, backend->port, protocol, &beyond);
+  return beyond.outcome != SERVICE_NONE;
+}
 
 // Sets `match`, and where served the backend's ends and the translation to them.
 SEPARATE int resolve(const struct packet *packet, struct opening *opening) {
@@ -14,10 +37,11 @@ SEPARATE int resolve(const struct packet *packet, struct opening *opening) {
     opening->translation = TRANSLATION_TO_BACKEND;
     return 0;
   }
+  if (is_answered_ping(packet, opening)) return 0;
   match_service(&key->peer, has_ports(key->protocol) ? key->peer_port : 0, key->protocol, &opening->match);
   if (opening->match.outcome != SERVICE_SERVED) return 0;
   const struct backend *backend = choose_backend(&opening->match, &key->local, &opening->backend);
-  if (!backend) {
+  if (!backend || is_service(backend, key->protocol)) {
     opening->match.outcome = SERVICE_DROPPED;
     return 0;
   }

@@ -46,6 +46,10 @@ static __always_inline bool is_icmp_error(const struct packet *packet) {
   return type == 3 || type == 11 || type == 12;
 }
 
+static __always_inline bool is_echo_request(const struct packet *packet) {
+  return is_icmp(packet) && packet->icmp_type == (packet->ipv6 ? 128 : 8);
+}
+
 // Reads the transport header of a packet that has one; other protocols have neither ports nor flags.
 static __noinline enum drop_reason parse_transport(struct __sk_buff *skb, struct packet *packet) {
   const bool icmp = is_icmp(packet);

@@ -63,6 +63,15 @@ struct {
   __type(value, struct node_address);
 } node_addresses SEC(".maps");
 
+// By the unspecified address of each family: which address of this node answers echo requests to Services.
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(map_flags, BPF_F_NO_PREALLOC);
+  __uint(max_entries, 2);
+  __type(key, struct address);
+  __type(value, struct address);
+} echo_addresses SEC(".maps");
+
 // Which content a Service's number stands for (struct name), so that a restarted agent gives it the same number.
 struct {
   __uint(type, BPF_MAP_TYPE_HASH);

@@ -382,18 +382,15 @@ export const nameKeyCodec: Codec<NameKey> = {
 
 export interface NodeAddress {
   readonly kind: NodeAddressKind;
-  readonly answersPings: number;
 }
 
 export const nodeAddressCodec: Codec<NodeAddress> = {
   size: 4,
   write(view, at, value) {
     view.setUint8(at, NODE_ADDRESS_KIND_WORDS.indexOf(value.kind));
-    view.setUint8(at + 1, value.answersPings);
   },
   read: (view, at) => ({
     kind: wordOf(NODE_ADDRESS_KIND_WORDS, view.getUint8(at), 'node_address_kind'),
-    answersPings: view.getUint8(at + 1),
   }),
 };
 
@@ -796,6 +793,7 @@ export const TABLES = {
   backends: { key: u32, value: backendCodec },
   denials: { key: flowKeyCodec, value: denialCodec },
   drop_counts: { key: u32, value: dropCountCodec },
+  echo_addresses: { key: { size: 16, write: (view, at, value) => bytesAt(view, at, 16).set(value), read: (view, at) => bytesAt(view, at, 16).slice() } satisfies Codec<Uint8Array>, value: { size: 16, write: (view, at, value) => bytesAt(view, at, 16).set(value), read: (view, at) => bytesAt(view, at, 16).slice() } satisfies Codec<Uint8Array> },
   event_rates: { key: u32, value: eventRateCodec },
   flows: { key: flowKeyCodec, value: flowCodec },
   fragments: { key: fragmentKeyCodec, value: fragmentCodec },
@@ -1417,17 +1415,9 @@ export const LAYOUT = {
           "count": 1
         },
         {
-          "name": "answers_pings",
-          "offset": 1,
-          "size": 1,
-          "form": "number",
-          "type": "",
-          "count": 1
-        },
-        {
           "name": "padding",
-          "offset": 2,
-          "size": 2,
+          "offset": 1,
+          "size": 3,
           "form": "bytes",
           "type": "",
           "count": 1
@@ -2289,6 +2279,13 @@ export const LAYOUT = {
       "flags": 0,
       "key": "u32",
       "value": "drop_count"
+    },
+    "echo_addresses": {
+      "type": 1,
+      "maxEntries": 2,
+      "flags": 1,
+      "key": "address",
+      "value": "address"
     },
     "event_rates": {
       "type": 6,

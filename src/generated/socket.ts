@@ -76,6 +76,7 @@ export const LAYOUT = {
     affinities: POLICY.maps.affinities,
     backends: POLICY.maps.backends,
     connected_peers: {"type":24,"maxEntries":0,"flags":1,"key":"u32","value":"socket_peer"},
+    echo_addresses: POLICY.maps.echo_addresses,
     frontends: POLICY.maps.frontends,
     message_peers: {"type":24,"maxEntries":0,"flags":1,"key":"u32","value":"socket_peers"},
     node_addresses: POLICY.maps.node_addresses,

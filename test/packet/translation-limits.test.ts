@@ -113,6 +113,14 @@ describe.each(FAMILIES)('%s', (family) => {
       expect(gone).not.toContain(later[0]);
     });
 
+    it('[C15] whose backend is the address of a Service leads nowhere: nobody could be judged', async () => {
+      await serving({ backends: [[vip, 80]] });
+      await expect(opened(1000)).resolves.toBe('drop');
+      await serving({ backends: [[UNALLOCATED[family], 80]] });
+      await expect(opened(1001)).resolves.toBe('drop');
+      await expect(node.drops()).resolves.toEqual({ 'no-endpoint': 2 });
+    });
+
     it('[C15, H18] that denies or has nobody says why, with the backend where there is one', async () => {
       await serving({ backends: [[stranger, 8080]] });
       await expect(opened(1000)).resolves.toBe('drop');

@@ -36,6 +36,7 @@ export const CARRIAGE: Readonly<Record<MapName, Carriage>> = {
   service_addresses: SERVICES,
   service_prefixes: SERVICES,
   node_addresses: SERVICES,
+  echo_addresses: SERVICES,
   service_names: { ...SERVICES, grows: true },
   affinities: { kind: 'memory', time: 'last_used' },
   flows: { kind: 'memory', group: 'flows', time: 'last_seen' },

@@ -40,6 +40,7 @@ const MAPS: Readonly<Record<keyof typeof LAYOUT.maps, 'shared' | 'own'>> = {
   service_addresses: 'shared',
   service_prefixes: 'shared',
   node_addresses: 'shared',
+  echo_addresses: 'shared',
   service_names: 'shared',
   affinities: 'own',
   flows: 'own',

@@ -21,6 +21,7 @@ export function openServiceTables(maps: Readonly<Record<string, Descriptor>>) {
     addresses: open('service_addresses', TABLES.service_addresses),
     prefixes: open('service_prefixes', TABLES.service_prefixes),
     nodeAddresses: open('node_addresses', TABLES.node_addresses),
+    echoAddresses: open('echo_addresses', TABLES.echo_addresses),
     affinities: open('affinities', TABLES.affinities),
   };
 }

@@ -4,7 +4,7 @@
  */
 import type { Address, Prefix } from '../../../model/address.ts';
 import type { NodeRows, ServiceAddressRow, ServiceId, ServiceRows } from '../../../model/rows.ts';
-import { nodeAddresses, serviceAddress } from './addresses.ts';
+import { echoAddresses, nodeAddresses, serviceAddress } from './addresses.ts';
 import type { Installed } from './installed.ts';
 import type { NamedEntries } from './named-entries.ts';
 import { writeServices } from './service-writes.ts';
@@ -57,9 +57,10 @@ async function writeNode({ addresses }: Installed, { node, ownAddresses }: Wante
   const nodes = await replaceAll(addresses.nodes, nodeAddresses(node, ownAddresses));
   const cidrs = new Map(node.serviceCidrs.map((prefix) => [prefix, 1] as const));
   const prefixes = await replaceAll(addresses.prefixes, cidrs);
+  const echoes = await replaceAll(addresses.echoes, echoAddresses(node));
   return {
-    written: nodes.written + prefixes.written,
-    missing: [...nodes.missing, ...prefixes.missing] as readonly (Address | Prefix)[],
+    written: nodes.written + prefixes.written + echoes.written,
+    missing: [...nodes.missing, ...prefixes.missing, ...echoes.missing] as readonly (Address | Prefix)[],
   };
 }
 

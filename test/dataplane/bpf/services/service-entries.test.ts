@@ -105,11 +105,16 @@ describe('entries of Services in BPF maps', () => {
     );
     expect(new Map(nodes)).toEqual(
       new Map([
-        ['172.31.0.2', { kind: 'served', answersPings: 1 }],
-        ['10.0.0.5', { kind: 'own', answersPings: 0 }],
-        ['172.31.0.3', { kind: 'other', answersPings: 0 }],
+        ['172.31.0.2', { kind: 'served' }],
+        ['10.0.0.5', { kind: 'own' }],
+        ['172.31.0.3', { kind: 'other' }],
       ]),
     );
+    const echoes = (await maps.tables.echoAddresses.entries()).map((pair) => pair.map(unmappedAddress));
+    expect(echoes.sort()).toEqual([
+      ['0.0.0.0', '172.31.0.2'],
+      ['::', 'fd31::9'],
+    ]);
     expect((await maps.tables.prefixes.entries()).map(([key]) => unmappedPrefix(key)).sort()).toEqual(
       [...node.serviceCidrs].sort(),
     );
@@ -142,7 +147,7 @@ describe('entries of Services in BPF maps', () => {
         await maps.tables.addresses.delete(
           (await maps.tables.addresses.entries()).map(([address]) => address),
         );
-        await maps.tables.nodeAddresses.set([[new Uint8Array(16), { kind: 'own', answersPings: 1 }]]);
+        await maps.tables.nodeAddresses.set([[new Uint8Array(16), { kind: 'own' }]]);
         await dataplane.repair();
         await dataplane.collect();
         expect(await installedAnswers(maps.tables)).toEqual(wantedAnswers(state, state));

@@ -28,6 +28,7 @@ export const TABLE_NAMES = [
   'addresses',
   'prefixes',
   'nodeAddresses',
+  'echoAddresses',
   'affinities',
 ] as const;
 
