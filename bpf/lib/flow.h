@@ -61,6 +61,7 @@ static __always_inline long insert_flow(const struct flow_key *key, const struct
 static __always_inline bool remove_flow(const struct flow_key *key) {
   if (bpf_map_delete_elem(&flows, key) != 0) return false;
   struct usage *used = bpf_map_lookup_elem(&usages, &key->interface);
-  if (used) __sync_fetch_and_add(&used->flows, -1);
+  // Flows that another build's programs made may not have been counted.
+  if (used && used->flows != 0) __sync_fetch_and_add(&used->flows, -1);
   return true;
 }

@@ -52,12 +52,20 @@ export async function entryLayoutOf(map: Descriptor): Promise<EntryLayout> {
   return entryLayout(found, namedLayouts(types));
 }
 
+/** A structure of the object that a map in the kernel came with; null where that has none of this name. */
+export async function structBeside(map: Descriptor, name: string): Promise<ValueLayout | null> {
+  const { types } = await nativeAddon().mapTypes(map);
+  const layouts = namedLayouts(types.length === 0 ? [] : parseTypes(`types beside ${name}`, types));
+  return name in layouts.structs ? valueLayout(name, layouts) : null;
+}
+
 /** Entries of one are entries of the other, byte by byte. */
 export function sameEntries(a: EntryLayout, b: EntryLayout): boolean {
   return isDeepStrictEqual(a, b);
 }
 
-function valueLayout(name: string, types: Types): ValueLayout | null {
+/** A type by its name; null for ''. Throws an Error for one that there is not. */
+export function valueLayout(name: string, types: Types): ValueLayout | null {
   if (name === '') return null;
   const number = /^u(\d+)$/.exec(name);
   if (number !== null) return { kind: 'number', size: Number(number[1]) / 8, network: false };

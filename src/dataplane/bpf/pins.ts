@@ -2,6 +2,7 @@
 import { rmSync } from 'node:fs';
 import { LAYOUT as POLICY } from '../../generated/policy.ts';
 import { LAYOUT as SOCKET } from '../../generated/socket.ts';
+import { removeOtherSets } from './migration/map-sets.ts';
 
 /** Of each kind of programs the directory of its links, and its maps: the tables of Services are both's. */
 const PINS = {
@@ -16,6 +17,7 @@ const PINS = {
 export function keepPins(directory: string, stay: readonly (keyof typeof PINS)[]): void {
   // With all that older versions may have left.
   if (stay.length === 0) rmSync(directory, { recursive: true, force: true });
+  if (!stay.includes('policies')) removeOtherSets(directory);
   const kept = new Set<string>(stay.flatMap((kind) => PINS[kind].maps));
   const gone = Object.entries(PINS).filter(([kind]) => !stay.some((other) => other === kind));
   for (const [, { links, maps }] of gone) {

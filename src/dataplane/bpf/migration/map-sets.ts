@@ -5,7 +5,7 @@
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { LAYOUT as SOCKET } from '../../../generated/socket.ts';
 import { pin } from '../../../kernel/bpf-program.ts';
-import { entryLayoutOf } from '../../../kernel/map-layout.ts';
+import { entryLayoutOf, structBeside, type ValueLayout } from '../../../kernel/map-layout.ts';
 import { nativeAddon } from '../../../kernel/native.ts';
 import type { Descriptor } from '../../../kernel/native-bpf.ts';
 import { MAP_NAMES, type MapName } from './carriage.ts';
@@ -15,8 +15,12 @@ export interface MapSet {
   readonly path: string;
   /** Those of the policy programs that are there. */
   readonly maps: ReadonlyMap<MapName, LaidOutMap>;
+  /** What the programs write to the ring of events, which is no key or value of a map; null: not known. */
+  readonly event: ValueLayout | null;
 }
 
+/** The structure of an event. */
+export const EVENT = 'policy_event';
 const CURRENT = 'maps';
 const NEXT = 'maps-next-';
 /** A set is renamed to its name when it is complete. */
@@ -67,12 +71,17 @@ export function keepOnly(directory: string, path: string): void {
       renameSync(current, `${directory}/${PAST}`);
     }
     renameSync(path, current);
-    rmSync(`${directory}/${PAST}`, { recursive: true, force: true });
   }
-  for (const other of setPaths(directory))
-    if (other !== current) rmSync(other, { recursive: true, force: true });
+  removeOtherSets(directory);
   const known = new Set<string>([...MAP_NAMES, ...Object.keys(SOCKET.maps)]);
   for (const name of readdirSync(current)) if (!known.has(name)) rmSync(`${current}/${name}`);
+}
+
+/** Removes all but the current set. A directory that is not there is fine. */
+export function removeOtherSets(directory: string): void {
+  const names = existsSync(directory) ? readdirSync(directory) : [];
+  for (const name of names)
+    if (name.startsWith(`${CURRENT}-`)) rmSync(`${directory}/${name}`, { recursive: true, force: true });
 }
 
 /** Lets go of the maps; what is pinned stays. */
@@ -94,7 +103,9 @@ async function readSet(path: string): Promise<MapSet> {
       async (name) => [name, await laidOut(await nativeAddon().openPinned(`${path}/${name}`))] as const,
     ),
   );
-  return { path, maps: new Map(maps) };
+  const [[, first] = []] = maps;
+  const event = first === undefined ? null : await structBeside(first.map, EVENT);
+  return { path, maps: new Map(maps), event };
 }
 
 async function laidOut(map: Descriptor): Promise<LaidOutMap> {

@@ -4,15 +4,25 @@
  * Killed at any moment, each program still has all its maps, and the next process takes over from what it finds (H4).
  */
 
+import { isDeepStrictEqual } from 'node:util';
 import { LAYOUT } from '../../../generated/policy.ts';
 import { type BpfObject, loadBpfObject } from '../../../kernel/bpf-object.ts';
-import { entryLayout, sameEntries } from '../../../kernel/map-layout.ts';
+import { entryLayout, sameEntries, valueLayout } from '../../../kernel/map-layout.ts';
 import { nativeAddon } from '../../../kernel/native.ts';
 import type { NativeObjectOptions } from '../../../kernel/native-bpf.ts';
 import { CARRIAGE, freshMaps, MAP_NAMES, type MapName } from './carriage.ts';
 import { countCarriedFlows } from './carried-flows.ts';
 import { carryEntries, type LaidOutMap } from './carry.ts';
-import { closeSets, currentSet, keepOnly, type MapSet, pinSet, readSets, settleSets } from './map-sets.ts';
+import {
+  closeSets,
+  currentSet,
+  EVENT,
+  keepOnly,
+  type MapSet,
+  pinSet,
+  readSets,
+  settleSets,
+} from './map-sets.ts';
 
 export interface TakeoverOptions {
   /** Of the object file. */
@@ -143,8 +153,10 @@ async function finish(state: State): Promise<void> {
 
 /** Maps of this build that the set does not have like that; without a set, all. */
 function changedMaps(set: MapSet | undefined): readonly MapName[] {
+  const event = valueLayout(EVENT, LAYOUT);
   return MAP_NAMES.filter((name) => {
     const there = set?.maps.get(name);
+    if (name === 'events' && !isDeepStrictEqual(set?.event, event)) return true;
     return there === undefined || !sameEntries(there.layout, entryLayout(LAYOUT.maps[name], LAYOUT));
   });
 }

@@ -13,6 +13,7 @@ import { openCounterTable } from '../../../kernel/bpf-table.ts';
 import { networkNamespacesOf } from '../../../kernel/cgroup.ts';
 import { nativeAddon } from '../../../kernel/native.ts';
 import type { CgroupHook, Descriptor } from '../../../kernel/native-bpf.ts';
+import { dropChangedPins } from '../migration/changed-pins.ts';
 import { createSocketHooks, SOCKET_HOOKS } from './hooks.ts';
 
 /** The compiled programs. */
@@ -51,6 +52,7 @@ export interface SocketServices {
 export async function openSocketServices(options: SocketOptions): Promise<SocketServices> {
   const { directory, cgroup } = options;
   mkdirSync(`${directory}/maps`, { recursive: true, mode: 0o700 });
+  await dropChangedPins(directory, LAYOUT);
   const object = await loadBpfObject(SOCKET_OBJECT, LAYOUT, {
     constants: { socket_options: await constantsOf(options) },
     pins: Object.fromEntries(Object.keys(LAYOUT.maps).map((name) => [name, `${directory}/maps/${name}`])),

@@ -1,6 +1,6 @@
 /**
  * A process in a pod's network namespace that talks all the time, and tells its parent how that went when it is asked.
- * The server answers TCP, hears what nobody may send it, and asks the client by UDP; the client does the rest.
+ * The server echoes TCP, counts what nobody may send it, and asks the client by UDP, which then answers for ever.
  */
 import { createSocket } from 'node:dgram';
 import { connect, createServer } from 'node:net';
@@ -21,7 +21,12 @@ if (role === 'server') {
   for (const peer of peers) ask(peer);
 } else if (role === 'client') {
   const answering = createSocket('udp6');
-  answering.on('message', (text, { port, address }) => answering.send(text, port, address));
+  const asked = new Set<string>();
+  answering.on('message', (_, { port, address }) => {
+    if (asked.has(address)) return;
+    asked.add(address);
+    setInterval(() => answering.send('!', port, address), EVERY_MS);
+  });
   answering.bind(QUESTION_PORT, '::');
   for (const peer of peers) {
     converse(peer);
@@ -38,9 +43,12 @@ function fail(error: Error): void {
 function ask(peer: string): void {
   answers[peer] = 0;
   const socket = createSocket(peer.includes(':') ? 'udp6' : 'udp4');
-  socket.on('message', () => (answers[peer] = (answers[peer] ?? 0) + 1)).on('error', fail);
-  // Before its programs are there, the pod may have no route yet.
-  setInterval(() => socket.send('?', QUESTION_PORT, peer, () => undefined), EVERY_MS);
+  // Asked once: the answers pass for as long as the question is remembered. At first nobody may be there to answer.
+  const asking = setInterval(() => socket.send('?', QUESTION_PORT, peer, () => undefined), EVERY_MS);
+  socket.on('error', fail).on('message', () => {
+    clearInterval(asking);
+    answers[peer] = (answers[peer] ?? 0) + 1;
+  });
 }
 
 function trespass(peer: string): void {

@@ -10,7 +10,7 @@ export const FORBIDDEN_PORT = 9999;
 export interface TalkFigures {
   /** TCP: echoes of one connection. */
   readonly echoes: Readonly<Record<string, number>>;
-  /** UDP: answers to questions of one socket. */
+  /** UDP: answers to the one question of a socket. */
   readonly answers: Readonly<Record<string, number>>;
   /** Packets that must not come through. */
   readonly forbidden: number;
