@@ -1,6 +1,6 @@
 /** Frames by hand, in a network namespace: sent out of an interface, and heard on it. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, openSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -10,13 +10,14 @@ import { frameOf, joined } from '../packet/packets.ts';
 const SOURCE = fileURLToPath(new URL('./raw-frames.cc', import.meta.url));
 let program: string | null = null;
 
-/** Compiled once in this process. */
+/** Compiled once in this process, and gone with it: its file has a descriptor here, but no name. */
 function rawFrames(): string {
   if (program === null) {
     const directory = mkdtempSync(join(tmpdir(), 'weir-raw-'));
-    process.once('exit', () => rmSync(directory, { recursive: true, force: true }));
-    program = join(directory, 'raw-frames');
-    execFileSync('g++', ['-std=c++20', '-O1', '-o', program, SOURCE]);
+    const path = join(directory, 'raw-frames');
+    execFileSync('g++', ['-std=c++20', '-O1', '-o', path, SOURCE]);
+    program = `/proc/${process.pid}/fd/${openSync(path, 'r')}`;
+    rmSync(directory, { recursive: true });
   }
   return program;
 }
