@@ -30,6 +30,7 @@ describe.each(POLICY_BACKENDS)('policies on %s', (backend) => {
     pod('near', { node: 'one', labels: { app: 'near', tier: 'front' }, ports: [{ containerPort: 80 }] }),
     pod('far', { node: 'two', ports: [{ containerPort: 8080, name: 'http' }] }),
     pod('host', { node: 'one', hostNetwork: true, ports: [{ containerPort: 7000 }] }),
+    pod('remote-host', { node: 'two', hostNetwork: true, ports: [] }),
     pod('guest', { namespace: 'other', node: 'two', labels: { app: 'near' } }),
   ]);
   /** Who of everyone reaches the port of web. */
@@ -193,6 +194,16 @@ describe.each(POLICY_BACKENDS)('policies on %s', (backend) => {
     });
   });
 
+  it('[C14] a hostNetwork pod is its node, whatever its labels', async () => {
+    const asked = 'default/remote-host > default/web:80';
+    const verdicts = async () => Object.values(await lab.verdicts(asked));
+    await lab.during([letIn([podsLabelled('remote-host')])], async () =>
+      expect(await verdicts()).toEqual(['blocked']),
+    );
+    const node = [{ ipBlock: { cidr: '172.31.0.0/24' } }, { ipBlock: { cidr: 'fd31::/64' } }];
+    await lab.during([letIn(node)], async () => expect(await verdicts()).toEqual(['allowed']));
+  });
+
   it('[C16] [I15] a label that goes or comes counts at once', async () => {
     const near = (labels: Readonly<Record<string, string>>) =>
       pod('near', { node: 'one', labels, ports: [{ containerPort: 80 }] });
@@ -218,6 +229,13 @@ describe.each(POLICY_BACKENDS)('policies on %s', (backend) => {
           kernel: await kernelEntries(lab, backend, onNode),
         })),
       );
+    // What tests before this one left goes a moment later.
+    const none = { peer_addresses: 0, peer_prefixes: 0, verdict_groups: 0, port_verdicts: 0 };
+    const settled = async () => (await standing()).map(({ kernel }) => kernel);
+    if (backend === 'bpf')
+      await expect
+        .poll(settled, { timeout: 15_000 })
+        .toEqual([expect.objectContaining(none), expect.objectContaining(none)]);
     const before = await standing();
     const policies = [
       letIn([podsLabelled('near'), { ipBlock: { cidr: '10.0.0.0/8', except: ['10.1.0.0/16'] } }]),
@@ -228,7 +246,6 @@ describe.each(POLICY_BACKENDS)('policies on %s', (backend) => {
         expect(await standing()).not.toEqual(before);
         await lab.verdicts('default/far > default/web:80');
       });
-    // What the last change left goes a moment later.
     await expect.poll(standing, { timeout: 15_000 }).toEqual(before);
     expect(await whoReaches()).toEqual(EVERYONE);
   });
