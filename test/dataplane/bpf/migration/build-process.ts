@@ -20,6 +20,8 @@ export interface BuildOrders {
   readonly interfaces: readonly PodInterface[];
   /** Dies after so many steps; null: lives. */
   readonly diesAfter: number | null;
+  /** Never hears of rows. */
+  readonly opensOnly: boolean;
 }
 
 /** What it tells when the rows are in. */
@@ -44,6 +46,7 @@ async function work({
   networkNamespace,
   interfaces,
   diesAfter,
+  opensOnly,
 }: BuildOrders): Promise<void> {
   countSteps(build, diesAfter);
   const { openBpfPolicies } = await import(`${build}/src/dataplane/bpf/policies/backend.ts`);
@@ -56,6 +59,11 @@ async function work({
     onVerdict: () => undefined,
     onForeignChange: () => undefined,
   });
+  if (!opensOnly) await sync(backend, interfaces);
+  process.send?.({ steps, upgrade: (await backend.figures()).upgrade } satisfies BuildReport);
+}
+
+async function sync(backend: PolicyBackend, interfaces: readonly PodInterface[]): Promise<void> {
   const [judged] = interfaces;
   if (judged === undefined) throw new Error('no interface is to be judged');
   const rows = rowsOf(
@@ -72,7 +80,6 @@ async function work({
     new Map(interfaces.map((each) => [each.pod as ObjectName, each])),
   );
   if (unguarded.length > 0) throw new Error(`unguarded: ${JSON.stringify(unguarded)}`);
-  process.send?.({ steps, upgrade: (await backend.figures()).upgrade } satisfies BuildReport);
 }
 
 /** Everything that outlives this process goes through these. */

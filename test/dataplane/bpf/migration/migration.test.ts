@@ -43,7 +43,11 @@ async function ended(process: ChildProcess): Promise<void> {
 }
 
 /** The build takes over; resolves when its rows are in, with null where it died before, as it was told to. */
-async function takeOver(build: string, diesAfter: number | null = null): Promise<BuildReport | null> {
+async function takeOver(
+  build: string,
+  diesAfter: number | null = null,
+  opensOnly = false,
+): Promise<BuildReport | null> {
   const agent = child('build-process.ts', []);
   const orders: BuildOrders = {
     build,
@@ -51,6 +55,7 @@ async function takeOver(build: string, diesAfter: number | null = null): Promise
     networkNamespace: `/run/netns/${PREFIX}-node`,
     interfaces: [pods.server.attached, pods.client.attached],
     diesAfter,
+    opensOnly,
   };
   agent.send(orders);
   const report = await Promise.race([
@@ -158,6 +163,18 @@ describe('maps of another layout', { timeout: LONG_MS }, () => {
     expect(await countMarkedFlows()).toBe(marked);
     expect((await takeOver(THIS_BUILD))?.upgrade).toBeNull();
     expect(await goesOn()).toEqual([]);
+  });
+
+  it('[H4] are those of both of a pod’s programs, once a process was killed between, before any rows are in', async () => {
+    await begin();
+    const { steps = [] } = (await takeOver(other.path)) ?? {};
+    await takeOver(THIS_BUILD);
+    await takeOver(other.path, steps.indexOf('link') + 1);
+    const opened = await takeOver(THIS_BUILD, null, true);
+    expect(opened?.steps.filter((what) => what === 'link')).toHaveLength(4);
+    expect(await goesOn()).toEqual([]);
+    expect((await takeOver(THIS_BUILD))?.upgrade).toMatchObject({ complete: true });
+    expect(remaining()).toEqual(['links', 'maps']);
   });
 
   it('[H2, H4] are taken over by whoever comes next when a process is killed after any step', async () => {
