@@ -76,18 +76,28 @@ const CHECKSUM_AT: Readonly<Record<number, number>> = {
   [SCTP]: 8,
 };
 
+/** Those that the packet is long enough for. */
 function sumsOf(packet: Uint8Array): readonly Sum[] {
+  return allSums(packet).filter(({ at, size }) => at + size <= packet.length);
+}
+
+function allSums(packet: Uint8Array): readonly Sum[] {
   const { ipv6, protocol, transport, ends } = layoutOf(packet);
   const header = ipv6 ? [] : [{ at: 10, size: 2, sum: () => complement(packet.subarray(0, transport)) }];
   const place = CHECKSUM_AT[protocol];
   const isFragment = !ipv6 && (((packet[6] ?? 0) & 0x3f) | (packet[7] ?? 0)) !== 0;
   const at = transport + (place ?? 0);
-  if (place === undefined || isFragment || at + 2 > packet.length) return header;
+  if (place === undefined || isFragment) return header;
   const payload = packet.subarray(transport);
   if (protocol === SCTP) return [...header, { at, size: 4, sum: () => crc32c(payload) }];
   const pseudo = Uint8Array.of(...ends, 0, 0, payload.length >> 8, payload.length & 0xff, 0, 0, 0, protocol);
   const covered = protocol === ICMP ? [payload] : [pseudo, payload];
-  return [...header, { at, size: 2, sum: () => complement(Buffer.concat(covered)) }];
+  const sum = () => {
+    const found = complement(Buffer.concat(covered));
+    // 0 would say that a datagram has none.
+    return protocol === UDP && found.every((byte) => byte === 0) ? Uint8Array.of(0xff, 0xff) : found;
+  };
+  return [...header, { at, size: 2, sum }];
 }
 
 function complement(bytes: Uint8Array): Uint8Array {

@@ -23,6 +23,7 @@ import {
 import { FRIEND, interfaceOf, PEERS, POD, POD_ADDRESSES, STRANGER } from './pod.ts';
 import { createPolicyNode, POD_INTERFACE, type PolicyNode } from './policy-node.ts';
 import { deniedBut, rowsOf, type VerdictWords } from './policy-rows.ts';
+import { OWN, webServices } from './service-node.ts';
 
 const RUNS = 30;
 const PACKETS = 200;
@@ -162,6 +163,7 @@ describe('random packets', () => {
   });
 
   it('[I19, I20, I21] that are damaged get nowhere where nothing is allowed', async () => {
+    await node.services.sync(webServices(8080), OWN);
     await node.dataplane.sync(rowsOf(POD, POD_ADDRESSES, PEERS, deniedBut()), interfaceOf());
     await fc.assert(
       fc.asyncProperty(fc.integer(), fc.constantFrom(...DIRECTIONS), async (seed, direction) => {

@@ -23,6 +23,7 @@ import {
   udp,
 } from './packets.ts';
 import { FRIEND, POD_ADDRESSES, STRANGER } from './pod.ts';
+import { VIP } from './service-node.ts';
 
 /** A number in [0, 1). */
 type Random = () => number;
@@ -37,7 +38,8 @@ export function hostileFrames(random: Random, direction: Direction, count: numbe
   );
 }
 
-function damaged(frame: Uint8Array, random: Random): Uint8Array {
+/** A copy that is damaged in one to four places, cut short, or made longer. */
+export function damaged(frame: Uint8Array, random: Random): Uint8Array {
   const kind = below(random, 8);
   if (kind === 0) return frame.slice(0, 14 + below(random, frame.length - 14));
   if (kind === 1)
@@ -77,7 +79,7 @@ const BASES: Readonly<Record<Direction, readonly Uint8Array[]>> = {
 function basesOf(direction: Direction): readonly Uint8Array[] {
   const packets = FAMILIES.flatMap((family) => {
     const pod = family === 'IPv4' ? POD_ADDRESSES[0] : POD_ADDRESSES[1];
-    return [FRIEND[family], STRANGER[family]].flatMap((peer) => {
+    return [FRIEND[family], STRANGER[family], VIP[family]].flatMap((peer) => {
       const [source, destination] = direction === 'ingress' ? [peer, pod] : [pod, peer];
       const to = (protocol: number, payload: Uint8Array, fields = {}) =>
         ip(source, destination, protocol, payload, fields);

@@ -12,6 +12,7 @@ import type {
   Treatment,
 } from '../../src/model/rows.ts';
 import { address } from './packets.ts';
+import { FRIEND } from './pod.ts';
 
 export interface ServiceWords {
   readonly name: string;
@@ -32,6 +33,10 @@ export interface ServiceWords {
 /** This node's addresses; the last one of each family has no node ports. */
 export const OWN = ['172.31.0.1', '172.31.1.1', 'fd31::1', 'fd31:1::1'].map(address);
 export const OTHER_NODE = { IPv4: address('172.31.0.2'), IPv6: address('fd31::2') } as const;
+/** Of a Service of each test's own. */
+export const VIP = { IPv4: address('10.96.0.10'), IPv6: address('fd96::10') } as const;
+/** Whom a pod sees that is its own backend. */
+export const MIRROR = { IPv4: address('169.254.90.90'), IPv6: address('fd77:6569:7200::1') } as const;
 /** In the Service CIDRs, of no Service. */
 export const UNALLOCATED = { IPv4: address('10.96.0.99'), IPv6: address('fd96::99') } as const;
 
@@ -95,3 +100,15 @@ const NODE_ROWS: NodeRows = {
   masqueradeAll: false,
   nodePortRange: [30_000 as Port, 32_767 as Port],
 };
+
+/** A Service of each family and of TCP and UDP: port 80 of `VIP` leads to the friend's `port`. */
+export function webServices(port: number): Rows {
+  return serviceRows(
+    FAMILIES.flatMap((family) =>
+      (['TCP', 'UDP'] as const).map((protocol) => {
+        const backends = [[FRIEND[family], port]] as const;
+        return serviceOf({ name: `web-${protocol}`, family, protocol, at: VIP[family], port: 80, backends });
+      }),
+    ),
+  );
+}

@@ -1,12 +1,11 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { FAMILIES } from '../../src/model/address.ts';
-import { address, echo } from './packets.ts';
+import { echo } from './packets.ts';
 import { interfaceOf, POD, POD_ADDRESSES } from './pod.ts';
 import { createPolicyNode, type PolicyNode } from './policy-node.ts';
 import { deniedBut, rowsOf, type VerdictWords } from './policy-rows.ts';
-import { OWN, serviceOf, serviceRows } from './service-node.ts';
+import { OWN, serviceOf, serviceRows, VIP } from './service-node.ts';
 
-const VIP = { IPv4: address('10.96.0.10'), IPv6: address('fd96::10') };
 /** The addresses by which this node answers have a class of their own. */
 const PEERS = { '172.31.0.1/32': 'node', 'fd31::1/128': 'node' };
 

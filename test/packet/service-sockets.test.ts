@@ -2,14 +2,11 @@
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { FAMILIES, type Family } from '../../src/model/address.ts';
-import { address } from './packets.ts';
 import { createPolicyNode, type PolicyNode } from './policy-node.ts';
 import { deniedBut, rowsOf } from './policy-rows.ts';
-import { serviceOf, serviceRows } from './service-node.ts';
+import { MIRROR, serviceOf, serviceRows, VIP } from './service-node.ts';
 import { createVethPods, type VethPod, type VethPods } from './veth-pods.ts';
 
-const VIP = { IPv4: address('10.96.0.10'), IPv6: address('fd96::10') };
-const MIRROR = { IPv4: '169.254.90.90', IPv6: 'fd77:6569:7200::1' };
 const SENT = 10_000_000;
 const ANSWERED = 5_000_000;
 /** More than fits a packet, and than a fragment. */

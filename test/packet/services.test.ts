@@ -1,13 +1,11 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { FAMILIES } from '../../src/model/address.ts';
 import { checked, endsOf, wrongChecksums } from './checksums.ts';
-import { ACK, address, ip, SYN, TCP, tcp, UDP, udp } from './packets.ts';
+import { ACK, ip, SYN, TCP, tcp, UDP, udp } from './packets.ts';
 import { FRIEND, interfaceOf, PEERS, POD, POD_ADDRESSES, STRANGER } from './pod.ts';
 import { createPolicyNode, type PolicyNode } from './policy-node.ts';
 import { deniedBut, rowsOf } from './policy-rows.ts';
-import { OWN, serviceOf, serviceRows } from './service-node.ts';
-
-const VIP = { IPv4: address('10.96.0.10'), IPv6: address('fd96::10') };
+import { OWN, serviceOf, serviceRows, VIP } from './service-node.ts';
 
 let node: PolicyNode;
 

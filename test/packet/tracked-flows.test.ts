@@ -3,14 +3,13 @@ import { execFileSync } from 'node:child_process';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type Address, FAMILIES } from '../../src/model/address.ts';
 import { checked, endsOf } from './checksums.ts';
-import { ACK, address, ip, SYN, TCP, tcp, UDP, udp } from './packets.ts';
+import { ACK, ip, SYN, TCP, tcp, UDP, udp } from './packets.ts';
 import { FRIEND, interfaceOf, PEERS, POD, POD_ADDRESSES, STRANGER } from './pod.ts';
 import { createPolicyNode, type PolicyNode } from './policy-node.ts';
 import { deniedBut, rowsOf, type VerdictWords } from './policy-rows.ts';
-import { OWN, serviceOf, serviceRows } from './service-node.ts';
+import { OWN, serviceOf, serviceRows, VIP } from './service-node.ts';
 
 const SPACE = `weir-test-tracked-${process.pid}`;
-const VIP = { IPv4: address('10.96.0.10'), IPv6: address('fd96::10') };
 const TO_FRIENDS: VerdictWords = { direction: 'egress', peer: 'friend', verdict: 'allow' };
 
 let node: PolicyNode;

@@ -5,10 +5,8 @@ import { ACK, address, ip, SYN, TCP, tcp, tooBig, UDP, udp } from './packets.ts'
 import { FRIEND, interfaceOf, PEERS, POD, POD_ADDRESSES } from './pod.ts';
 import { createPolicyNode, POD_INTERFACE, type PolicyNode } from './policy-node.ts';
 import { deniedBut, rowsOf } from './policy-rows.ts';
-import { OWN, serviceOf, serviceRows } from './service-node.ts';
+import { MIRROR, OWN, serviceOf, serviceRows, VIP } from './service-node.ts';
 
-const VIP = { IPv4: address('10.96.0.10'), IPv6: address('fd96::10') };
-const MIRROR = { IPv4: address('169.254.90.90'), IPv6: address('fd77:6569:7200::1') };
 const ROUTER = { IPv4: address('10.9.9.9'), IPv6: address('fd99::9') };
 
 let node: PolicyNode;

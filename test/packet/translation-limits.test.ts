@@ -1,13 +1,12 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { FAMILIES } from '../../src/model/address.ts';
 import { checked, endsOf } from './checksums.ts';
-import { address, echo, ip, SYN, TCP, tcp, UDP, udp } from './packets.ts';
+import { echo, ip, SYN, TCP, tcp, UDP, udp } from './packets.ts';
 import { FRIEND, interfaceOf, PEERS, POD, POD_ADDRESSES, STRANGER } from './pod.ts';
 import { createPolicyNode, POD_INTERFACE, type PolicyNode } from './policy-node.ts';
 import { deniedBut, rowsOf } from './policy-rows.ts';
-import { OWN, type ServiceWords, serviceOf, serviceRows, UNALLOCATED } from './service-node.ts';
+import { OWN, type ServiceWords, serviceOf, serviceRows, UNALLOCATED, VIP } from './service-node.ts';
 
-const VIP = { IPv4: address('10.96.0.10'), IPv6: address('fd96::10') };
 const LONG_AGO = 1;
 
 let node: PolicyNode;

@@ -5,12 +5,9 @@ import { ACK, address, FIN, ip, SCTP, SYN, sctp, TCP, tcp, UDP, udp } from './pa
 import { FRIEND, interfaceOf, PEERS, POD, POD_ADDRESSES, STRANGER } from './pod.ts';
 import { createPolicyNode, POD_INTERFACE, type PolicyNode } from './policy-node.ts';
 import { deniedBut, rowsOf } from './policy-rows.ts';
-import { OWN, serviceOf, serviceRows } from './service-node.ts';
+import { MIRROR, OWN, serviceOf, serviceRows, VIP } from './service-node.ts';
 
-const VIP = { IPv4: address('10.96.0.10'), IPv6: address('fd96::10') };
 const VIP_2 = { IPv4: address('10.96.0.11'), IPv6: address('fd96::11') };
-/** Whom a pod sees that is its own backend. */
-const MIRROR = { IPv4: address('169.254.90.90'), IPv6: address('fd77:6569:7200::1') };
 const TO_FRIENDS = deniedBut({ direction: 'egress', peer: 'friend', verdict: 'allow' });
 
 let node: PolicyNode;

@@ -5,6 +5,7 @@ import { hostileFrames, mayPass } from '../../packet/hostile-packets.ts';
 import { interfaceOf, POD, POD_ADDRESSES } from '../../packet/pod.ts';
 import { createPolicyNode, POD_INTERFACE } from '../../packet/policy-node.ts';
 import { deniedBut, rowsOf } from '../../packet/policy-rows.ts';
+import { OWN, webServices } from '../../packet/service-node.ts';
 import type { Scenario } from '../scenario.ts';
 
 const ELSEWHERE = 7;
@@ -19,6 +20,7 @@ export const POLICY_FUZZ: Scenario = {
     const rates: number[] = [];
     try {
       await node.dataplane.sync(rowsOf(POD, POD_ADDRESSES, {}, deniedBut()), interfaceOf());
+      await node.services.sync(webServices(8080), OWN);
       for (let round = 0; round < rounds; round++) {
         const begun = performance.now();
         for (const direction of DIRECTIONS) {
