@@ -5,6 +5,7 @@ import { createPolicyCore } from '../../src/agent/policy-core.ts';
 import { addPolicyMetrics } from '../../src/agent/policy-metrics.ts';
 import { createPolicyPipeline } from '../../src/agent/policy-pipeline.ts';
 import { createPolicyCompiler } from '../../src/compile/policies/compiler.ts';
+import type { ServiceDataplane } from '../../src/dataplane/bpf/services/dataplane.ts';
 import type { PodInterfaceState } from '../../src/dataplane/interfaces/pod-interface-state.ts';
 import type { PodInterfaceWatch } from '../../src/dataplane/interfaces/watch-pod-interfaces.ts';
 import type { PolicyBackend, PolicyInstallReport } from '../../src/dataplane/policy-backend.ts';
@@ -38,7 +39,7 @@ const NO_FIGURES = {
 };
 
 /** What a backend was asked for, in order. */
-type Call = 'sync' | 'apply' | 'repair' | 'collect' | 'sweep' | 'close';
+type Call = 'services' | 'sync' | 'apply' | 'repair' | 'collect' | 'sweep' | 'close';
 
 /** A node's policy loop with real rows; its kernel and its interfaces are the test's. */
 function createNode(indexes: Readonly<Record<string, number>>) {
@@ -50,6 +51,8 @@ function createNode(indexes: Readonly<Record<string, number>>) {
     joined: new Map<ObjectName, PodInterface>(),
     report: {} as Partial<PolicyInstallReport>,
     refuseToOpen: 0,
+    /** null: rows of Services are not wanted. */
+    writeServices: null as (() => void) | null,
     failToCompile: false,
   };
   const pipeline = createPolicyPipeline({
@@ -125,6 +128,7 @@ function interfacesAt(indexes: Readonly<Record<string, number>>): PodInterfaceWa
 }
 
 interface RecordingKernel {
+  readonly writeServices: (() => void) | null;
   readonly calls: Call[];
   readonly joined: Map<ObjectName, PodInterface>;
   readonly report: Partial<PolicyInstallReport>;
@@ -137,7 +141,7 @@ function recordingBackend(kernel: RecordingKernel): PolicyBackend {
   };
   return {
     name: 'bpf',
-    services: null,
+    services: kernel.writeServices === null ? null : serviceTables(kernel, kernel.writeServices),
     sync(_, interfaces) {
       for (const [pod, value] of interfaces) kernel.joined.set(pod, value);
       return done('sync');
@@ -157,6 +161,15 @@ function recordingBackend(kernel: RecordingKernel): PolicyBackend {
   };
 }
 
+function serviceTables({ calls }: RecordingKernel, write: () => void): ServiceDataplane {
+  const done = async () => {
+    calls.push('services');
+    write();
+    return { written: 0, unprogrammed: [], unprogrammedAddresses: [] };
+  };
+  return { sync: done, apply: done, repair: done, collect: async () => 0, figures: () => null };
+}
+
 describe('the policies’ loop', () => {
   it('[H7] opens the backend again until that works, and then begins with a sync', async () => {
     const node = createNode({ [WEB]: 9001 });
@@ -167,6 +180,24 @@ describe('the policies’ loop', () => {
     await node.clock.advance(1000);
     expect(node.kernel.calls[0]).toBe('sync');
     expect(node.kernel.joined.get(WEB)).toMatchObject({ interfaceIndex: 9001, held: false });
+  });
+
+  it('[C15] writes rows of Services before policies, which do not wait for a failure to be mended', async () => {
+    const node = createNode({ [WEB]: 9001 });
+    let failures = 3;
+    node.kernel.writeServices = () => {
+      if (failures-- > 0) throw new Error('E2BIG');
+    };
+    await node.tell(podAt('web', '10.0.0.1'), CLOSED);
+    expect(node.kernel.calls.slice(0, 2)).toEqual(['services', 'sync']);
+    expect(node.kernel.joined.get(WEB)).toMatchObject({ held: false });
+    await expect(node.core.status()).resolves.toMatchObject({
+      lastError: null,
+      services: { failures: 1, lastError: expect.stringContaining('E2BIG') },
+    });
+    await node.clock.advance(2000);
+    await expect(node.core.status()).resolves.toMatchObject({ services: { failures: 3, lastError: null } });
+    await node.core.stop();
   });
 
   it('[C17] holds pods that came while compiling fails, and leaves the others as they are', async () => {

@@ -180,7 +180,9 @@ describe.each(POLICY_BACKENDS)('Service addresses under policies on %s', (backen
     lab.during([TO_WEB], async () => {
       for (const family of [4, 6] as const) {
         const lines = await lab.repeat(20, { from: 'default/asker', to: 'svc:default/affine', family });
-        expect(new Set(lines.map(({ answeredBy }) => answeredBy)).size).toBe(1);
+        const [first, ...others] = new Set(lines.map(({ answeredBy }) => answeredBy));
+        expect(['default/near', 'default/far']).toContain(first);
+        expect(others).toEqual([]);
       }
     }));
 });
