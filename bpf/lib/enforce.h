@@ -71,7 +71,7 @@ static __noinline int judge_again(struct __sk_buff *skb, struct packet *packet, 
 }
 
 static __always_inline int judge_packet(struct __sk_buff *skb, struct packet *packet, const struct subject *subject,
-                                   struct flow *entry, struct flow *flow) {
+                                        struct flow *entry, struct flow *flow) {
   if (!flow) return admit(skb, packet, subject, entry);
   if (flow->origin == FLOW_EXEMPT) flow->revision = packet->revision;
   if (flow->revision == packet->revision) return go_on(skb, packet, entry, flow);

@@ -8,11 +8,13 @@
 import type { Flow, FlowKey } from '../../../src/generated/policy.ts';
 import { runOnPacket, runOnPackets } from '../../../src/kernel/bpf-program.ts';
 import { nativeAddon } from '../../../src/kernel/native.ts';
+import type { Descriptor } from '../../../src/kernel/native-bpf.ts';
 import type { PolicyRows } from '../../../src/model/policy-rows.ts';
 import { ACK, address, frameOf, ip, RST, SYN, TCP, tcp } from '../../packet/packets.ts';
 import { FRIEND, interfaceOf, POD, POD_ADDRESSES } from '../../packet/pod.ts';
 import { createPolicyNode, POD_INTERFACE, type PolicyNode } from '../../packet/policy-node.ts';
 import { deniedBut, rowsOf } from '../../packet/policy-rows.ts';
+import { OWN, VIP, webServices } from '../../packet/service-node.ts';
 import type { Series } from '../report.ts';
 import { runInterleaved } from '../rounds.ts';
 import type { Scenario } from '../scenario.ts';
@@ -31,7 +33,8 @@ interface Variant {
 
 export const POLICY_PROGRAM: Scenario = {
   name: 'policy-program',
-  about: 'ns per packet of the policy programs: established and new flows, by number of policies and flows',
+  about:
+    'ns per packet of the policy programs: established, translated and new flows, by number of policies and flows',
   async run({ quick, rounds, random, progress }) {
     const [flows, repeat] = quick ? [10_000, 20_000] : [100_000, 200_000];
     const counts = quick ? [1, 100] : [1, 100, 10_000];
@@ -84,15 +87,22 @@ function variantsOf(
     const packet = { frame, interfaceIndex: POD_INTERFACE, ingressInterface: ELSEWHERE, repeat };
     return async () => (await runOnPacket(node.programs.toPod, packet)).nanoseconds;
   };
-  const each = (packet: () => Uint8Array) => () =>
-    meanOfRuns(node, Array.from({ length: BATCH }, packet).map(frameOf));
+  const each =
+    (packet: () => Uint8Array, program = node.programs.toPod) =>
+    () =>
+      meanOfRuns(program, Array.from({ length: BATCH }, packet).map(frameOf));
   const established = () => {
     const [peerPort, localPort] = portsOf(Math.floor(random() * flows));
     return ip(FRIEND.IPv4, pod, TCP, tcp(peerPort, localPort, ACK));
   };
   // A RST is judged like the first packet of a flow, but leaves none.
   const judged = () => ip(peerOf(Math.floor(random() * policies)), pod, TCP, tcp(1, SERVER_PORT, RST));
+  const [peerPort, localPort] = portsOf(0);
+  const direct = () => ip(pod, FRIEND.IPv4, TCP, tcp(localPort, peerPort, ACK));
+  const translated = () => ip(pod, VIP.IPv4, TCP, tcp(4000, 80, ACK));
   return [
+    { name, metric: 'one flow', measure: each(direct, node.programs.fromPod) },
+    { name, metric: 'one flow, translated', measure: each(translated, node.programs.fromPod) },
     { name, metric: 'established, hot', measure: hot(...portsOf(0), ACK) },
     { name, metric: 'established, random', measure: each(established) },
     { name, metric: 'new, hot', measure: hot(1, SERVER_PORT, RST) },
@@ -116,6 +126,8 @@ async function loadedNode(policies: number, flows: number): Promise<PolicyNode> 
     ];
   });
   await node.tables.flows.set(entries);
+  await node.services.sync(webServices(8080), OWN);
+  await node.fromPod(ip(pod, VIP.IPv4, TCP, tcp(4000, 80, SYN)));
   return node;
 }
 
@@ -126,11 +138,12 @@ function rowsFor(policies: number): PolicyRows {
   const verdicts = names.map((peer) => ({ ...port, peer, port: SERVER_PORT }));
   // The flows of the table go to other ports, so that there may be many from one peer.
   const flows = [1, 2].map((more) => ({ ...port, peer: 'friend', port: SERVER_PORT + more }));
+  const services = { direction: 'egress', peer: 'friend', verdict: 'allow' } as const;
   return rowsOf(
     POD,
     POD_ADDRESSES,
     { ...peers, [`${FRIEND.IPv4}/32`]: 'friend' },
-    deniedBut(...verdicts, ...flows),
+    deniedBut(...verdicts, ...flows, services),
   );
 }
 
@@ -143,8 +156,7 @@ function portsOf(index: number): readonly [number, number] {
   return [10_000 + (index % FLOWS_PER_PORT), SERVER_PORT + 1 + Math.floor(index / FLOWS_PER_PORT)];
 }
 
-async function meanOfRuns(node: PolicyNode, frames: readonly Uint8Array[]): Promise<number> {
-  const program = node.programs.toPod;
+async function meanOfRuns(program: Descriptor, frames: readonly Uint8Array[]): Promise<number> {
   // Counting costs every run some 30 ns, so it is on for these alone.
   const counting = await nativeAddon().countProgramRuns();
   try {
