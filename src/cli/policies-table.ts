@@ -4,12 +4,12 @@ import type { ServiceRowsStatus } from '../agent/service-rows-record.ts';
 import type { MapUpgrade } from '../dataplane/bpf/migration/takeover.ts';
 import { compareText } from '../model/names.ts';
 import type { RuleRow } from '../model/policy-rows.ts';
-import { ruleText } from '../model/rule-place.ts';
+import { policyText, ruleText } from '../model/rule-place.ts';
 import { table } from './output.ts';
 
-/** A line on rows, then drops by reason, pods where nothing is enforced, and rules by hits. `unused`: rules without any. */
+/** A line on rows, then drops by reason, pods where nothing is enforced, policies that a failure closed, and rules by hits. `unused`: rules without any. */
 export function policiesTable(status: PolicyStatus, unused: readonly RuleRow[]): string {
-  const { rows, kernel, services, unenforced, guarded, lastError } = status;
+  const { rows, kernel, services, unenforced, closed, guarded, lastError } = status;
   const summary = [
     `${rows.subjects} of ${guarded + unenforced.length} local pods are selected, in ${rows.classes} classes; ${rows.peers} peers, ${rows.verdicts} verdict rows, ${rows.rules} rules`,
     ...(kernel === null
@@ -29,6 +29,10 @@ export function policiesTable(status: PolicyStatus, unused: readonly RuleRow[]):
     ...section(
       ['not enforced on', 'because'],
       unenforced.map(({ pod, reason, detail }) => [pod, [reason, detail].filter(Boolean).join(': ')]),
+    ),
+    ...section(
+      ['closed for its pods', 'because'],
+      closed.map(({ policy, reason, message }) => [policyText(policy), `${reason}: ${message}`]),
     ),
     ...section(['rule', 'direction', 'hits', 'last'], ruleLines(status, unused)),
   ].join('\n\n');

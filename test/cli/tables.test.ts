@@ -190,6 +190,14 @@ describe('tables', () => {
     expect(told(false).split('\n')).toContain(`${words}; its programs still judge`);
   });
 
+  it('[C17, H6] name policies that a failure of ours closed', () => {
+    const policy = { kind: 'NetworkPolicy', namespace: 'shop', name: 'web' } as const;
+    const closed = [{ policy, reason: 'NotProgrammed', message: 'the table has no room' }];
+    expect(policiesTable({ ...POLICIES, closed }, [])).toMatch(
+      /\n\nCLOSED FOR ITS PODS +BECAUSE\nNetworkPolicy shop\/web +NotProgrammed: the table has no room$/,
+    );
+  });
+
   it('tell the whole status with every reason, the last error and the problems', () => {
     const text = statusText(STATUS, Date.parse('2026-11-21T14:01:02.000Z'));
     for (const part of [
