@@ -190,6 +190,16 @@ describe.each(FAMILIES)('%s', (family) => {
     );
   });
 
+  it('[A60] datagrams do not follow a number that stands for another backend by now', async () => {
+    const ask = () => sent('fromPod', ip(pod, vip, UDP, udp(4000, 80, 5)));
+    const port = async () => Number((await ask()).split(' ').at(-1));
+    expect(await port()).toBe(8080);
+    const backends = await node.serviceTables.backends.entries();
+    await node.serviceTables.backends.set(backends.map(([number, row]) => [number, { ...row, port: 9090 }]));
+    expect(await port()).toBe(9090);
+    await node.services.repair();
+  });
+
   it('[I24] ports that are used again get a backend of their own', async () => {
     await out(vip, SYN);
     await back(SYN | ACK);
