@@ -1,11 +1,12 @@
 import { execFile } from 'node:child_process';
-import { copyFileSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { askAgent } from '../../src/agent/control-client.ts';
 import { controlSocketPath, RUN_DIRECTORY } from '../../src/agent/instance-paths.ts';
 import type { AgentStatus } from '../../src/agent/status.ts';
+import { BPF_FILE_SYSTEM } from '../../src/kernel/bpf-file-system.ts';
 import { labDown, labProbe, labUp } from '../../src/lab/lab.ts';
 import { nodeNamespace } from '../../src/lab/lab-names.ts';
 import { parseProbeRequest } from '../../src/model/probe-request.ts';
@@ -14,6 +15,7 @@ import { wholeNode, wholePod, wholeService, wholeSlices } from '../cluster-api/c
 import { createNodeAgent, type NodeAgent } from '../cluster-api/node-agent.ts';
 import { holdFlows } from '../e2e/flows.ts';
 import type { Manifest } from '../e2e/manifests.ts';
+import { networkPolicy, podsLabelled } from '../e2e/policy-manifests.ts';
 import { buildImage, IMAGE } from './image.ts';
 import {
   type Container,
@@ -271,9 +273,41 @@ describe('the container of the DaemonSet', () => {
       await start({ ...securityContext, capabilities: others });
       await until(`it fails without ${capability}`, async () => {
         const { stderr } = await box.logs();
-        return /EPERM|EACCES/.test(stderr);
+        return /EPERM|EACCES|BPF can't be used here/.test(stderr);
       });
     }
+  });
+
+  it('enforces policies by BPF, goes on while it is killed, and by nftables where a capability for BPF is missing', async () => {
+    const [{ securityContext }] = daemonSet.spec.template.spec.containers;
+    const { drop, add } = securityContext.capabilities as Record<'drop' | 'add', readonly string[]>;
+    const onlyNear = networkPolicy('client', {
+      policyTypes: ['Egress'],
+      egress: [{ to: [podsLabelled('near')] }],
+    });
+    const reached = async () => [await answer('10.96.1.10'), await answer('10.96.1.11')];
+    await start();
+    await until('the container is synced', synced);
+    await server.apply(onlyNear);
+    await until('the policy counts', async () => (await answer('10.96.1.11')) === 'blocked');
+    expect((await status()).backends.policy).toMatchObject({ backend: 'bpf' });
+    await box.kill();
+    expect(await reached()).toEqual(['default/near-1', 'blocked']);
+    for (const capability of ['BPF', 'PERFMON']) {
+      const without = { drop, add: add.filter((each) => each !== capability) };
+      await start({ ...securityContext, capabilities: without });
+      await until('the container is synced', synced);
+      expect((await status()).backends.policy).toMatchObject({
+        backend: 'nft',
+        why: expect.stringMatching(/^auto: BPF can't be used here, nft enforces instead: /),
+      });
+      await until(`nft enforces without ${capability}`, async () =>
+        (await inNode('nft', 'list tables')).includes('weir-policy'),
+      );
+      expect(await reached()).toEqual(['default/near-1', 'blocked']);
+    }
+    await server.kubectl('delete', 'networkpolicy', 'client', '--wait=false');
+    await until('the policy is gone', async () => (await answer('10.96.1.11')) === 'default/far-1');
   });
 
   it('works the same with every right there is', async () => {
@@ -312,6 +346,7 @@ describe('the container of the DaemonSet', () => {
     expect(await cleanUp()).toMatch(/^removed nft table inet weir$/m);
     expect(await inNode('nft', 'list tables')).not.toContain('weir');
     expect(readdirSync(box.hostPath(RUN_DIRECTORY))).toEqual([]);
+    expect(existsSync(join(box.hostPath(BPF_FILE_SYSTEM), 'weir'))).toBe(false);
   });
 
   it('has changed nothing of the host’s own network', async () => {

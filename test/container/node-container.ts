@@ -2,12 +2,15 @@
  * What the kubelet makes of a container of the DaemonSet, made by podman: in the network namespace of a lab's node, with
  * exactly the rights, mounts and variables of the manifest. What this does not know of a manifest is an error.
  */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { BPF_FILE_SYSTEM } from '../../src/kernel/bpf-file-system.ts';
 import { IMAGE } from './image.ts';
 import type { ConfigMap, Container, PodSpec, Variable } from './manifests.ts';
 import { podman, removeCgroups, runFlags } from './podman.ts';
+import { writeSeccompProfile } from './seccomp-profile.ts';
 
 export interface NodeOptions {
   /** Path of the node's network namespace. */
@@ -45,6 +48,8 @@ const NAME = `weir-container-${process.pid}`;
 export function createNodeContainers(options: NodeOptions): NodeContainers {
   const disk = mkdtempSync(join(tmpdir(), 'weir-node-'));
   const hostPath = (path: string) => join(disk, path);
+  const profile = hostPath('seccomp.json');
+  writeSeccompProfile(profile);
   const flagsOf = (pod: PodSpec, container: Container) => [
     ...runFlags(options.netns),
     ...environmentFlags(container.env ?? [], options),
@@ -61,11 +66,18 @@ export function createNodeContainers(options: NodeOptions): NodeContainers {
     hostPath,
     async start(pod, container, securityContext = container.securityContext) {
       await removeContainer();
-      const own = ['--detach', '--name', NAME, '--log-driver', 'k8s-file', ...securityFlags(securityContext)];
+      const own = [
+        '--detach',
+        '--name',
+        NAME,
+        '--log-driver',
+        'k8s-file',
+        ...securityFlags(securityContext, profile),
+      ];
       await podman('run', ...own, ...flagsOf(pod, container), ...commandOf(container));
     },
     async runToEnd(pod, container) {
-      const own = ['--rm', '--timeout', '60', ...securityFlags(container.securityContext)];
+      const own = ['--rm', '--timeout', '60', ...securityFlags(container.securityContext, profile)];
       return (await podman('run', ...own, ...flagsOf(pod, container), ...commandOf(container))).stdout;
     },
     exec: async (...argv) => (await podman('exec', NAME, ...argv)).stdout,
@@ -81,16 +93,32 @@ export function createNodeContainers(options: NodeOptions): NodeContainers {
     async remove() {
       await removeContainer();
       removeCgroups();
+      unmountBpf(hostPath(BPF_FILE_SYSTEM));
       rmSync(disk, { recursive: true, force: true });
     },
   };
 }
 
-function securityFlags(context: Container['securityContext']): readonly string[] {
+/** As systemd does on a node: one of its own, so that nothing of this machine's is seen. */
+function mountBpf(path: string): void {
+  if (!isMountPoint(path)) execFileSync('mount', ['-t', 'bpf', 'bpf', path]);
+}
+
+function unmountBpf(path: string): void {
+  if (isMountPoint(path)) execFileSync('umount', [path]);
+}
+
+function isMountPoint(path: string): boolean {
+  return readFileSync('/proc/self/mounts', 'utf8')
+    .split('\n')
+    .some((line) => line.split(' ')[1] === path);
+}
+
+function securityFlags(context: Container['securityContext'], profile: string): readonly string[] {
   return Object.entries(context).flatMap(([key, value]) => {
     const flags = SECURITY[key];
     if (flags === undefined) throw new Error(`securityContext.${key}: not known to this test`);
-    return flags(value);
+    return flags(value, profile);
   });
 }
 
@@ -99,7 +127,7 @@ interface Capabilities {
   readonly add: readonly string[];
 }
 
-const SECURITY: Readonly<Record<string, (value: unknown) => readonly string[]>> = {
+const SECURITY: Readonly<Record<string, (value: unknown, profile: string) => readonly string[]>> = {
   privileged: (value) => (value === true ? ['--privileged'] : []),
   runAsUser: (value) => ['--user', String(value)],
   allowPrivilegeEscalation: (value) => (value === false ? ['--security-opt', 'no-new-privileges'] : []),
@@ -108,8 +136,7 @@ const SECURITY: Readonly<Record<string, (value: unknown) => readonly string[]>> 
     const { drop, add } = value as Capabilities;
     return [...drop.map((each) => `--cap-drop=${each}`), ...add.map((each) => `--cap-add=${each}`)];
   },
-  // The runtime's own profile is what podman takes anyway.
-  seccompProfile: () => [],
+  seccompProfile: (_, profile) => ['--security-opt', `seccomp=${profile}`],
   seLinuxOptions: () => [],
 };
 
@@ -135,6 +162,7 @@ function mountFlags(
     const volume = pod.volumes.find((each) => each.name === name);
     const path = hostPath(volume?.hostPath?.path ?? join('var/lib/kubelet', name));
     mkdirSync(path, { recursive: true });
+    if (volume?.hostPath?.path === BPF_FILE_SYSTEM) mountBpf(path);
     const content = volume?.configMap === undefined ? {} : configMaps[volume.configMap.name];
     for (const [file, text] of Object.entries(content ?? {})) writeFileSync(join(path, file), text);
     return [path, mountPath, readOnly === true ? 'ro' : 'rw'];

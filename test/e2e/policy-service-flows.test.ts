@@ -11,6 +11,8 @@ import { translatedFor } from './translated-flows.ts';
 const PORTS = [{ containerPort: 8080 }, { containerPort: 5353, protocol: 'UDP' as const }];
 const [IPV4, IPV6] = ['10.96.7.7', 'fd96::707'];
 const ADDRESSES = [IPV4, IPV6];
+/** Several over TCP, so that not all happen to choose the same backend twice. */
+const DIALLED = [...Array.from({ length: 4 }, () => [80, 'tcp'] as const), [53, 'udp'] as const];
 const server = (name: string, onNode: string) =>
   pod(name, { node: onNode, labels: { app: name, tier: 'web' }, ports: PORTS });
 const WEB = service('web', {
@@ -38,13 +40,10 @@ const TO_NOBODY = egress();
 describe.each(POLICY_BACKENDS)('connections to Services under policies on %s', (backend) => {
   const lab = usePolicyLab(backend, CLUSTER);
   const open: Conversation[] = [];
-  /** One over each transport and family; both ends have said something. */
+  /** Opens them in both families; each was answered. */
   const converse = async () => {
     for (const address of ADDRESSES)
-      for (const [port, protocol] of [
-        [80, 'tcp'],
-        [53, 'udp'],
-      ] as const)
+      for (const [port, protocol] of DIALLED)
         open.push(startConversation(lab, 'default/asker', { address, port, protocol }));
     expect(await talk()).toEqual(open.map(() => 'answered'));
   };
