@@ -95,14 +95,18 @@ describe('events', () => {
 
   it('[H18] of admitted flows are some, which take nobody else’s place; counters know all of them', async () => {
     const node = await nodeWith({ admissionsPerSecond: 2, eventsPerSecond: 1 });
-    for (let port = 1000; port < 1005; port++) await node.toPod(ip(friend, pod, TCP, tcp(port, 80, SYN)));
+    for (let port = 1000; port < 1500; port++) await node.toPod(ip(friend, pod, TCP, tcp(port, 80, SYN)));
     await node.toPod(ip(friend, pod, TCP, tcp(1000, 81, SYN)));
-    expect((await node.events()).map(({ kind }) => kind)).toEqual(['allow', 'allow', 'drop']);
-    expect(await node.tallies()).toMatchObject({ allowed: 5, 'events-limited': 0 });
+    const kinds = (await node.events()).map(({ kind }) => kind);
+    expect(kinds.at(-1)).toBe('drop');
+    // Each CPU has a rate of its own, so there may be more than two.
+    expect(kinds.length).toBeGreaterThanOrEqual(3);
+    expect(kinds.length).toBeLessThan(500);
+    expect(await node.tallies()).toMatchObject({ allowed: 500, 'events-limited': 0 });
     const hits = (await node.tables.ruleHits.entries()).map(([, each]) =>
       each.reduce((total, own) => total + own.hits, 0),
     );
-    expect(hits.reduce((total, own) => total + own, 0)).toBe(6);
+    expect(hits.reduce((total, own) => total + own, 0)).toBe(501);
     node.close();
   });
 
