@@ -82,10 +82,12 @@ describe.each(POLICY_BACKENDS)('attacks on %s', (backend) => {
     station('evil').send(...packets, ip(from, own, UDP, udp(sourcePort, OPEN)));
     const end = Uint8Array.of(sourcePort >> 8, sourcePort & 0xff, 0, OPEN);
     await expect
-      .poll(() =>
-        station('web')
-          .packets()
-          .some((packet) => packet.includes(Buffer.from(end))),
+      .poll(
+        () =>
+          station('web')
+            .packets()
+            .some((packet) => packet.includes(Buffer.from(end))),
+        { timeout: 30_000 },
       )
       .toBe(true);
     return station(to)

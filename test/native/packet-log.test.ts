@@ -37,6 +37,19 @@ describe('the packet log', () => {
     for (let round = 0; round < 2; round++) await setImmediate();
   });
 
+  /** Reading ends with the turn of the event loop in which it was stopped. */
+  const groupIsFree = () =>
+    expect
+      .poll(() => {
+        try {
+          watchPacketLog({ group: GROUP, snap: 64, netns }, () => {})();
+          return 'free';
+        } catch (error) {
+          return String(error);
+        }
+      })
+      .toBe('free');
+
   it('gives packets in their order, cut to what was asked for, with the words and interfaces of the rule', async () => {
     const packets: LoggedPacket[] = [];
     const stop = watchPacketLog({ group: GROUP, snap: 64, netns }, (more) => packets.push(...(more ?? [])));
@@ -44,6 +57,7 @@ describe('the packet log', () => {
     send('x'.repeat(500));
     await expect.poll(() => packets).toHaveLength(2);
     stop();
+    await groupIsFree();
     for (const packet of packets)
       expect(packet).toMatchObject({ prefix: 'some words', incoming: 0, outgoing: 1 });
     expect(Buffer.from(packets[0]?.bytes ?? []).toString('latin1')).toMatch(/first$/);
@@ -56,16 +70,7 @@ describe('the packet log', () => {
     stop();
     stop();
     send('unheard');
-    await expect
-      .poll(() => {
-        try {
-          watchPacketLog({ group: GROUP, snap: 64, netns }, () => {})();
-          return 'free';
-        } catch (error) {
-          return String(error);
-        }
-      })
-      .toBe('free');
+    await groupIsFree();
     expect(packets).toEqual([]);
   });
 

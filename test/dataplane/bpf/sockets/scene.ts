@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import {
   createServiceDataplane,
   type ServiceDataplane,
@@ -77,12 +78,24 @@ export async function createSocketScene(): Promise<SocketScene> {
       first.close();
       files.remove();
       for (const space of spaces) execFileSync('ip', ['netns', 'del', space]);
-      for (const name of readdirSync(cgroup, { withFileTypes: true }))
-        if (name.isDirectory()) rmdirSync(`${cgroup}/${name.name}`);
-      rmdirSync(cgroup);
+      await removeCgroup(cgroup);
       rmSync(folder, { recursive: true });
     },
   };
+}
+
+/** With those below it. Processes leave theirs a moment after they ended. */
+async function removeCgroup(cgroup: string): Promise<void> {
+  for (const name of readdirSync(cgroup, { withFileTypes: true }))
+    if (name.isDirectory()) await removeCgroup(`${cgroup}/${name.name}`);
+  for (let tries = 1; ; tries++) {
+    try {
+      return rmdirSync(cgroup);
+    } catch (error) {
+      if (tries === 100) throw error;
+      await setTimeout(50);
+    }
+  }
 }
 
 function makeSpace(space: string): void {
