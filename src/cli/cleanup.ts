@@ -8,7 +8,7 @@ import { refuseNeighbours } from '../agent/neighbours.ts';
 import type { AgentStatus } from '../agent/status.ts';
 import { removeFilters } from '../dataplane/bpf/policies/hooks.ts';
 import { TABLE } from '../dataplane/nft/layout.ts';
-import { CLOSED_TABLE } from '../dataplane/nft/policies/closed-networks.ts';
+import { CLOSED_TABLE } from '../dataplane/nft/policies/closed-table.ts';
 import { POLICY_TABLE } from '../dataplane/nft/policies/layout.ts';
 import { removeTable } from '../dataplane/nft/removal.ts';
 import { pinDirectory } from '../kernel/bpf-file-system.ts';

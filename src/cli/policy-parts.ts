@@ -6,10 +6,10 @@ import { keepPins } from '../dataplane/bpf/pins.ts';
 import { openBpfPolicies } from '../dataplane/bpf/policies/backend.ts';
 import { removeFilters } from '../dataplane/bpf/policies/hooks.ts';
 import { type Capabilities, choosePolicyBackend } from '../dataplane/capabilities.ts';
-import { closingNetworks } from '../dataplane/closed-backend.ts';
+import { closingUnguarded } from '../dataplane/closing-backend.ts';
 import { watchPodInterfaces } from '../dataplane/interfaces/watch-pod-interfaces.ts';
 import { openNftPolicies } from '../dataplane/nft/policies/backend.ts';
-import { CLOSED_TABLE, openClosedNetworks } from '../dataplane/nft/policies/closed-networks.ts';
+import { CLOSED_TABLE, openClosedTable } from '../dataplane/nft/policies/closed-table.ts';
 import { POLICY_TABLE } from '../dataplane/nft/policies/layout.ts';
 import { removeTable } from '../dataplane/nft/removal.ts';
 import type { PolicyBackend, PolicyVerdict } from '../dataplane/policy-backend.ts';
@@ -70,13 +70,9 @@ async function openBpf(
     keepPins(pinDirectory(instance), servesSockets ? ['policies', 'sockets'] : ['policies']);
     await removeTable(POLICY_TABLE.table);
   };
-  if (!policyDefaultClosed)
-    return succeeding(backend, async () => {
-      await endOthers();
-      await removeTable(CLOSED_TABLE.table);
-    });
-  const networks = await openClosedNetworks(pipeline.podNetworks(compile.node), onForeignChange);
-  return succeeding(closingNetworks(backend, networks), endOthers);
+  const networks = policyDefaultClosed ? pipeline.podNetworks(compile.node) : [];
+  const table = await openClosedTable(networks, onForeignChange);
+  return succeeding(closingUnguarded(backend, table), endOthers);
 }
 
 async function openNft(

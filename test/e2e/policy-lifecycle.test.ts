@@ -199,7 +199,10 @@ describe('another backend', () => {
     for (const next of ['nft', 'bpf']) {
       process.env.WEIR_POLICY_BACKEND = next;
       await killAgents(lab, NODES);
+      // As if pods had been closed beside programs.
+      await lab.inside('node/one', 'nft', 'add', 'table', 'inet', 'weir-closed');
       await lab.apply(networkPolicy('other', { podSelector: { matchLabels: { app: next } } }));
+      expect(await lab.inside('node/one', 'nft', 'list', 'tables')).not.toContain('weir-closed');
       expect([await backendNow(), ...(await ask())]).toEqual([next, 'allowed', 'blocked']);
       expect(existsSync(pinDirectory(instanceOf(lab, 'one')))).toBe(next === 'bpf');
     }

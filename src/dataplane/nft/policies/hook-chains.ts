@@ -100,22 +100,26 @@ function audited(direction: Direction, options: SkeletonOptions): Chain {
   };
 }
 
-/** The chains that close addresses nobody is known by, in a table without anything else. */
-export function closedChains(): readonly Chain[] {
+/** The chains of a table that only closes: addresses by which nobody is known, and those of some pods. */
+export function closedChains(hasNetworks: boolean): readonly Chain[] {
   const silent: SkeletonOptions = { reject: false, logGroup: null };
   const base = { type: 'filter', policy: 'accept' } as const;
+  const closing = (direction: Direction) => [
+    ...closePods(direction),
+    ...(hasNetworks ? closeUnknown(direction) : []),
+  ];
   return [
     {
       name: 'prerouting',
-      about: 'from addresses of pod networks: known pods only',
+      about: 'from pods that are closed nothing; from addresses of pod networks: known pods only',
       base: { ...base, hook: 'prerouting', priority: BEFORE_TRACKING },
-      rules: closeUnknown('egress'),
+      rules: closing('egress'),
     },
     {
       name: 'forward',
-      about: 'to addresses of pod networks: known pods only',
+      about: 'to pods that are closed nothing; to addresses of pod networks: known pods only',
       base: { ...base, hook: 'forward', priority: BEFORE_FILTERS },
-      rules: closeUnknown('ingress'),
+      rules: closing('ingress'),
     },
     ...DIRECTIONS.map((direction) => dropChain('closed', direction, silent)),
   ];
@@ -282,6 +286,16 @@ function closeUnknown(direction: Direction): readonly Rule[] {
     inSet(policySet('pod-block', family), 0),
     loadAddress(family, subject, addressWidth(family)),
     notInSet(policySet('own', family), 0),
+    goTo(`drop-closed-${direction}`),
+  ]);
+}
+
+/** All pods that a table has: those that are judged by programs are not in it. */
+function closePods(direction: Direction): readonly Rule[] {
+  const { subject } = endsOf(direction, 'forth');
+  return forEachFamily((family) => [
+    loadAddress(family, subject, 0),
+    lookUp(policySet('subject', family), 0, 4),
     goTo(`drop-closed-${direction}`),
   ]);
 }

@@ -108,17 +108,21 @@ export function lowerPod(
     subject === undefined && !held ? [] : [...(subject?.addresses ?? []), ...(joined?.addresses ?? [])];
   const own = new Set([...judged, ...(joined?.addresses ?? [])]);
   return [
-    ...[...new Set(judged)].map((address) => ({
-      set: policySet('subject', familyOf(address)),
-      key: addressKey(address),
-      data: NOTHING + numberKey(number),
-    })),
-    ...[...own].map((address) => ({
-      set: policySet('own', familyOf(address)),
-      key: addressKey(address) + addressKey(address),
-    })),
+    ...[...new Set(judged)].map((address) => subjectElement(address, number)),
+    ...[...own].map(ownElement),
     ...(joined === undefined ? [] : lowerInterface(joined)),
   ];
+}
+
+/** A local pod's address: judged by the class of this number. */
+export function subjectElement(address: Address, number: number): PolicyElement {
+  const data = NOTHING + numberKey(number);
+  return { set: policySet('subject', familyOf(address)), key: addressKey(address), data };
+}
+
+/** The address of a local pod that is known. */
+export function ownElement(address: Address): PolicyElement {
+  return { set: policySet('own', familyOf(address)), key: addressKey(address) + addressKey(address) };
 }
 
 function lowerInterface({ interfaceIndex, addresses, held }: PodInterface): readonly PolicyElement[] {

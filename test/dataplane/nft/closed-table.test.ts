@@ -1,0 +1,90 @@
+/** What is closed beside programs on interfaces, in the kernel: a node with pods in network namespaces of its own. */
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { type ClosedTable, openClosedTable } from '../../../src/dataplane/nft/policies/closed-table.ts';
+import { FAMILIES, type Prefix } from '../../../src/model/address.ts';
+import { addressesOf, addressOf, createPodNetwork, type PodNetwork } from './pod-network.ts';
+
+const NONE = new Set<never>();
+const WEB = { closed: new Set(addressesOf('web')), known: NONE };
+const NOTHING = { closed: NONE, known: NONE };
+
+let network: PodNetwork;
+let table: ClosedTable;
+const disturbances: string[] = [];
+beforeAll(async () => {
+  network = await createPodNetwork(`weir-tct-${process.pid}`);
+});
+afterAll(() => network?.close());
+beforeEach(() => void network.run('node', 'nft', 'flush', 'ruleset'));
+afterEach(() => table.end());
+
+const open = async (networks: readonly string[] = []) => {
+  table = await openClosedTable(
+    networks as readonly Prefix[],
+    () => void disturbances.push('changed'),
+    network.netns,
+  );
+};
+const listing = () => network.run('node', 'nft', 'list', 'ruleset');
+const outcomes = () =>
+  Promise.all(
+    FAMILIES.flatMap((family) => [
+      network.ask('remote', { address: addressOf('web', family) }),
+      network.ask('web', { address: addressOf('remote', family) }),
+      network.ask('client', { address: addressOf('remote', family) }),
+    ]),
+  );
+const SHUT = ['blocked', 'blocked', 'allowed', 'blocked', 'blocked', 'allowed'];
+const OPEN = SHUT.map(() => 'allowed');
+
+describe('the table of what is closed', () => {
+  it('[C17] [H6] closes addresses both ways, counts what it drops, and opens them again', async () => {
+    await open();
+    await table.set(NOTHING);
+    await table.close(WEB.closed);
+    expect(await outcomes()).toEqual(SHUT);
+    const { ingress, egress } = await table.drops();
+    expect(Math.min(ingress, egress)).toBeGreaterThanOrEqual(2);
+    await table.set(NOTHING);
+    expect(await outcomes()).toEqual(OPEN);
+  });
+
+  it('is not there before something is closed, with any number of known pods', async () => {
+    await open();
+    await table.set({ closed: NONE, known: new Set(addressesOf('client')) });
+    expect(listing()).toBe('');
+    expect(await table.drops()).toEqual({ ingress: 0, egress: 0 });
+  });
+
+  it('[H6] outlives who made it, and the next one takes up what it finds', async () => {
+    await open();
+    await table.set(WEB);
+    await table.end();
+    await open();
+    expect(await outcomes()).toEqual(SHUT);
+    await table.set(NOTHING);
+    expect(listing()).toBe('');
+    expect(await outcomes()).toEqual(OPEN);
+  });
+
+  it('[H6] closes networks but for known pods, and of these the ones that are closed', async () => {
+    await open(['10.9.0.0/24', 'fd09::/64']);
+    await table.set({ closed: NONE, known: new Set(addressesOf('client')) });
+    expect(await outcomes()).toEqual(SHUT);
+    await table.set({
+      closed: WEB.closed,
+      known: new Set([...addressesOf('client'), ...addressesOf('web')]),
+    });
+    expect(await outcomes()).toEqual(SHUT);
+  });
+
+  it('is made whole where somebody else flushed it', async () => {
+    await open();
+    await table.set(WEB);
+    disturbances.length = 0;
+    network.run('node', 'nft', 'flush', 'ruleset');
+    await expect.poll(() => disturbances, { timeout: 15_000 }).toContain('changed');
+    expect(await table.repair()).toBe(true);
+    expect(await outcomes()).toEqual(SHUT);
+  });
+});
