@@ -58,8 +58,8 @@ export function closingUnguarded(backend: PolicyBackend, table: ClosedTable): Po
     },
     async repair() {
       const report = await backend.repair();
-      await openGuarded(report);
       if (await table.repair()) repairs += 1;
+      await openGuarded(report);
       return report;
     },
     async figures() {
