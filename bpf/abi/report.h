@@ -67,19 +67,21 @@ enum event_kind {
 struct policy_event {
   __u64 time;  // ns, CLOCK_MONOTONIC
   struct address local;
-  struct address peer;
-  __be16 local_port;  // as in struct flow_key
+  struct address peer;     // where a translated flow is led
+  struct address dialled;  // what the pod sent it to; all 0 without translation
+  __be16 local_port;       // as in struct flow_key
   __be16 peer_port;
+  __be16 dialled_port;
+  __u8 protocol;
+  __u8 tcp_flags;
   __u32 interface;
   __u32 rule;        // 0: no rule decided
   __u32 audit_rule;  // 0: none
   __u32 length;      // bytes of the frame
-  __u8 protocol;
-  __u8 tcp_flags;
   enum direction direction;  // of the packet
   enum event_kind kind;
   enum drop_reason reason;
-  __u8 padding[7];
+  __u8 padding[5];
 };
 
 // How many events this CPU sent in the second that began at `begun`.
@@ -97,6 +99,6 @@ struct denial {
 _Static_assert(sizeof(struct drop_count) == 16, "size is part of the ABI");
 _Static_assert(sizeof(struct tally_count) == 8, "size is part of the ABI");
 _Static_assert(sizeof(struct rule_hits) == 16, "size is part of the ABI");
-_Static_assert(sizeof(struct policy_event) == 72, "size is part of the ABI");
+_Static_assert(sizeof(struct policy_event) == 88, "size is part of the ABI");
 _Static_assert(sizeof(struct event_rate) == 16, "size is part of the ABI");
 _Static_assert(sizeof(struct denial) == 8, "size is part of the ABI");

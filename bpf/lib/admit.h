@@ -14,20 +14,20 @@ static __always_inline bool can_open(const struct packet *packet) {
 
 // A flow passes that audited policies would deny.
 static __always_inline void tell_audit(struct __sk_buff *skb, const struct packet *packet,
-                                       const struct decision *decision) {
+                                       const struct decision *decision, const struct ends *dialled) {
   count(TALLY_AUDITED);
   count_rule(packet, decision->audit_rule);
-  send_event(skb, packet, EVENT_AUDIT, decision);
+  send_event(skb, packet, EVENT_AUDIT, decision, dialled);
 }
 
 static __always_inline void tell_admission(struct __sk_buff *skb, const struct packet *packet,
-                                           const struct decision *decision) {
+                                           const struct decision *decision, const struct ends *dialled) {
   count(TALLY_ALLOWED);
   count_rule(packet, decision->rule);
   if (decision->audit_rule != 0) {
-    tell_audit(skb, packet, decision);
+    tell_audit(skb, packet, decision, dialled);
   } else {
-    send_event(skb, packet, EVENT_ALLOW, decision);
+    send_event(skb, packet, EVENT_ALLOW, decision, dialled);
   }
 }
 
@@ -40,12 +40,13 @@ static __always_inline int refuse(struct __sk_buff *skb, const struct packet *pa
 static __noinline void judge_opening(struct __sk_buff *skb, struct packet *packet, const struct subject *subject,
                                      const struct opening *opening, struct decision *decision) {
   const struct ends arrived = ends_of(&packet->key);
-  if (opening->translation != TRANSLATION_NONE) set_ends(&packet->key, &opening->ends);
+  const struct ends *dialled = opening->translation == TRANSLATION_NONE ? 0 : &arrived;
+  if (dialled) set_ends(&packet->key, &opening->ends);
   judge(packet, subject, opening->direction, decision);
   if (decision->reason == DROP_NONE) {
-    tell_admission(skb, packet, decision);
+    tell_admission(skb, packet, decision, dialled);
   } else {
-    drop(skb, packet, decision);
+    drop(skb, packet, decision, dialled);
   }
   set_ends(&packet->key, &arrived);
 }

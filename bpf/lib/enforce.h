@@ -49,11 +49,17 @@ static __noinline int judge_again(struct __sk_buff *skb, struct packet *packet, 
                                   const struct flow *entry, struct flow *flow) {
   const struct ends arrived = ends_of(&packet->key);
   struct decision decision = {};
-  if (entry->translation != TRANSLATION_NONE && !is_back(entry->translation)) set_ends(&packet->key, &entry->other);
+  const struct ends *dialled = 0;
+  if (is_back(entry->translation)) {
+    dialled = &entry->other;
+  } else if (entry->translation != TRANSLATION_NONE) {
+    dialled = &arrived;
+    set_ends(&packet->key, &entry->other);
+  }
   judge(packet, subject, flow->direction, &decision);
   count(TALLY_REJUDGED);
   if (decision.reason == DROP_NONE) {
-    if (decision.audit_rule != 0 && flow->audit_rule == 0) tell_audit(skb, packet, &decision);
+    if (decision.audit_rule != 0 && flow->audit_rule == 0) tell_audit(skb, packet, &decision, dialled);
     flow->rule = decision.rule;
     flow->audit_rule = decision.audit_rule;
     flow->revision = packet->revision;
@@ -63,7 +69,7 @@ static __noinline int judge_again(struct __sk_buff *skb, struct packet *packet, 
     if (flow->rule != 0) {
       flow->rule = 0;
       count(TALLY_CUT);
-      send_event(skb, packet, EVENT_CUT, &decision);
+      send_event(skb, packet, EVENT_CUT, &decision, dialled);
     }
   }
   set_ends(&packet->key, &arrived);

@@ -42,8 +42,9 @@ static __noinline void count_rule(const struct packet *packet, __u32 rule) {
   found->last_hit = packet->now;
 }
 
-// Admitted flows have a share of their own: there are many, and none of them must keep a denial from being told.
-static __always_inline bool within_rate(__u64 now, enum event_kind kind) {
+// Admitted flows have a share of their own: there are many, and none of them must keep a denial from being told. Not inlined,
+// for the stack of its caller, which stands deepest.
+static __noinline bool within_rate(__u64 now, enum event_kind kind) {
   const __u32 zero = 0;
   struct event_rate *rate = bpf_map_lookup_elem(&event_rates, &zero);
   if (!rate) return false;
@@ -56,9 +57,9 @@ static __always_inline bool within_rate(__u64 now, enum event_kind kind) {
                              : rate->others++ < options.events_per_second;
 }
 
-// Not inlined, so that the object's BTF describes struct policy_event.
+// Not inlined, so that the object's BTF describes struct policy_event. `dialled`: 0 without translation.
 static __noinline void describe(struct policy_event *record, const struct packet *packet,
-                                const struct decision *decision) {
+                                const struct decision *decision, const struct ends *dialled) {
   record->time = packet->now;
   record->local = packet->key.local;
   record->peer = packet->key.peer;
@@ -71,11 +72,19 @@ static __noinline void describe(struct policy_event *record, const struct packet
   record->tcp_flags = packet->tcp_flags;
   record->direction = packet->direction;
   record->reason = decision->reason;
+  __builtin_memset(&record->dialled, 0, sizeof(record->dialled));
+  record->dialled_port = 0;
+  // What only gets another port of the pod is dialled as it is.
+  if (dialled && (dialled->peer_port != record->peer_port || !same_address(&dialled->peer, &record->peer))) {
+    record->dialled = dialled->peer;
+    record->dialled_port = dialled->peer_port;
+  }
   __builtin_memset(record->padding, 0, sizeof(record->padding));
 }
 
+// `dialled`: what the pod sent a translated flow to, which the packet's key tells after its translation; else 0.
 static __noinline void send_event(struct __sk_buff *skb, const struct packet *packet, enum event_kind kind,
-                                  const struct decision *decision) {
+                                  const struct decision *decision, const struct ends *dialled) {
   if (!within_rate(packet->now, kind)) {
     if (kind != EVENT_ALLOW) count(TALLY_EVENTS_LIMITED);
     return;
@@ -85,7 +94,7 @@ static __noinline void send_event(struct __sk_buff *skb, const struct packet *pa
     count(TALLY_EVENTS_LOST);
     return;
   }
-  describe(record, packet, decision);
+  describe(record, packet, decision, dialled);
   record->kind = kind;
   record->length = skb->len;
   bpf_ringbuf_submit(record, 0);
@@ -104,15 +113,16 @@ static __always_inline bool is_first_denial(const struct packet *packet) {
   return true;
 }
 
-SEPARATE int drop(struct __sk_buff *skb, const struct packet *packet, const struct decision *decision) {
+SEPARATE int drop(struct __sk_buff *skb, const struct packet *packet, const struct decision *decision,
+                  const struct ends *dialled) {
   if (!packet || !decision) return TC_ACT_SHOT;
   count_drop(packet, decision->reason);
   if (decision->rule != 0) count_rule(packet, decision->rule);
-  if (is_first_denial(packet)) send_event(skb, packet, EVENT_DROP, decision);
+  if (is_first_denial(packet)) send_event(skb, packet, EVENT_DROP, decision, dialled);
   return TC_ACT_SHOT;
 }
 
 static __always_inline int drop_because(struct __sk_buff *skb, const struct packet *packet, enum drop_reason reason) {
   const struct decision decision = {.reason = reason};
-  return drop(skb, packet, &decision);
+  return drop(skb, packet, &decision, 0);
 }

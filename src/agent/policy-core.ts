@@ -237,7 +237,7 @@ function nameVerdict(
     time: new Date(timeMs).toISOString(),
     pod: installation.podBehind(verdict.interfaceIndex) ?? null,
     peerPod: pipeline.podAt(verdict.peer) ?? null,
-    peerService: serviceRows.serviceAt(verdict.peer) ?? null,
+    peerService: serviceRows.serviceAt(verdict.dialled?.address ?? verdict.peer) ?? null,
     rule: rule === null ? null : (rules.get(rule) ?? null),
     auditRule: auditRule === null ? null : (rules.get(auditRule) ?? null),
   };

@@ -11,7 +11,7 @@ export interface NamedVerdict extends Omit<PolicyVerdict, 'timeMs' | 'rule' | 'a
   readonly pod: ObjectName | null;
   /** null: no pod's address. */
   readonly peerPod: ObjectName | null;
-  /** The Service whose address the peer is; null: none. */
+  /** The Service whose address the pod dialled, or the peer is; null: none. */
   readonly peerService: ObjectName | null;
   readonly rule: RuleRow | null;
   readonly auditRule: RuleRow | null;

@@ -22,14 +22,24 @@ export async function flows(options: {
 
 /** One verdict as a line: when, what, who to whom, why. */
 export function verdictText(verdict: NamedVerdict): string {
-  const { direction, kind, protocol, local, peer, localPort, peerPort } = verdict;
+  const { direction, kind, protocol, local, localPort } = verdict;
   // Of ICMP they are an identifier, or type and code.
   const hasPorts = protocolFromNumber(protocol) !== null;
   const own = endText(verdict.pod, local, hasPorts ? localPort : null);
-  const other = endText(verdict.peerPod ?? verdict.peerService, peer, hasPorts ? peerPort : null);
+  const other = peerText(verdict, hasPorts);
   const [from, to] = direction === 'egress' ? [own, other] : [other, own];
   const way = `${from} \u2192 ${to} ${protocolText(protocol)}`;
   return `${verdict.time} ${kind} ${direction} ${way}, ${reasonText(verdict)}`;
+}
+
+/** With the Service before it that leads there. */
+function peerText(verdict: NamedVerdict, hasPorts: boolean): string {
+  const { peer, peerPort, peerPod, peerService, dialled } = verdict;
+  const port = hasPorts ? peerPort : null;
+  if (dialled === null) return endText(peerPod ?? peerService, peer, port);
+  const service = endText(peerService, dialled.address, hasPorts ? dialled.port : null);
+  const led = endText(peerPod, peer, port);
+  return verdict.direction === 'egress' ? `${service} \u2192 ${led}` : `${led} \u2192 ${service}`;
 }
 
 function reasonText({ reason, rule, auditRule }: NamedVerdict): string {

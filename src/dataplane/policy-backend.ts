@@ -51,6 +51,12 @@ export interface PolicyFigures {
   readonly rules: readonly RuleFigure[];
 }
 
+export interface Dialled {
+  readonly address: Address;
+  /** 0 where the protocol has none. */
+  readonly port: number;
+}
+
 /** One decision that the kernel tells of. */
 export interface PolicyVerdict {
   /** Milliseconds since the epoch. */
@@ -64,6 +70,8 @@ export interface PolicyVerdict {
   readonly localPort: number;
   readonly peer: Address;
   readonly peerPort: number;
+  /** What the pod sent it to, where that is led to the peer; null: to the peer itself, or nobody knows. */
+  readonly dialled: Dialled | null;
   readonly interfaceIndex: number;
   /** IP protocol number. */
   readonly protocol: number;

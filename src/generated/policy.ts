@@ -429,52 +429,58 @@ export interface PolicyEvent {
   readonly time: number;
   readonly local: Uint8Array;
   readonly peer: Uint8Array;
+  readonly dialled: Uint8Array;
   readonly localPort: number;
   readonly peerPort: number;
+  readonly dialledPort: number;
+  readonly protocol: number;
+  readonly tcpFlags: number;
   readonly interface: number;
   readonly rule: number;
   readonly auditRule: number;
   readonly length: number;
-  readonly protocol: number;
-  readonly tcpFlags: number;
   readonly direction: Direction;
   readonly kind: EventKind;
   readonly reason: DropReason;
 }
 
 export const policyEventCodec: Codec<PolicyEvent> = {
-  size: 72,
+  size: 88,
   write(view, at, value) {
     view.setBigUint64(at, BigInt(value.time), true);
     bytesAt(view, at + 8, 16).set(value.local);
     bytesAt(view, at + 24, 16).set(value.peer);
-    view.setUint16(at + 40, value.localPort);
-    view.setUint16(at + 42, value.peerPort);
-    view.setUint32(at + 44, value.interface, true);
-    view.setUint32(at + 48, value.rule, true);
-    view.setUint32(at + 52, value.auditRule, true);
-    view.setUint32(at + 56, value.length, true);
-    view.setUint8(at + 60, value.protocol);
-    view.setUint8(at + 61, value.tcpFlags);
-    view.setUint8(at + 62, DIRECTION_WORDS.indexOf(value.direction));
-    view.setUint8(at + 63, EVENT_KIND_WORDS.indexOf(value.kind));
-    view.setUint8(at + 64, DROP_REASON_WORDS.indexOf(value.reason));
+    bytesAt(view, at + 40, 16).set(value.dialled);
+    view.setUint16(at + 56, value.localPort);
+    view.setUint16(at + 58, value.peerPort);
+    view.setUint16(at + 60, value.dialledPort);
+    view.setUint8(at + 62, value.protocol);
+    view.setUint8(at + 63, value.tcpFlags);
+    view.setUint32(at + 64, value.interface, true);
+    view.setUint32(at + 68, value.rule, true);
+    view.setUint32(at + 72, value.auditRule, true);
+    view.setUint32(at + 76, value.length, true);
+    view.setUint8(at + 80, DIRECTION_WORDS.indexOf(value.direction));
+    view.setUint8(at + 81, EVENT_KIND_WORDS.indexOf(value.kind));
+    view.setUint8(at + 82, DROP_REASON_WORDS.indexOf(value.reason));
   },
   read: (view, at) => ({
     time: Number(view.getBigUint64(at, true)),
     local: bytesAt(view, at + 8, 16).slice(),
     peer: bytesAt(view, at + 24, 16).slice(),
-    localPort: view.getUint16(at + 40),
-    peerPort: view.getUint16(at + 42),
-    interface: view.getUint32(at + 44, true),
-    rule: view.getUint32(at + 48, true),
-    auditRule: view.getUint32(at + 52, true),
-    length: view.getUint32(at + 56, true),
-    protocol: view.getUint8(at + 60),
-    tcpFlags: view.getUint8(at + 61),
-    direction: wordOf(DIRECTION_WORDS, view.getUint8(at + 62), 'direction'),
-    kind: wordOf(EVENT_KIND_WORDS, view.getUint8(at + 63), 'event_kind'),
-    reason: wordOf(DROP_REASON_WORDS, view.getUint8(at + 64), 'drop_reason'),
+    dialled: bytesAt(view, at + 40, 16).slice(),
+    localPort: view.getUint16(at + 56),
+    peerPort: view.getUint16(at + 58),
+    dialledPort: view.getUint16(at + 60),
+    protocol: view.getUint8(at + 62),
+    tcpFlags: view.getUint8(at + 63),
+    interface: view.getUint32(at + 64, true),
+    rule: view.getUint32(at + 68, true),
+    auditRule: view.getUint32(at + 72, true),
+    length: view.getUint32(at + 76, true),
+    direction: wordOf(DIRECTION_WORDS, view.getUint8(at + 80), 'direction'),
+    kind: wordOf(EVENT_KIND_WORDS, view.getUint8(at + 81), 'event_kind'),
+    reason: wordOf(DROP_REASON_WORDS, view.getUint8(at + 82), 'drop_reason'),
   }),
 };
 
@@ -1459,7 +1465,7 @@ export const LAYOUT = {
       ]
     },
     "policy_event": {
-      "size": 72,
+      "size": 88,
       "fields": [
         {
           "name": "time",
@@ -1486,8 +1492,16 @@ export const LAYOUT = {
           "count": 1
         },
         {
-          "name": "local_port",
+          "name": "dialled",
           "offset": 40,
+          "size": 16,
+          "form": "struct",
+          "type": "address",
+          "count": 1
+        },
+        {
+          "name": "local_port",
+          "offset": 56,
           "size": 2,
           "form": "network",
           "type": "",
@@ -1495,47 +1509,23 @@ export const LAYOUT = {
         },
         {
           "name": "peer_port",
-          "offset": 42,
+          "offset": 58,
           "size": 2,
           "form": "network",
           "type": "",
           "count": 1
         },
         {
-          "name": "interface",
-          "offset": 44,
-          "size": 4,
-          "form": "number",
-          "type": "",
-          "count": 1
-        },
-        {
-          "name": "rule",
-          "offset": 48,
-          "size": 4,
-          "form": "number",
-          "type": "",
-          "count": 1
-        },
-        {
-          "name": "audit_rule",
-          "offset": 52,
-          "size": 4,
-          "form": "number",
-          "type": "",
-          "count": 1
-        },
-        {
-          "name": "length",
-          "offset": 56,
-          "size": 4,
-          "form": "number",
+          "name": "dialled_port",
+          "offset": 60,
+          "size": 2,
+          "form": "network",
           "type": "",
           "count": 1
         },
         {
           "name": "protocol",
-          "offset": 60,
+          "offset": 62,
           "size": 1,
           "form": "number",
           "type": "",
@@ -1543,15 +1533,47 @@ export const LAYOUT = {
         },
         {
           "name": "tcp_flags",
-          "offset": 61,
+          "offset": 63,
           "size": 1,
           "form": "number",
           "type": "",
           "count": 1
         },
         {
+          "name": "interface",
+          "offset": 64,
+          "size": 4,
+          "form": "number",
+          "type": "",
+          "count": 1
+        },
+        {
+          "name": "rule",
+          "offset": 68,
+          "size": 4,
+          "form": "number",
+          "type": "",
+          "count": 1
+        },
+        {
+          "name": "audit_rule",
+          "offset": 72,
+          "size": 4,
+          "form": "number",
+          "type": "",
+          "count": 1
+        },
+        {
+          "name": "length",
+          "offset": 76,
+          "size": 4,
+          "form": "number",
+          "type": "",
+          "count": 1
+        },
+        {
           "name": "direction",
-          "offset": 62,
+          "offset": 80,
           "size": 1,
           "form": "enum",
           "type": "direction",
@@ -1559,7 +1581,7 @@ export const LAYOUT = {
         },
         {
           "name": "kind",
-          "offset": 63,
+          "offset": 81,
           "size": 1,
           "form": "enum",
           "type": "event_kind",
@@ -1567,7 +1589,7 @@ export const LAYOUT = {
         },
         {
           "name": "reason",
-          "offset": 64,
+          "offset": 82,
           "size": 1,
           "form": "enum",
           "type": "drop_reason",
@@ -1575,8 +1597,8 @@ export const LAYOUT = {
         },
         {
           "name": "padding",
-          "offset": 65,
-          "size": 7,
+          "offset": 83,
+          "size": 5,
           "form": "bytes",
           "type": "",
           "count": 1

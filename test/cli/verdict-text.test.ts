@@ -19,6 +19,7 @@ const DROP: NamedVerdict = {
   localPort: 80,
   peer: '10.0.0.2' as Address,
   peerPort: 4000,
+  dialled: null,
   interfaceIndex: 5,
   protocol: 6,
   length: 74,
@@ -40,6 +41,21 @@ describe('a verdict in a line', () => {
     expect(textOf({ direction: 'egress', peerPod: null, peerService: 'shop/api' as ObjectName })).toBe(
       'drop egress shop/web (10.0.0.1:80) → shop/api (10.0.0.2:4000) tcp, isolated by NetworkPolicy shop/shut',
     );
+  });
+
+  it('[C30] names the Service that the pod dialled before whom it leads to', () => {
+    const dialled = { address: '10.96.0.5' as Address, port: 443 };
+    const through = { peerService: 'shop/api' as ObjectName, dialled };
+    expect(textOf({ ...through, direction: 'egress' })).toBe(
+      'drop egress shop/web (10.0.0.1:80) → shop/api (10.96.0.5:443) → shop/near (10.0.0.2:4000) tcp, isolated by NetworkPolicy shop/shut',
+    );
+    // A reply.
+    expect(textOf(through)).toContain(
+      ' shop/near (10.0.0.2:4000) → shop/api (10.96.0.5:443) → shop/web (10.0.0.1:80) ',
+    );
+    expect(
+      textOf({ ...through, direction: 'egress', protocol: 1, peerPod: null, peerService: null }),
+    ).toContain(' shop/web (10.0.0.1) → 10.96.0.5 → 10.0.0.2 icmp,');
   });
 
   it('[C30] has addresses alone where nobody is known, and no ports of what has none', () => {

@@ -1,5 +1,8 @@
 /** Connections of a pod to Services while policies come and go, backends leave and agents die. */
 import { afterEach, describe, expect, it } from 'vitest';
+import { streamAgent } from '../../src/agent/control-client.ts';
+import { controlSocketPath } from '../../src/agent/instance-paths.ts';
+import type { NamedVerdict } from '../../src/agent/verdict-log.ts';
 import { type Conversation, startConversation } from './conversation.ts';
 import { holdFlows } from './flows.ts';
 import { killAgents } from './killed-agents.ts';
@@ -114,6 +117,32 @@ describe.each(POLICY_BACKENDS)('connections to Services under policies on %s', (
     expect(reports).toEqual([true, true]);
     await lab.apply(server('far', 'two'));
     await lab.remove(TO_WEB);
+  });
+
+  it('[C30] they are told by the Service that the pod dialled, and the pod that it leads to', async () => {
+    const own = (name: string) => service(`only-${name}`, { selector: { app: name } });
+    const asked = ['near', 'far'].map((name) => `default/asker > svc:default/only-${name}:80`);
+    const told: NamedVerdict[] = [];
+    await lab.during([own('near'), own('far'), egress(podsLabelled('near'))], async () => {
+      expect(Object.values(await lab.verdicts(...asked))).toEqual(['allowed', 'blocked']);
+      const socket = controlSocketPath(`lab-${lab.name}-one`);
+      const listen = () => streamAgent(socket, '/flows', (line) => told.push(JSON.parse(line)));
+      for (const [kind, name] of [
+        ['allow', 'near'],
+        ['drop', 'far'],
+      ] as const) {
+        const known = backend === 'bpf';
+        const led = {
+          kind,
+          pod: 'default/asker',
+          peerPod: `default/${name}`,
+          peerPort: 8080,
+          peerService: known ? `default/only-${name}` : null,
+          dialled: known ? { address: expect.any(String), port: 80 } : null,
+        };
+        await expect.poll(() => listen().then(() => told)).toContainEqual(expect.objectContaining(led));
+      }
+    });
   });
 
   it('[C15] a new Service and a new backend count as soon as the change is said to be in', async () => {

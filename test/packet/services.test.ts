@@ -1,10 +1,11 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { FAMILIES } from '../../src/model/address.ts';
+import { unmappedAddress as addressOf } from '../../src/dataplane/bpf/mapped-address.ts';
+import { type Address, FAMILIES } from '../../src/model/address.ts';
 import { checked, endsOf, wrongChecksums } from './checksums.ts';
 import { ACK, ip, SYN, TCP, tcp, UDP, udp } from './packets.ts';
 import { FRIEND, interfaceOf, PEERS, POD, POD_ADDRESSES, STRANGER } from './pod.ts';
 import { createPolicyNode, type PolicyNode } from './policy-node.ts';
-import { deniedBut, rowsOf } from './policy-rows.ts';
+import { deniedBut, rowsOf, type VerdictWords } from './policy-rows.ts';
 import { OWN, serviceOf, serviceRows, VIP } from './service-node.ts';
 
 let node: PolicyNode;
@@ -67,5 +68,44 @@ describe.each(FAMILIES)('%s', (family) => {
     expect(denied.verdict).toBe('redirect');
     const [event] = await node.events();
     expect(event).toMatchObject({ kind: 'drop', reason: 'policy', peerPort: 8080 });
+  });
+
+  it('[C30] each event names what was dialled beside where that leads', async () => {
+    const judged = (words: Pick<VerdictWords, 'verdict' | 'auditRule'>) => {
+      const verdicts = deniedBut({ direction: 'egress', peer: 'friend', ...words });
+      return node.dataplane.sync(rowsOf(POD, POD_ADDRESSES, PEERS, verdicts), interfaceOf());
+    };
+    const told = async () =>
+      (await node.events()).map(({ kind, peer, peerPort, dialled, dialledPort }) => ({
+        kind,
+        peer: addressOf(peer),
+        peerPort,
+        dialled: addressOf(dialled),
+        dialledPort,
+      }));
+    const dial = (from: number, to: Address = vip, port = 80) =>
+      node.send('fromPod', checked(ip(pod, to, TCP, tcp(from, port, SYN, 33))));
+    const led = { peer: friend, peerPort: 8080, dialled: vip, dialledPort: 80 };
+    await serving([friend, 8080]);
+    try {
+      await dial(4001);
+      await judged({ verdict: 'allow', auditRule: 'audited' });
+      await dial(4002);
+      await judged({ verdict: 'deny' });
+      await dial(4003);
+      // Its reply is what tells of this one.
+      await node.send('toPod', checked(ip(friend, pod, TCP, tcp(8080, 4001, SYN | ACK))));
+      await dial(4002);
+    } finally {
+      await judged({ verdict: 'allow' });
+    }
+    expect(await told()).toEqual(['allow', 'audit', 'drop', 'cut', 'cut'].map((kind) => ({ kind, ...led })));
+    // What nobody translates names itself alone.
+    await dial(4004, friend, 8080);
+    await dial(4005, stranger, 8080);
+    expect(await told()).toMatchObject([
+      { kind: 'allow', peer: friend, dialled: '::', dialledPort: 0 },
+      { kind: 'drop', peer: stranger, dialled: '::', dialledPort: 0 },
+    ]);
   });
 });

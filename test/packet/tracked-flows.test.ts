@@ -1,6 +1,7 @@
 /** Flows that were there before the programs judged the pod: conntrack knows them. */
 import { execFileSync } from 'node:child_process';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { mappedBytes } from '../../src/dataplane/bpf/mapped-address.ts';
 import { type Address, FAMILIES } from '../../src/model/address.ts';
 import { checked, endsOf } from './checksums.ts';
 import { ACK, ip, SYN, TCP, tcp, UDP, udp } from './packets.ts';
@@ -77,6 +78,14 @@ describe.each(FAMILIES)('%s', (family) => {
       await expect(back(protocol)).resolves.toBe(`${vip} > ${pod}`);
       const [[, flow] = []] = await node.tables.flows.entries();
       expect(flow).toMatchObject({ translation: 'elsewhere', other: { peerPort: 8080 }, packets: [1, 1] });
+      // By what the pod dialled, too.
+      const [event] = await node.events();
+      expect(event).toMatchObject({
+        kind: 'allow',
+        peerPort: 8080,
+        dialled: mappedBytes(vip),
+        dialledPort: 80,
+      });
       await judged(TO_FRIENDS, {
         direction: 'egress',
         peer: 'friend',

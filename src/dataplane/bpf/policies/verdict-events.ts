@@ -3,7 +3,7 @@ import { type PolicyEvent, policyEventCodec } from '../../../generated/policy.ts
 import { nativeAddon } from '../../../kernel/native.ts';
 import type { Descriptor } from '../../../kernel/native-bpf.ts';
 import type { RuleName } from '../../../model/policy-rows.ts';
-import type { PolicyVerdict } from '../../policy-backend.ts';
+import type { Dialled, PolicyVerdict } from '../../policy-backend.ts';
 import { unmappedAddress } from '../mapped-address.ts';
 import type { PolicyDataplane } from './dataplane.ts';
 import { wallMs } from './figures.ts';
@@ -40,6 +40,7 @@ function verdictOf(event: PolicyEvent, { contentOf }: Pick<PolicyDataplane, 'con
     localPort,
     peer: unmappedAddress(event.peer),
     peerPort,
+    dialled: dialledOf(event),
     interfaceIndex: event.interface,
     protocol,
     length,
@@ -47,4 +48,10 @@ function verdictOf(event: PolicyEvent, { contentOf }: Pick<PolicyDataplane, 'con
     rule: rule(event.rule),
     auditRule: rule(event.auditRule),
   };
+}
+
+/** Without translation all bytes are 0; an IPv4 address always has others. */
+function dialledOf({ dialled, dialledPort }: PolicyEvent): Dialled | null {
+  if (dialled.every((byte) => byte === 0)) return null;
+  return { address: unmappedAddress(dialled), port: dialledPort };
 }

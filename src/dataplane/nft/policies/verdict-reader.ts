@@ -128,6 +128,8 @@ function verdictOf(packet: LoggedPacket, timeMs: number, rows: Rows | null): Pol
     kind,
     direction,
     ...pod,
+    // The packet that is logged tells where it is led only.
+    dialled: null,
     interfaceIndex: direction === 'egress' ? packet.incoming : packet.outgoing,
     protocol: ends.protocol,
     length: ends.length,
