@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { LAYOUT, TABLES } from '../../src/generated/policy.ts';
+import { LAYOUT, policyEventCodec, TABLES } from '../../src/generated/policy.ts';
 import { type BpfObject, loadBpfObject } from '../../src/kernel/bpf-object.ts';
 import {
   attachTcx,
@@ -251,6 +251,9 @@ function deniedFrame(last: number): Uint8Array {
   return Uint8Array.from([...Array(12).fill(2), 8, 0, ...ip, 0, 0, 0, 0]);
 }
 
+/** Bytes of a record. */
+const EVENT = policyEventCodec.size;
+
 it('rings give their records to the event loop until they are closed', async () => {
   const taken: number[] = [];
   const reader = native.readRing(map('events'), 2, (records) => void taken.push(records.length));
@@ -261,7 +264,7 @@ it('rings give their records to the event loop until they are closed', async () 
   };
   await denied(1);
   expect(taken.length).toBeGreaterThan(0);
-  expect(taken.every((bytes) => bytes === 72 || bytes === 144)).toBe(true);
+  expect(taken.every((bytes) => [EVENT, 2 * EVENT].includes(bytes))).toBe(true);
   native.closeReader(reader);
   native.closeReader(reader);
   taken.length = 0;
@@ -285,7 +288,7 @@ it('rings are left alone for the pause, and give all that came meanwhile', async
   expect(taken).toHaveLength(1);
   native.closeReader(patient);
   const hasty = native.readRing(map('events'), 1, take, 1);
-  await vi.waitFor(() => expect(taken.slice(1)).toEqual([72, 72, 72]));
+  await vi.waitFor(() => expect(taken.slice(1)).toEqual([EVENT, EVENT, EVENT]));
   native.closeReader(hasty);
 });
 
