@@ -1,6 +1,8 @@
 // What conntrack knows of connections that were open before the rows judged them.
 #pragma once
 
+#include <bpf/bpf_core_read.h>
+
 #include "pair.h"
 
 #define CURRENT_NAMESPACE -1
@@ -52,6 +54,12 @@ extern struct nf_conn *bpf_skb_ct_lookup(struct __sk_buff *skb, struct bpf_sock_
                                          struct bpf_ct_opts *options, __u32 options_size) __ksym __weak;
 extern void bpf_ct_release(struct nf_conn *connection) __ksym __weak;
 
+// Since Linux 5.18. The type came with the functions and is in the same module. The functions' addresses would tell the same,
+// but libbpf before 1.2 finds none in a module, and the kernel then refuses the program.
+static __always_inline bool can_ask_conntrack(void) {
+  return bpf_core_type_exists(struct bpf_ct_opts);
+}
+
 static __always_inline void set_socket_tuple(struct bpf_sock_tuple *tuple, const struct packet *packet, bool from_pod) {
   const struct flow_key *key = &packet->key;
   const struct address *source = from_pod ? &key->local : &key->peer;
@@ -82,7 +90,7 @@ enum tracked {
 SEPARATE enum tracked find_tracked(struct __sk_buff *skb, const struct packet *packet, bool from_pod,
                                    struct ends *answering) {
   struct bpf_sock_tuple tuple = {};
-  if (!packet || !answering || !bpf_skb_ct_lookup || !bpf_ct_release) return TRACKED_NOT;
+  if (!packet || !answering || !can_ask_conntrack()) return TRACKED_NOT;
   struct bpf_ct_opts how = {.netns_id = CURRENT_NAMESPACE, .l4proto = packet->key.protocol};
   set_socket_tuple(&tuple, packet, from_pod);
   const __u32 size = packet->ipv6 ? sizeof(tuple.ipv6) : sizeof(tuple.ipv4);
