@@ -14,6 +14,7 @@ import { POLICY_TABLE } from '../dataplane/nft/policies/layout.ts';
 import { removeTable } from '../dataplane/nft/removal.ts';
 import type { PolicyBackend, PolicyVerdict } from '../dataplane/policy-backend.ts';
 import { pinDirectory } from '../kernel/bpf-file-system.ts';
+import { describeRefusal } from '../kernel/bpf-object.ts';
 
 /** What a backend is opened with. */
 interface Opening {
@@ -44,7 +45,7 @@ export function policyParts(opening: Opening, log: Pick<Logger, 'warn'>): Policy
         return await openBpf(opening, onVerdict, onForeignChange);
       } catch (error) {
         if (policyBackend !== 'auto') throw error;
-        choice = choosePolicyBackend('auto', { policyHook: null, withoutBpf: firstLine(error) });
+        choice = choosePolicyBackend('auto', { policyHook: null, withoutBpf: reasonOf(error) });
         log.warn(choice.why);
         return openNft(opening, onVerdict, onForeignChange);
       }
@@ -94,9 +95,8 @@ async function openNft(
   });
 }
 
-function firstLine(error: unknown): string {
-  const [line = ''] = (error instanceof Error ? error.message : String(error)).split('\n');
-  return line;
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? describeRefusal(error) : String(error);
 }
 
 /** The backend; when its rows are in for the first time, what another one left can go: nobody is unprotected meanwhile. */

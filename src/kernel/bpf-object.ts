@@ -47,6 +47,19 @@ export async function loadBpfObject(
   };
 }
 
+/**
+ * Why an object was not loaded, in one line: what was tried, the kernel's reason, and what the verifier or libbpf said at last.
+ * The Error itself has all that they said, thousands of lines.
+ */
+export function describeRefusal(error: Error): string {
+  const [first = '', ...more] = error.message.split('\n').map((line) => line.trim());
+  const reason = more.at(-1)?.startsWith(': ') ? more.at(-1) : '';
+  const end = more.findLastIndex((line) => /^processed \d+ insns/.test(line));
+  const said =
+    end > 0 ? more[end - 1] : more.findLast((line) => /^libbpf: (?!failed to load object)/.test(line));
+  return `${first}${reason}${said === undefined ? '' : ` (${said.replace(/^libbpf: /, '')})`}`;
+}
+
 /** What differs in what is expected, and maps and constants that are not: a line each; none when the object fits. */
 export function layoutDifferences(expected: ObjectLayout, found: ObjectLayout): readonly string[] {
   return (['structs', 'enums', 'maps', 'constants'] as const).flatMap((part) => {
