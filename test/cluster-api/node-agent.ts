@@ -6,6 +6,7 @@ import { askAgent } from '../../src/agent/control-client.ts';
 import { controlSocketPath } from '../../src/agent/instance-paths.ts';
 import type { RowsJson } from '../../src/agent/rows-json.ts';
 import type { AgentStatus } from '../../src/agent/status.ts';
+import { pinDirectory } from '../../src/kernel/bpf-file-system.ts';
 
 const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 
@@ -21,7 +22,7 @@ export interface NodeAgent {
   sync(): Promise<void>;
   /** What it has said so far. */
   said(): string;
-  /** Stops it and removes its files. */
+  /** Stops it and removes its files and pins. */
   remove(): Promise<void>;
 }
 
@@ -73,7 +74,8 @@ export function createNodeAgent(
     said: () => said,
     async remove() {
       await stop();
-      rmSync(`/run/weir/${instance}`, { recursive: true, force: true });
+      for (const folder of [`/run/weir/${instance}`, pinDirectory(instance)])
+        rmSync(folder, { recursive: true, force: true });
     },
   };
 }
