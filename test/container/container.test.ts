@@ -297,13 +297,13 @@ describe('the container of the DaemonSet', () => {
       const without = { drop, add: add.filter((each) => each !== capability) };
       await start({ ...securityContext, capabilities: without });
       await until('the container is synced', synced);
+      await until(`nft enforces without ${capability}`, async () =>
+        (await inNode('nft', 'list tables')).includes('weir-policy'),
+      );
       expect((await status()).backends.policy).toMatchObject({
         backend: 'nft',
         why: expect.stringMatching(/^auto: BPF can't be used here, nft enforces instead: /),
       });
-      await until(`nft enforces without ${capability}`, async () =>
-        (await inNode('nft', 'list tables')).includes('weir-policy'),
-      );
       expect(await reached()).toEqual(['default/near-1', 'blocked']);
     }
     await server.kubectl('delete', 'networkpolicy', 'client', '--wait=false');
