@@ -15,6 +15,17 @@ export interface ApplyReport {
   readonly conntrackDeleted: number;
 }
 
+/** Of an application that had nothing to do. */
+export const NOTHING_DONE: ApplyReport = {
+  elementsAdded: 0,
+  elementsRemoved: 0,
+  chainsAdded: 0,
+  chainsRemoved: 0,
+  bytes: 0,
+  durationMs: 0,
+  conntrackDeleted: 0,
+};
+
 export interface DataplaneStatus {
   /** `none`: Services are somebody else's. */
   readonly backend: 'nft' | 'none';

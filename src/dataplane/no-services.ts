@@ -1,15 +1,5 @@
 /** What stands for a dataplane where somebody else serves Services: it takes away what an earlier agent put there, and no more. */
-import type { ApplyReport, Dataplane } from './dataplane.ts';
-
-const NOTHING_DONE: ApplyReport = {
-  elementsAdded: 0,
-  elementsRemoved: 0,
-  chainsAdded: 0,
-  chainsRemoved: 0,
-  bytes: 0,
-  durationMs: 0,
-  conntrackDeleted: 0,
-};
+import { type Dataplane, NOTHING_DONE } from './dataplane.ts';
 
 /** `removeOurs`: done before anything else, and again after it rejected. */
 export function openNoServices(removeOurs: () => Promise<unknown>): Dataplane {

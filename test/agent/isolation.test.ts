@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { applyIsolating } from '../../src/agent/isolation.ts';
 import { describeChange, mergeChanges, NO_CHANGE, splitChange } from '../../src/agent/rows-change.ts';
+import { NOTHING_DONE } from '../../src/dataplane/dataplane.ts';
 import type { Address } from '../../src/model/address.ts';
 import type { RowsChange, ServiceAddressRow } from '../../src/model/rows.ts';
-import { NO_REPORT } from './recording-dataplane.ts';
 import { changeOf, NODE_ROWS, serviceRows } from './rows-samples.ts';
 
 const many = Array.from({ length: 100 }, (_, index) =>
@@ -15,7 +15,7 @@ function applying(isRefused: (change: RowsChange) => boolean) {
   const apply = async (change: RowsChange) => {
     batches.push(change);
     if (isRefused(change)) throw new Error('ENOSPC');
-    return NO_REPORT;
+    return NOTHING_DONE;
   };
   return { batches, apply };
 }

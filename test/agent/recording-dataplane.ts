@@ -1,15 +1,5 @@
-import type { ApplyReport, Dataplane } from '../../src/dataplane/dataplane.ts';
+import { type ApplyReport, type Dataplane, NOTHING_DONE } from '../../src/dataplane/dataplane.ts';
 import type { Rows, RowsChange } from '../../src/model/rows.ts';
-
-export const NO_REPORT: ApplyReport = {
-  elementsAdded: 0,
-  elementsRemoved: 0,
-  chainsAdded: 0,
-  chainsRemoved: 0,
-  bytes: 0,
-  durationMs: 0,
-  conntrackDeleted: 0,
-};
 
 export type Call =
   | { readonly call: 'sync'; readonly rows: Rows }
@@ -32,7 +22,7 @@ export function createRecordingDataplane(refuse: (call: Call) => Error | null = 
     open -= 1;
     const error = refuse(call);
     if (error !== null) throw error;
-    return { ...NO_REPORT, elementsAdded: 1, conntrackDeleted: 2 };
+    return { ...NOTHING_DONE, elementsAdded: 1, conntrackDeleted: 2 };
   };
   const dataplane: Dataplane = {
     sync: (rows) => record({ call: 'sync', rows }),
