@@ -1,4 +1,5 @@
 /** Random rows of a few Services that share addresses, ports and backends, and trade their frontends. */
+
 import fc from 'fast-check';
 import type { ServiceChange } from '../../../../src/dataplane/bpf/services/dataplane.ts';
 import type { Address, Family, Prefix } from '../../../../src/model/address.ts';
@@ -13,6 +14,7 @@ import type {
   ServiceRows,
   Treatment,
 } from '../../../../src/model/rows.ts';
+import { NODE_ROWS } from '../../../agent/rows-samples.ts';
 import { changeBetween } from '../../row-changes.ts';
 
 /** What a node's tables are made from. */
@@ -225,19 +227,7 @@ export const NOTHING: State = {
   rows: {
     services: new Map(),
     addresses: new Map(),
-    node: {
-      node: 'here' as NodeName,
-      inside: [],
-      nodePortAddresses: [],
-      otherNodeAddresses: [],
-      serviceCidrs: [],
-      masqueradeSources: [],
-      nonMasquerade: [],
-      nodeAddresses: [],
-      externalClusterIp: 'drop',
-      masqueradeAll: false,
-      nodePortRange: [30_000, 32_767] as unknown as readonly [Port, Port],
-    },
+    node: NODE_ROWS,
   },
   ownAddresses: [],
 };
