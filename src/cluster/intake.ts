@@ -107,12 +107,13 @@ function deleteInput(state: State, kind: ObjectKind, namespace: string, name: st
 }
 
 /** What a manifest no longer gives stays as it is: an API server fills it in from the object before. */
-function setService({ input, books }: State, owner: ObjectName, object: ServiceObject): void {
+function setService({ input, books, output }: State, owner: ObjectName, object: ServiceObject): void {
   const before = input.services.get(owner);
   input.services.set(owner, object);
   books.clusterIps.claim(owner, object.createdAtMs, claimedClusterIps(object), true);
   books.nodePorts.claim(owner, object.createdAtMs, claimedNodePorts(object), true);
-  if (before === undefined) return;
+  // One that was refused had nothing.
+  if (before === undefined || output.get('Service', owner) === undefined) return;
   for (const [slot, ip] of explicitClusterIps(before)) books.clusterIps.adopt(owner, slot, ip);
   for (const [slot, port] of explicitNodePorts(before)) books.nodePorts.adopt(owner, slot, port);
 }

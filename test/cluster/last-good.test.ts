@@ -59,6 +59,26 @@ describe('last good state', () => {
     expect(nodePort('b')).toBeUndefined();
   });
 
+  it.each([
+    ['before', true],
+    ['after', false],
+  ])(
+    '[A65] gives an edit nothing of what its object was refused, with the holder gone %s it',
+    (_, isFirst) => {
+      const { apply, find } = cluster();
+      const ports = [servicePort({})];
+      const shop = { namespace: 'shop', selector: null, ports };
+      const asking = { clusterIps: ['10.96.0.7' as Address], ipFamilies: ['IPv4' as const] };
+      expect(apply(set(serviceObject({ ...shop, name: 'b', ...asking })))).toEqual([]);
+      expect(apply(set(serviceObject({ ...shop, name: 'a', ...asking })))).toHaveLength(1);
+      const edit = set(serviceObject({ ...shop, name: 'a' }));
+      const gone: ObjectChange = { type: 'delete', kind: 'Service', namespace: 'shop', name: 'b' };
+      expect(apply(...(isFirst ? [gone, edit] : [edit, gone]))).toEqual([]);
+      expect(find('a')?.clusterIps).not.toContain('10.96.0.7');
+      expect(find('a')?.clusterIps).toHaveLength(1);
+    },
+  );
+
   it('does not exist for an object that never was good', () => {
     const { apply, nodePort } = cluster();
     const problems = apply(
