@@ -16,6 +16,7 @@ const REASONS: Readonly<Record<ExclusionReason, string>> = {
   'other-family': 'of another address family',
   'address-not-allowed': 'at an address no endpoint may have',
   duplicate: 'listed twice',
+  maintenance: 'in maintenance',
 };
 
 /** What decided, at which node, in the words of Kubernetes. */

@@ -33,9 +33,40 @@ export interface FrontendRow {
   readonly checkSources: boolean;
 }
 
+/** How connections are spread, by the names that IPVS has for it; each is told in docs/balancing.md. */
+export const SCHEDULERS = ['random', 'rr', 'wrr', 'lc', 'wlc', 'sh', 'dh', 'sed', 'nq', 'maglev'] as const;
+export type Scheduler = (typeof SCHEDULERS)[number];
+
+/** How a Service port's connections are spread over its backends, and what is done about bad ones. */
+export interface Balancing {
+  readonly scheduler: Scheduler;
+  /** Time in which a backend that joins gets up to its full share; 0: it has it at once. */
+  readonly slowStartSeconds: number;
+  /** A backend that doesn't answer is left out for a while. */
+  readonly ejects: boolean;
+  /** A connection that isn't answered is tried with another backend. */
+  readonly retries: boolean;
+  /** Seconds after which TCP connections to a removed backend are ended; null: never. */
+  readonly terminateAfterSeconds: number | null;
+}
+
+/** The balancing of a Service that asks for nothing. */
+export const DEFAULT_BALANCING: Balancing = {
+  scheduler: 'random',
+  slowStartSeconds: 0,
+  ejects: true,
+  retries: true,
+  terminateAfterSeconds: null,
+};
+
+/** The weight of an endpoint that has none of its own. */
+export const DEFAULT_WEIGHT = 1;
+
 export interface BackendRow {
   readonly address: Address;
   readonly port: Port;
+  /** Its share beside others, 1 to 1000; an endpoint of weight 0 is no backend. */
+  readonly weight: number;
   /** On this node: a local pod, or this node itself. */
   readonly nodeLocal: boolean;
   readonly nodeName: NodeName | null;
@@ -52,7 +83,8 @@ export type ExclusionReason =
   | 'port-name-mismatch'
   | 'other-family'
   | 'address-not-allowed'
-  | 'duplicate';
+  | 'duplicate'
+  | 'maintenance';
 
 export interface Excluded {
   /** `address:port`; just the address where no port matched. */
@@ -78,6 +110,7 @@ export interface ServiceRows {
   readonly excluded: readonly Excluded[];
   /** null: no affinity. */
   readonly affinitySeconds: number | null;
+  readonly balancing: Balancing;
   /** null: every source is allowed. Prefixes are disjoint and of this family; allow with none denies all. */
   readonly sourceRanges: { readonly policy: 'allow' | 'deny'; readonly prefixes: readonly Prefix[] } | null;
 }

@@ -1,13 +1,15 @@
 import type { Address } from '../../src/model/address.ts';
 import type { NodeName, ObjectName, Port } from '../../src/model/names.ts';
-import type {
-  BackendRow,
-  FrontendRow,
-  NodeRows,
-  Rows,
-  RowsChange,
-  ServiceId,
-  ServiceRows,
+import {
+  type BackendRow,
+  DEFAULT_BALANCING,
+  DEFAULT_WEIGHT,
+  type FrontendRow,
+  type NodeRows,
+  type Rows,
+  type RowsChange,
+  type ServiceId,
+  type ServiceRows,
 } from '../../src/model/rows.ts';
 
 export const NODE_ROWS: NodeRows = {
@@ -41,6 +43,7 @@ export function backend(address: string, port = 8080): BackendRow {
   return {
     address: address as Address,
     port: port as Port,
+    weight: DEFAULT_WEIGHT,
     nodeLocal: false,
     nodeName: null,
     zone: null,
@@ -60,6 +63,7 @@ export function serviceRows(owner: string, fields: Partial<ServiceRows> = {}): S
     local: [],
     excluded: [],
     affinitySeconds: null,
+    balancing: DEFAULT_BALANCING,
     sourceRanges: null,
     ...fields,
   };

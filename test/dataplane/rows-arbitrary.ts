@@ -8,15 +8,17 @@ import {
   type Prefix,
 } from '../../src/model/address.ts';
 import type { NodeName, ObjectName, Port, Protocol } from '../../src/model/names.ts';
-import type {
-  BackendRow,
-  FrontendRow,
-  NodeRows,
-  Rows,
-  ServiceAddressRow,
-  ServiceId,
-  ServiceRows,
-  Treatment,
+import {
+  type BackendRow,
+  DEFAULT_BALANCING,
+  DEFAULT_WEIGHT,
+  type FrontendRow,
+  type NodeRows,
+  type Rows,
+  type ServiceAddressRow,
+  type ServiceId,
+  type ServiceRows,
+  type Treatment,
 } from '../../src/model/rows.ts';
 
 export const NODE_PORT_RANGE = [30000, 32767] as unknown as readonly [Port, Port];
@@ -29,6 +31,7 @@ export function backend(family: Family, host: number, port: number, nodeLocal: b
   return {
     address: address(family, nodeLocal ? 1 : 2, host),
     port: port as Port,
+    weight: DEFAULT_WEIGHT,
     nodeLocal,
     nodeName: (nodeLocal ? 'here' : 'there') as NodeName,
     zone: null,
@@ -83,6 +86,7 @@ export function serviceRows(index: number, family: Family): fc.Arbitrary<Service
         local,
         excluded: [],
         affinitySeconds,
+        balancing: DEFAULT_BALANCING,
         sourceRanges:
           ranges === 'none'
             ? null

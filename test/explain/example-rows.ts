@@ -1,14 +1,16 @@
 /** Rows of one node written by hand, for tests that change a single row and watch the answer. */
 import type { Address, Prefix } from '../../src/model/address.ts';
 import type { NodeName, ObjectName, Port } from '../../src/model/names.ts';
-import type {
-  BackendRow,
-  FrontendRow,
-  NodeRows,
-  Rows,
-  ServiceAddressRow,
-  ServiceId,
-  ServiceRows,
+import {
+  type BackendRow,
+  DEFAULT_BALANCING,
+  DEFAULT_WEIGHT,
+  type FrontendRow,
+  type NodeRows,
+  type Rows,
+  type ServiceAddressRow,
+  type ServiceId,
+  type ServiceRows,
 } from '../../src/model/rows.ts';
 
 export const OWN: readonly Address[] = ['172.31.0.1' as Address, '198.18.0.1' as Address];
@@ -20,6 +22,7 @@ export function backend(address: string, given: Partial<BackendRow>): BackendRow
   return {
     address: address as Address,
     port: 8080 as Port,
+    weight: DEFAULT_WEIGHT,
     nodeLocal: false,
     nodeName: null,
     zone: null,
@@ -60,6 +63,7 @@ export function service(name: string, given: Partial<ServiceRows>): ServiceRows 
     local: [LOCAL],
     excluded: [],
     affinitySeconds: null,
+    balancing: DEFAULT_BALANCING,
     sourceRanges: null,
     ...given,
   };

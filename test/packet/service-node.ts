@@ -1,15 +1,17 @@
 /** Rows of Services for packets of these tests, in a few words. */
 import { type Address, FAMILIES, type Family, type Prefix } from '../../src/model/address.ts';
 import type { NodeName, ObjectName, Port, Protocol } from '../../src/model/names.ts';
-import type {
-  BackendRow,
-  FrontendRow,
-  NodeRows,
-  Rows,
-  ServiceAddressRow,
-  ServiceId,
-  ServiceRows,
-  Treatment,
+import {
+  type BackendRow,
+  DEFAULT_BALANCING,
+  DEFAULT_WEIGHT,
+  type FrontendRow,
+  type NodeRows,
+  type Rows,
+  type ServiceAddressRow,
+  type ServiceId,
+  type ServiceRows,
+  type Treatment,
 } from '../../src/model/rows.ts';
 import { address } from './packets.ts';
 import { FRIEND } from './pod.ts';
@@ -63,12 +65,21 @@ export function serviceOf(words: ServiceWords): ServiceRows {
     local: (words.local ?? []).map(backendRow),
     excluded: [],
     affinitySeconds: words.affinitySeconds ?? null,
+    balancing: DEFAULT_BALANCING,
     sourceRanges: null,
   };
 }
 
 function backendRow([backend, port]: readonly [Address, number]): BackendRow {
-  return { address: backend, port: port as Port, nodeLocal: false, nodeName: null, zone: null, pod: null };
+  return {
+    address: backend,
+    port: port as Port,
+    weight: DEFAULT_WEIGHT,
+    nodeLocal: false,
+    nodeName: null,
+    zone: null,
+    pod: null,
+  };
 }
 
 /** All rows of a node with these Services; their cluster IPs can be pinged. */

@@ -12,7 +12,7 @@ import type {
   ServiceObject,
   ServicePort,
 } from '../../model/objects.ts';
-import type { ServiceId, ServiceRows } from '../../model/rows.ts';
+import { DEFAULT_BALANCING, type ServiceId, type ServiceRows } from '../../model/rows.ts';
 import { type AddressBook, loadBalancerIpsOf } from './address-book.ts';
 import { mergeEndpoints } from './endpoints.ts';
 import { type Exposure, exposureOf } from './expose.ts';
@@ -150,6 +150,7 @@ function draftPort(
       local: lists.local,
       excluded: lists.excluded,
       affinitySeconds: service.affinitySeconds,
+      balancing: DEFAULT_BALANCING,
       sourceRanges,
     },
     wanted: wantedFrontends({

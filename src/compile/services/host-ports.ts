@@ -2,7 +2,7 @@
 import { type Address, type Family, familyOf } from '../../model/address.ts';
 import { compareText, type NodeName, type ObjectName, objectName, type Port } from '../../model/names.ts';
 import type { ContainerPort, PodObject, Problem } from '../../model/objects.ts';
-import type { ServiceId, ServiceRows } from '../../model/rows.ts';
+import { DEFAULT_BALANCING, DEFAULT_WEIGHT, type ServiceId, type ServiceRows } from '../../model/rows.ts';
 import { type AddressBook, holderOf, isFinished } from './address-book.ts';
 import { nodePortKey } from './frontend-keys.ts';
 import { type Finding, problemOf } from './problems.ts';
@@ -92,6 +92,7 @@ function rowsOf({ pod, port, hostPort, family, hostIp, address }: HostPort): Ser
   const backend = {
     address,
     port: port.port,
+    weight: DEFAULT_WEIGHT,
     nodeLocal: true,
     nodeName: pod.nodeName,
     zone: null,
@@ -118,6 +119,7 @@ function rowsOf({ pod, port, hostPort, family, hostIp, address }: HostPort): Ser
     local: [backend],
     excluded: [],
     affinitySeconds: null,
+    balancing: DEFAULT_BALANCING,
     sourceRanges: null,
   };
 }

@@ -1,7 +1,7 @@
 /** The two slot lists of a Service port, `cluster` and `local`, and why the other endpoints are in neither. */
 import { type Address, addressBytes, familyOf, formatEndpoint } from '../../model/address.ts';
 import { compareText, type NodeName } from '../../model/names.ts';
-import type { BackendRow, Excluded, ExclusionReason } from '../../model/rows.ts';
+import { type BackendRow, DEFAULT_WEIGHT, type Excluded, type ExclusionReason } from '../../model/rows.ts';
 import { type MergedEndpoint, type MergedEndpoints, stateRank } from './endpoints.ts';
 import { hintedHere, hintModeOf } from './hints.ts';
 
@@ -86,6 +86,7 @@ function backendOf({ address, port, source }: MergedEndpoint, here: Viewpoint): 
   return {
     address,
     port,
+    weight: DEFAULT_WEIGHT,
     nodeLocal: source.nodeName === null ? here.isHere(address) : source.nodeName === here.node,
     nodeName: source.nodeName,
     zone: source.zone,

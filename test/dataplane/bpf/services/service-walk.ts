@@ -4,15 +4,17 @@ import fc from 'fast-check';
 import type { ServiceChange } from '../../../../src/dataplane/bpf/services/dataplane.ts';
 import type { Address, Family, Prefix } from '../../../../src/model/address.ts';
 import type { NodeName, ObjectName, Port, Protocol } from '../../../../src/model/names.ts';
-import type {
-  BackendRow,
-  FrontendKind,
-  FrontendRow,
-  NodeRows,
-  Rows,
-  ServiceId,
-  ServiceRows,
-  Treatment,
+import {
+  type BackendRow,
+  DEFAULT_BALANCING,
+  DEFAULT_WEIGHT,
+  type FrontendKind,
+  type FrontendRow,
+  type NodeRows,
+  type Rows,
+  type ServiceId,
+  type ServiceRows,
+  type Treatment,
 } from '../../../../src/model/rows.ts';
 import { NODE_ROWS } from '../../../agent/rows-samples.ts';
 import { changeBetween } from '../../row-changes.ts';
@@ -61,6 +63,7 @@ function backend(address: string, port: number): BackendRow {
   return {
     address: address as Address,
     port: port as Port,
+    weight: DEFAULT_WEIGHT,
     nodeLocal: false,
     nodeName: null,
     zone: null,
@@ -143,7 +146,13 @@ function servicesOf({ family, protocol, services, places, backends }: Pool): fc.
             : [],
         );
         const owner = id.slice(0, id.indexOf(':')) as ObjectName;
-        const rest = { excluded: [], sourceRanges: null, owner, displayName: owner };
+        const rest = {
+          excluded: [],
+          sourceRanges: null,
+          balancing: DEFAULT_BALANCING,
+          owner,
+          displayName: owner,
+        };
         return frontends.length === 0 ? [] : [{ id, family, protocol, frontends, ...own, ...rest }];
       }),
     );
@@ -217,6 +226,7 @@ function clusterIpService(name: string, clusterIp: string, backends: number): Se
     ),
     local: [],
     affinitySeconds: null,
+    balancing: DEFAULT_BALANCING,
     excluded: [],
     sourceRanges: null,
   };

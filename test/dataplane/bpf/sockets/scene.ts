@@ -14,7 +14,15 @@ import { cgroupRoot } from '../../../../src/kernel/cgroup.ts';
 import type { Address } from '../../../../src/model/address.ts';
 import { familyOf } from '../../../../src/model/address.ts';
 import type { ObjectName, Port } from '../../../../src/model/names.ts';
-import type { BackendRow, FrontendRow, Rows, ServiceId, ServiceRows } from '../../../../src/model/rows.ts';
+import {
+  type BackendRow,
+  DEFAULT_BALANCING,
+  DEFAULT_WEIGHT,
+  type FrontendRow,
+  type Rows,
+  type ServiceId,
+  type ServiceRows,
+} from '../../../../src/model/rows.ts';
 import { type BpfFileSystem, mountBpfFileSystem } from '../../../bpf-file-system.ts';
 import { compileDialler, type Dialler, startDialler } from './dialler.ts';
 
@@ -133,6 +141,7 @@ export function serviceOf(
     (address): BackendRow => ({
       address: address as Address,
       port: SERVER_PORT as Port,
+      weight: DEFAULT_WEIGHT,
       nodeLocal: true,
       nodeName: null,
       zone: null,
@@ -152,6 +161,7 @@ export function serviceOf(
     local: backends,
     excluded: [],
     affinitySeconds: null,
+    balancing: DEFAULT_BALANCING,
     sourceRanges: null,
     ...more,
   };
