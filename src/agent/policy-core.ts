@@ -16,6 +16,7 @@ import type { PodInterface } from '../dataplane/policy-change.ts';
 import type { Address } from '../model/address.ts';
 import type { NodeName } from '../model/names.ts';
 import type { Problem } from '../model/objects.ts';
+import { createAttemptRecord } from './attempt-record.ts';
 import type { Clock } from './clock.ts';
 import type { Pipeline } from './pipeline.ts';
 import { createPolicyInstallation, type PolicyInstallation } from './policy-installation.ts';
@@ -81,9 +82,10 @@ export function createPolicyCore(options: PolicyCoreOptions): PolicyCore {
   const { pipeline, clock, log } = options;
   const verdicts = createVerdictLog();
   const chores = createChores(clock, log);
-  // At once, whatever the pace: until then somebody may talk. The attempt itself tells of its failure, and is tried again.
+  // At once, whatever the pace: until then somebody may talk. Nothing is installed before the source was heard. The attempt
+  // itself tells of its failure, and is tried again.
   const closeSoon = () => {
-    if (recorded.begun()) loop.flush().catch(() => undefined);
+    if (record.begun()) loop.flush().catch(() => undefined);
   };
   const watch = watchInterfacesFor(options, closeSoon, () => services.request());
   const { podInterfaces } = watch;
@@ -94,24 +96,24 @@ export function createPolicyCore(options: PolicyCoreOptions): PolicyCore {
     onOpened: (backend) => services.begin(backend),
     podInterfaces,
   });
-  const services = createServiceRowsLoop({
-    ...options,
-    ownAddresses: () => ownAddresses(podInterfaces),
-    onAttempted: () => chores.follow(installation.backend()),
-  });
+  const onAttempted = () => {
+    chores.follow(installation.backend());
+    options.onProblems();
+  };
+  const ownAddresses = () => ownAddressesNow(podInterfaces);
+  const services = createServiceRowsLoop({ ...options, ownAddresses, onAttempted });
   const known = (): PolicyKnowledge => ({
     rows: pipeline.policyRows(),
     problems: pipeline.policyProblems(),
     interfaces: podInterfaces.current,
     enforcement: options.enforcement(),
     services: services.status(),
-    ...recorded.last,
+    ...record.last,
   });
-  const recorded = recordInstalls(installation, log, () => {
-    chores.follow(installation.backend());
-    options.onProblems();
-  });
-  const loop = createSyncLoop({ ...options, attempt: recorded.install });
+  const judged = { about: 'policies', refuse: refuseUnguarded };
+  const record = createAttemptRecord<PolicyInstallReport>({ ...options, ...judged, onAttempted });
+  const attempt = (what: SyncAttempt) => record.follow(() => installation.install(what));
+  const loop = createSyncLoop({ ...options, attempt });
   return {
     request() {
       loop.request();
@@ -133,40 +135,12 @@ export function createPolicyCore(options: PolicyCoreOptions): PolicyCore {
   };
 }
 
-/** Remembers what the last install did, and tells what went wrong. */
-function recordInstalls(installation: PolicyInstallation, log: Logger, onInstalled: () => void) {
-  const last: { report: PolicyInstallReport | null; lastError: string | null } = {
-    report: null,
-    lastError: null,
-  };
-  let begun = false;
-  return {
-    last,
-    /** Nothing is installed before the source was heard. */
-    begun: () => begun,
-    async install(what: SyncAttempt): Promise<void> {
-      begun = true;
-      try {
-        last.report = await installation.install(what);
-        refuseUnguarded(last.report);
-        last.lastError = null;
-      } catch (error) {
-        last.lastError = errorLine(error);
-        log.error({ err: error }, `policies failed, it is tried again: ${last.lastError}`);
-        throw error;
-      } finally {
-        onInstalled();
-      }
-    },
-  };
-}
-
 /** Has the loop try again. */
 function refuseUnguarded({ unguarded: [first] }: PolicyInstallReport): void {
   if (first !== undefined) throw new Error(`no programs on the interface of ${first.pod}: ${first.why}`);
 }
 
-async function ownAddresses(podInterfaces: PodInterfaceWatch): Promise<readonly Address[]> {
+async function ownAddressesNow(podInterfaces: PodInterfaceWatch): Promise<readonly Address[]> {
   // Before the kernel's first answer there are none.
   await podInterfaces.settled();
   return podInterfaces.ownAddresses();

@@ -8,11 +8,11 @@ import type { PolicyBackend } from '../dataplane/policy-backend.ts';
 import type { Address } from '../model/address.ts';
 import type { Problem } from '../model/objects.ts';
 import type { Rows, RowsChange } from '../model/rows.ts';
+import { createAttemptRecord } from './attempt-record.ts';
 import type { Clock } from './clock.ts';
 import { labelled } from './installation.ts';
 import { type ServiceRowsStatus, unprogrammedProblems } from './service-rows-record.ts';
 import { createSyncLoop, type SyncAttempt } from './sync-loop.ts';
-import { errorLine } from './sync-record.ts';
 
 /** Where rows of Services come from: `Pipeline`. */
 export interface ServiceRowsSource {
@@ -22,11 +22,10 @@ export interface ServiceRowsSource {
 
 export interface ServiceRowsLoopOptions {
   readonly serviceRows: ServiceRowsSource;
-  /** The node's own addresses, when what the kernel told of them until now was heard. */
+  /** The node's own addresses, when what the kernel told of them until now was heard; the same list while they are. */
   readonly ownAddresses: () => Promise<readonly Address[]>;
   /** Also when it failed; what only the rows before it needed can go in a moment. */
   readonly onAttempted: () => void;
-  readonly onProblems: () => void;
   readonly clock: Clock;
   readonly log: Logger;
   readonly minSyncPeriodMs: number;
@@ -51,29 +50,16 @@ export interface ServiceRowsLoop {
 
 /** Stands still until it is begun. */
 export function createServiceRowsLoop(options: ServiceRowsLoopOptions): ServiceRowsLoop {
-  const { log } = options;
   const begun = Promise.withResolvers<ServiceDataplane | null>();
   let tables: ServiceDataplane | null = null;
   let install: ((attempt: SyncAttempt) => Promise<ServiceApplyReport>) | null = null;
-  let report: ServiceApplyReport | null = null;
-  let failures = 0;
-  let lastError: string | null = null;
+  const record = createAttemptRecord<ServiceApplyReport>({ ...options, about: 'rows of Services' });
   const attempt = async (what: SyncAttempt): Promise<void> => {
     tables = await begun.promise;
     if (tables === null) return;
-    install ??= createInstall(tables, options);
-    try {
-      report = await install(what);
-      lastError = null;
-    } catch (error) {
-      failures += 1;
-      lastError = errorLine(error);
-      log.error({ err: error }, `rows of Services failed, it is tried again: ${lastError}`);
-      throw error;
-    } finally {
-      options.onAttempted();
-      options.onProblems();
-    }
+    const installRows = install ?? createInstall(tables, options);
+    install = installRows;
+    await record.follow(() => installRows(what));
   };
   const loop = createSyncLoop({ ...options, attempt });
   return {
@@ -86,11 +72,12 @@ export function createServiceRowsLoop(options: ServiceRowsLoopOptions): ServiceR
     flush: loop.flush,
     status() {
       if (tables === null) return null;
+      const { report, failures, lastError } = record.last;
       const { unprogrammed = [], unprogrammedAddresses = [] } = report ?? {};
       const refused = [...unprogrammed, ...unprogrammedAddresses];
       return { tables: tables.figures(), unprogrammed: refused, failures, lastError };
     },
-    problems: () => unprogrammedProblems(report),
+    problems: () => unprogrammedProblems(record.last.report),
     async stop() {
       begun.resolve(null);
       await loop.stop();
@@ -102,16 +89,19 @@ export function createServiceRowsLoop(options: ServiceRowsLoopOptions): ServiceR
 function createInstall(tables: ServiceDataplane, { serviceRows, ownAddresses }: ServiceRowsLoopOptions) {
   const takeChange = serviceRows.followRows();
   let complete = false;
+  let told: readonly Address[] = [];
   return (attempt: SyncAttempt): Promise<ServiceApplyReport> =>
     labelled('Services are not in the policy programs’ tables', async () => {
       const own = await ownAddresses();
+      const isSame = own === told;
+      told = own;
       const rows = takeChange();
       if (!complete) {
         const report = await tables.sync(serviceRows.rows(), own);
         complete = true;
         return report;
       }
-      const report = await tables.apply({ rows, ownAddresses: own });
+      const report = await tables.apply(isSame ? { rows } : { rows, ownAddresses: own });
       return attempt.repair ? tables.repair() : report;
     });
 }

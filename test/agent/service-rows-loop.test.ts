@@ -44,7 +44,6 @@ function createScene() {
       return script.own;
     },
     onAttempted: () => void collections++,
-    onProblems: () => {},
     clock,
     log: pino({ level: 'warn' }, { write: (line: string) => void lines.push(JSON.parse(line).msg) }),
     minSyncPeriodMs: 0,
@@ -73,7 +72,7 @@ function tablesThat(done: (what: string) => Promise<ServiceApplyReport>): Servic
   return {
     sync: (rows, own) => done(`all ${[...rows.services.values()].map(({ owner }) => owner)} at ${own}`),
     apply: ({ rows, ownAddresses }) =>
-      done(`change ${[...(rows?.services.keys() ?? [])]} at ${ownAddresses}`),
+      done(`change ${[...(rows?.services.keys() ?? [])]} at ${ownAddresses ?? 'the same'}`),
     repair: () => done('repair'),
     collect: async () => 0,
     figures: () => null,
@@ -91,7 +90,23 @@ describe('the loop of Service rows for policy programs', () => {
     script.next = changeOf(CART);
     loop.request();
     await clock.advance(50);
-    expect(written.at(-1)).toBe('change shop/cart:http/TCP/IPv4 at 192.0.2.1');
+    expect(written.at(-1)).toBe('change shop/cart:http/TCP/IPv4 at the same');
+    await loop.stop();
+  });
+
+  it('tells the node’s addresses when they are others, also where these could not be read at first', async () => {
+    const { clock, loop, script, written, begin } = createScene();
+    await begin();
+    script.own = [NODE_ADDRESS, '192.0.2.2' as Address];
+    script.unreadable = true;
+    loop.request();
+    await clock.advance(50);
+    script.unreadable = false;
+    await clock.advance(1000);
+    expect(written.slice(1)).toEqual(['change  at 192.0.2.1,192.0.2.2']);
+    loop.request();
+    await clock.advance(50);
+    expect(written.at(-1)).toBe('change  at the same');
     await loop.stop();
   });
 
@@ -118,7 +133,7 @@ describe('the loop of Service rows for policy programs', () => {
     expect(written.length).toBe(1);
     script.unreadable = false;
     await clock.advance(1000);
-    expect(written.at(-1)).toBe('change shop/cart:http/TCP/IPv4 at 192.0.2.1');
+    expect(written.at(-1)).toBe('change shop/cart:http/TCP/IPv4 at the same');
     await loop.stop();
   });
 
@@ -126,7 +141,7 @@ describe('the loop of Service rows for policy programs', () => {
     const { clock, loop, written, collections, begin } = createScene();
     await begin();
     await clock.advance(60_000);
-    expect(written.slice(1)).toEqual(['change  at 192.0.2.1', 'repair']);
+    expect(written.slice(1)).toEqual(['change  at the same', 'repair']);
     expect(collections()).toBe(2);
     await loop.stop();
   });

@@ -25,7 +25,7 @@ export interface PodInterfaceWatchOptions extends NetworkPlace {
 export interface PodInterfaceWatch {
   readonly current: ReadonlyMap<ObjectName, PodInterfaceState>;
   strangers(): ReadonlyMap<number, Stranger>;
-  /** Of all interfaces of the node, in no order; those of the link and of the host itself are left out. */
+  /** Of all interfaces of the node, in no order; those of the link and of the host itself are left out. The same list while they are. */
   ownAddresses(): readonly Address[];
   /** Pods of this node with addresses of their own: the whole new value, or null where they went. Returns what that changes. */
   setPods(pods: ReadonlyMap<ObjectName, readonly Address[] | null>): PodInterfaceChanges;

@@ -5,7 +5,6 @@ import { createPolicyDataplane } from '../../../src/dataplane/bpf/policies/datap
 import { openPolicyTables, type PolicyTables } from '../../../src/dataplane/bpf/policies/tables.ts';
 import { LAYOUT } from '../../../src/generated/policy.ts';
 import { type BpfObject, loadBpfObject } from '../../../src/kernel/bpf-object.ts';
-import type { Table } from '../../../src/kernel/bpf-table.ts';
 import { interfaceOf, PEERS, POD, POD_ADDRESSES } from '../../packet/pod.ts';
 import { OBJECT, POD_INTERFACE } from '../../packet/policy-node.ts';
 import { deniedBut, rowsOf, type VerdictWords } from '../../packet/policy-rows.ts';
@@ -19,6 +18,7 @@ import {
   wantedPeers,
   wantedSubjects,
 } from './policy-walk.ts';
+import { watchWrites } from './watched-tables.ts';
 
 const RUNS = 20;
 /** Of the test that looks at every table after every write. */
@@ -54,23 +54,7 @@ async function sizes(): Promise<readonly number[]> {
 
 /** The tables, but every entry is written or deleted on its own, and `wrote` is called after each. */
 function observed(all: PolicyTables, wrote: () => Promise<void>): PolicyTables {
-  const watch = <Key, Value>(table: Table<Key, Value>): Table<Key, Value> => ({
-    ...table,
-    async set(entries) {
-      for (const entry of entries) {
-        await table.set([entry]);
-        await wrote();
-      }
-    },
-    async delete(keys) {
-      let deleted = 0;
-      for (const key of keys) {
-        deleted += await table.delete([key]);
-        await wrote();
-      }
-      return deleted;
-    },
-  });
+  const watch = watchWrites(wrote);
   return {
     ...all,
     subjects: watch(all.subjects),

@@ -118,6 +118,10 @@ describe('the node’s own addresses', () => {
     network.onNode('link set lo up', 'address add 192.0.2.7/24 dev cali1', 'address add 192.0.2.7/32 dev lo');
     network.onNode('address add fd31::7/64 dev cali1 nodad');
     await known(['192.0.2.7', 'fd31::7']);
+    const list = watch.ownAddresses();
+    network.onNode('address add 192.0.2.7/32 dev cali1');
+    await watch.settled();
+    expect(watch.ownAddresses()).toBe(list);
     const before = ownAddresses.length;
     network.onNode('address delete 192.0.2.7/24 dev cali1', 'address add 192.0.2.8/32 dev lo');
     await known(['192.0.2.7', '192.0.2.8', 'fd31::7']);

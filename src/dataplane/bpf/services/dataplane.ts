@@ -2,7 +2,6 @@
  * Rows of Services in the maps of the programs that choose backends: what connections meet that begin on this node. No look-up
  * meets half of a Service; what nothing refers to any more goes with `collect`.
  */
-import { isDeepStrictEqual } from 'node:util';
 import type { Address, Prefix } from '../../../model/address.ts';
 import type { Rows, RowsChange, ServiceId } from '../../../model/rows.ts';
 import { DataplaneError } from '../../dataplane.ts';
@@ -13,7 +12,7 @@ import { type Touched, type Wanted, writeRows } from './transaction.ts';
 /** What brings Services into the kernel. */
 export interface ServiceChange {
   readonly rows?: RowsChange;
-  /** All addresses of this node's interfaces: the whole new list. */
+  /** All addresses of this node's interfaces: the whole new list; absent: as they were. */
   readonly ownAddresses?: readonly Address[];
 }
 
@@ -119,13 +118,12 @@ const NOTHING_TOUCHED: Touched = { services: [], addresses: [], node: false };
 function wantChange(wanted: Wanted, { rows, ownAddresses }: ServiceChange): Touched {
   for (const [id, service] of rows?.services ?? []) setOrDelete(wanted.services, id, service);
   for (const [address, row] of rows?.addresses ?? []) setOrDelete(wanted.addresses, address, row);
-  const isSameNode = ownAddresses === undefined || isDeepStrictEqual(ownAddresses, wanted.ownAddresses);
   wanted.node = rows?.node ?? wanted.node;
   wanted.ownAddresses = ownAddresses ?? wanted.ownAddresses;
   return {
     services: rows?.services.keys() ?? [],
     addresses: rows?.addresses.keys() ?? [],
-    node: !isSameNode || (rows?.node ?? null) !== null,
+    node: ownAddresses !== undefined || (rows?.node ?? null) !== null,
   };
 }
 

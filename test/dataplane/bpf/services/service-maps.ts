@@ -3,8 +3,8 @@ import { createServiceDataplane } from '../../../../src/dataplane/bpf/services/d
 import { openServiceTables, type ServiceTables } from '../../../../src/dataplane/bpf/services/tables.ts';
 import { LAYOUT } from '../../../../src/generated/policy.ts';
 import { loadBpfObject } from '../../../../src/kernel/bpf-object.ts';
-import type { Table } from '../../../../src/kernel/bpf-table.ts';
 import { OBJECT } from '../../../packet/policy-node.ts';
+import { watchWrites } from '../watched-tables.ts';
 import { NOTHING } from './service-walk.ts';
 
 /** Tables that are read at once, however often. */
@@ -55,32 +55,7 @@ export async function loadServiceMaps(): Promise<ServiceMaps> {
 
 /** The tables, but every entry is written or deleted on its own, and `wrote` is called after each. */
 export function observed(all: ServiceTables, wrote: () => Promise<void>): ServiceTables {
-  // One write after the other, also of those that are not waited for in turn.
-  let last: Promise<unknown> = Promise.resolve();
-  const inTurn = <Result>(work: () => Promise<Result>): Promise<Result> => {
-    const result = last.then(work);
-    last = result.catch(() => undefined);
-    return result;
-  };
-  const watch = <Key, Value>(table: Table<Key, Value>): Table<Key, Value> => ({
-    ...table,
-    set: (entries) =>
-      inTurn(async () => {
-        for (const entry of entries) {
-          await table.set([entry]);
-          await wrote();
-        }
-      }),
-    delete: (keys) =>
-      inTurn(async () => {
-        let deleted = 0;
-        for (const key of keys) {
-          deleted += await table.delete([key]);
-          await wrote();
-        }
-        return deleted;
-      }),
-  });
+  const watch = watchWrites(wrote);
   return {
     ...all,
     frontends: watch(all.frontends),
