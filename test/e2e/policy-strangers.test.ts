@@ -1,11 +1,10 @@
 /** With --policy-default-closed, containers that no agent ever saw: they came while none ran. */
 import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { startFlood } from './flood.ts';
+import { killAgents } from './killed-agents.ts';
 import { type Manifest, node, pod } from './manifests.ts';
 import { POLICY_BACKENDS, usePolicyLab } from './policy-lab.ts';
 import { networkPolicy, podsLabelled } from './policy-manifests.ts';
@@ -25,12 +24,6 @@ const ASKED = ['default/far > default/web:80', 'default/mute > default/web:80'];
 
 describe.each(POLICY_BACKENDS)('containers that came while no agent ran, on %s', (backend) => {
   const lab = usePolicyLab(backend, CLUSTER, ['--policy-default-closed']);
-  const stop = async (onNode: string): Promise<void> => {
-    const pid = await lab.agentPid(onNode);
-    process.kill(pid, 'SIGKILL');
-    while (existsSync(`/proc/${pid}`) && !(await readFile(`/proc/${pid}/stat`, 'utf8')).includes(') Z '))
-      await sleep(5);
-  };
   const ip = (namespace: string, ...lines: readonly string[]) =>
     promisify(execFile)('sh', ['-c', lines.map((line) => `ip -n ${namespace} ${line}`).join(' && ')]);
 
@@ -43,7 +36,7 @@ describe.each(POLICY_BACKENDS)('containers that came while no agent ran, on %s',
     );
     const enforced = async () => Object.values(await lab.verdicts(...ASKED));
     expect(await enforced()).toEqual(['allowed', 'blocked']);
-    await stop('two');
+    await killAgents(lab, ['two']);
     await promisify(execFile)('ip', ['netns', 'add', stranger]);
     try {
       await ip(

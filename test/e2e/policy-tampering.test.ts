@@ -1,6 +1,5 @@
 /** What somebody else does to programs, links and maps is undone, long before everything is read back. */
-import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { named, POLICY_OBJECT } from '../../src/dataplane/bpf/policies/backend.ts';
 import { LAYOUT } from '../../src/generated/policy.ts';
@@ -10,6 +9,7 @@ import { openTcLink } from '../../src/kernel/bpf-program.ts';
 import { nativeAddon } from '../../src/kernel/native.ts';
 import type { Descriptor } from '../../src/kernel/native-bpf.ts';
 import { startFlood } from './flood.ts';
+import { killAgents } from './killed-agents.ts';
 import { node, pod } from './manifests.ts';
 import { usePolicyLab } from './policy-lab.ts';
 import { networkPolicy, podsLabelled } from './policy-manifests.ts';
@@ -83,10 +83,7 @@ describe('programs and maps that somebody tampers with', () => {
     await lab.during([ONLY_NEAR], async () => {
       expect(await outcome()).toEqual(ENFORCED);
       const flood = await startFlood(lab.netns('default/far'), WEB, 54);
-      const pid = await lab.agentPid('one');
-      process.kill(pid, 'SIGKILL');
-      while (existsSync(`/proc/${pid}`) && !readFileSync(`/proc/${pid}/stat`, 'utf8').includes(') Z '))
-        await sleep(5);
+      await killAgents(lab, ['one']);
       rmSync(`${pins()}/maps`, { recursive: true });
       // Starts the agent again.
       await lab.apply(networkPolicy('other', { podSelector: { matchLabels: { app: 'nobody' } } }));
