@@ -2,13 +2,14 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config';
 
-const { KUBECONFIG, WEIR_APISERVER, WEIR_TEST_REPORT: REPORT } = process.env;
+const { KUBECONFIG, WEIR_APISERVER, WEIR_TEST_REPORT: REPORT, CI } = process.env;
 const SCRIPTS = WEIR_APISERVER ?? fileURLToPath(new URL('../shared/apiserver', import.meta.url));
 
 /** Suites of labs on that server beside them. */
 const ON_A_SERVER = ['services', 'both-sources'].map((name) => `test/cluster-api/${name}.test.ts`);
 
-const PATIENCE = { testTimeout: 120_000, hookTimeout: 120_000 };
+/** As vitest.config.ts has it: CI asks once more what moves packets. */
+const PATIENCE = { testTimeout: 120_000, hookTimeout: 120_000, retry: CI === undefined ? 0 : 1 };
 
 /** The service rows of test/e2e once more: the lab's objects are at the API server of KUBECONFIG, which agents follow. */
 const SERVICES: TestProjectInlineConfiguration = {
