@@ -1,7 +1,7 @@
-/** Codecs of statements: reject, counter, limit, connlimit, quota, log, notrack. */
+/** Codecs of statements: reject, counter, limit, connlimit, quota, log, notrack, objref. */
 import type { Family } from './commands.ts';
 import type { ExpressionCodec } from './expression-codec.ts';
-import { LIMIT_TYPE, LIMIT_UNIT, nameOf, REJECT_CODE, REJECT_TYPE } from './expression-names.ts';
+import { LIMIT_TYPE, LIMIT_UNIT, nameOf, OBJECT_TYPE, REJECT_CODE, REJECT_TYPE } from './expression-names.ts';
 import type * as E from './expressions.ts';
 import { longOf, numberOf, textOf } from './netlink-reader.ts';
 import { putText, putUint8, putUint16, putUint32, putUint64 } from './netlink-writer.ts';
@@ -12,6 +12,7 @@ const LIMIT = { rate: 1, unit: 2, burst: 3, type: 4, flags: 5 } as const;
 const CONNLIMIT = { count: 1, flags: 2 } as const;
 const QUOTA = { bytes: 1, flags: 2 } as const;
 const LOG = { group: 1, prefix: 2, snaplen: 3, threshold: 4, level: 5, flags: 6 } as const;
+const OBJREF = { type: 1, name: 2 } as const;
 /** The inversion flag of limit, connlimit and quota. */
 const OVER = 1;
 /** The level log takes of itself when it has no group. */
@@ -122,4 +123,17 @@ export const notrackCodec: ExpressionCodec<E.NotrackExpression> = {
   name: 'notrack',
   encode: () => undefined,
   decode: () => ({ kind: 'notrack' }),
+};
+
+export const objrefCodec: ExpressionCodec<E.ObjrefExpression> = {
+  name: 'objref',
+  encode(writer, expression) {
+    putUint32(writer, OBJREF.type, OBJECT_TYPE[expression.type]);
+    putText(writer, OBJREF.name, expression.name);
+  },
+  decode(attributes) {
+    const type = nameOf(OBJECT_TYPE, numberOf(attributes, OBJREF.type));
+    const name = textOf(attributes, OBJREF.name);
+    return type === undefined || name === undefined ? undefined : { kind: 'objref', type, name };
+  },
 };

@@ -9,22 +9,36 @@ import type {
   RuleCommand,
   SetCommand,
   TableCommand,
+  TimeoutCommand,
 } from './commands.ts';
 import { putElement } from './elements.ts';
 import { putExpressions } from './expression-encoding.ts';
+import { OBJECT_TYPE, TCP_STATE, type TcpState } from './expression-names.ts';
 import {
   CHAIN,
   COMMENT_RECORD,
   ELEMENT_LIST,
+  FAMILY_NUMBER,
   HOOK,
   MESSAGE,
   MESSAGE_FLAG,
+  OBJECT,
   RULE,
   SET,
   TABLE,
+  TIMEOUT,
   VERDICT_NUMBER,
 } from './netlink-constants.ts';
-import { endNest, putText, putUint32, putUint64, startNest, type Writer } from './netlink-writer.ts';
+import {
+  endNest,
+  putText,
+  putUint8,
+  putUint16,
+  putUint32,
+  putUint64,
+  startNest,
+  type Writer,
+} from './netlink-writer.ts';
 import { putSetSpec } from './set-spec.ts';
 import { putComment } from './user-data.ts';
 
@@ -43,6 +57,8 @@ const HOOK_NUMBER = {
   egress: 1,
 } as const;
 const ARP_HOOK_NUMBER = { input: 0, output: 1 } as const;
+/** IP protocol number. */
+const TCP = 6;
 
 /** Writes the messages of the command at `index` of the transaction. Throws RangeError for what cannot be written. */
 export function encodeCommand(batch: Batch, command: Command, index: number): void {
@@ -61,6 +77,9 @@ export function encodeCommand(batch: Batch, command: Command, index: number): vo
       break;
     case 'elements':
       encodeElements(batch, command, index);
+      break;
+    case 'timeout':
+      encodeTimeout(batch, command, index);
       break;
   }
 }
@@ -193,4 +212,29 @@ function encodeElements(batch: Batch, command: ElementsCommand, index: number): 
       endNest(writer, list);
     });
   }
+}
+
+function encodeTimeout(
+  batch: Batch,
+  { verb, family, table, timeout, spec }: TimeoutCommand,
+  index: number,
+): void {
+  const adds = verb === 'add';
+  if (adds && spec === undefined)
+    throw new RangeError(`timeout ${timeout} is added without a spec; give its seconds`);
+  const type = adds ? MESSAGE.newObject : MESSAGE.deleteObject;
+  putMessage(batch, { type, flags: adds ? MESSAGE_FLAG.create : 0, family, command: index }, (writer) => {
+    putText(writer, OBJECT.table, table);
+    putText(writer, OBJECT.name, timeout);
+    putUint32(writer, OBJECT.type, OBJECT_TYPE.timeout);
+    if (spec === undefined) return;
+    const data = startNest(writer, OBJECT.data);
+    putUint16(writer, TIMEOUT.family, FAMILY_NUMBER[family]);
+    putUint8(writer, TIMEOUT.protocol, TCP);
+    const states = startNest(writer, TIMEOUT.seconds);
+    for (const [state, seconds] of Object.entries(spec.seconds))
+      putUint32(writer, TCP_STATE[state as TcpState], seconds);
+    endNest(writer, states);
+    endNest(writer, data);
+  });
 }

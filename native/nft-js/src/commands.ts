@@ -1,6 +1,7 @@
 /** What a transaction can say: tables, chains, rules, sets and elements, as plain data. */
 import type { Bytes } from './bytes.ts';
 import type { DataType } from './data-types.ts';
+import type { TcpState } from './expression-names.ts';
 import type { Expression } from './expressions.ts';
 
 export type Family = 'inet' | 'ip' | 'ip6' | 'bridge' | 'netdev' | 'arp';
@@ -108,7 +109,28 @@ export interface ElementsCommand extends InTable {
   readonly elements: readonly SetElement[];
 }
 
-export type Command = TableCommand | ChainCommand | RuleCommand | SetCommand | ElementsCommand;
+/** Seconds that conntrack remembers a TCP connection in states; the kernel's own times for those that are not named. */
+export interface TimeoutSpec {
+  readonly protocol: 'tcp';
+  readonly seconds: Readonly<Partial<Record<TcpState, number>>>;
+}
+
+/** Makes times that new connections can be given, by `objref`. One that exists stays as it is. */
+export interface TimeoutCommand extends InTable {
+  readonly verb: 'add' | 'delete';
+  readonly object: 'timeout';
+  readonly timeout: string;
+  /** Needed for `add`. */
+  readonly spec?: TimeoutSpec;
+}
+
+export type Command =
+  | TableCommand
+  | ChainCommand
+  | RuleCommand
+  | SetCommand
+  | ElementsCommand
+  | TimeoutCommand;
 
 /** Commands that take effect in their order, all at once or not at all. */
 export type Transaction = readonly Command[];

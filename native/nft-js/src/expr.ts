@@ -183,6 +183,11 @@ export function notrack(): E.NotrackExpression {
   return { kind: 'notrack' };
 }
 
+/** Uses a named object of the table. */
+export function objref(options: Arguments<E.ObjrefExpression>): E.ObjrefExpression {
+  return { kind: 'objref', ...options };
+}
+
 /** Any other expression by its kernel name and attribute bytes. */
 export function raw(options: { readonly name: string; readonly attributes: Bytes }): E.RawExpression {
   return { kind: 'raw', name: options.name, attributes: toBinary(options.attributes) };

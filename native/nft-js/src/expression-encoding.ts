@@ -47,6 +47,7 @@ const CODECS: Codecs = {
   quota: statement.quotaCodec,
   log: statement.logCodec,
   notrack: statement.notrackCodec,
+  objref: statement.objrefCodec,
 };
 
 const BY_KERNEL_NAME = new Map<string, readonly ExpressionCodec<Expression>[]>();

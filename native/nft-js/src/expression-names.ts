@@ -70,6 +70,23 @@ export const LIMIT_TYPE = { packets: 0, bytes: 1 } as const;
 /** Seconds. */
 export const LIMIT_UNIT = { second: 1, minute: 60, hour: 3600, day: 86400, week: 604800 } as const;
 
+/** Kinds of named objects that rules refer to. */
+export const OBJECT_TYPE = { timeout: 7 } as const;
+export type ObjectType = keyof typeof OBJECT_TYPE;
+
+/** States of a TCP connection that have a time, by the attribute that has it. */
+export const TCP_STATE = {
+  'syn-sent': 1,
+  'syn-received': 2,
+  established: 3,
+  'fin-wait': 4,
+  'close-wait': 5,
+  'last-ack': 6,
+  'time-wait': 7,
+  close: 8,
+} as const;
+export type TcpState = keyof typeof TCP_STATE;
+
 export const NAT_TYPE = { snat: 0, dnat: 1 } as const;
 export const NAT_FAMILY = { ip: 2, ip6: 10 } as const;
 export const NAT_FLAG = { random: 4, persistent: 8, 'fully-random': 16 } as const;

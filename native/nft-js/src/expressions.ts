@@ -10,6 +10,7 @@ import type {
   IcmpCode,
   MetaKey,
   NatFlag,
+  ObjectType,
   PayloadBase,
 } from './expression-names.ts';
 
@@ -217,6 +218,13 @@ export interface NotrackExpression {
   readonly kind: 'notrack';
 }
 
+/** Uses a named object of the table; a timeout gives a new connection its times. */
+export interface ObjrefExpression {
+  readonly kind: 'objref';
+  readonly type: ObjectType;
+  readonly name: string;
+}
+
 /** An expression that has no shape here, with the bytes of its attributes. */
 export interface RawExpression {
   readonly kind: 'raw';
@@ -249,4 +257,5 @@ export type Expression =
   | QuotaExpression
   | LogExpression
   | NotrackExpression
+  | ObjrefExpression
   | RawExpression;

@@ -12,6 +12,8 @@ export type {
   SetElement,
   SetSpec,
   TableCommand,
+  TimeoutCommand,
+  TimeoutSpec,
   Transaction,
   Verdict,
 } from './commands.ts';

@@ -91,6 +91,8 @@ export const SET_FLAG = {
 } as const;
 export const SET_DESCRIPTION = { size: 1, concatenation: 2 } as const;
 export const SET_FIELD_LENGTH = 1;
+export const OBJECT = { table: 1, name: 2, type: 3, data: 4 } as const;
+export const TIMEOUT = { family: 1, protocol: 2, seconds: 3 } as const;
 export const ELEMENT_LIST = { table: 1, set: 2, elements: 3 } as const;
 export const ELEMENT = {
   key: 1,

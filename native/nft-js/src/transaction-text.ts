@@ -55,6 +55,11 @@ export function printCommand(command: Command, options: PrintOptions = {}): stri
       const body = spec === undefined ? '' : ` { ${printSpec(spec)} }`;
       return `${verb} ${kind} ${family} ${table} ${command.set}${body}`;
     }
+    case 'timeout': {
+      const times = Object.entries(command.spec?.seconds ?? {}).map(([state, time]) => `${state}: ${time}s`);
+      const body = command.spec === undefined ? '' : ` { ${command.spec.protocol}; ${times.join(', ')}; }`;
+      return `${verb} ct timeout ${family} ${table} ${command.timeout}${body}`;
+    }
     case 'elements':
       return printElements(command, options);
   }

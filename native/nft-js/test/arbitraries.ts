@@ -175,6 +175,7 @@ const statements: readonly fc.Arbitrary<Expression>[] = [
     .record({ group: fc.integer({ min: 0, max: 0xffff }), prefix: objectName, snaplen: number32 }, optional)
     .map(expr.log),
   fc.constant(expr.notrack()),
+  objectName.map((name) => expr.objref({ type: 'timeout', name })),
   fc
     .record({ name: fc.constant('objref'), attributes: fc.constant('\x08\x00\x01\x00\x00\x00\x00\x02') })
     .map(expr.raw),

@@ -221,4 +221,5 @@ export const CASES: Readonly<Record<Kind, readonly Case[]>> = {
     ['filter', expr.log({ group: 3, prefix: 'p', snaplen: 96 })],
   ],
   notrack: [['raw', expr.notrack()]],
+  objref: [['prerouting', ...tcp, expr.objref({ type: 'timeout', name: 'patience' })]],
 };

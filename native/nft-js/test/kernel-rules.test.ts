@@ -19,6 +19,13 @@ const skeleton: readonly Command[] = [
   { verb: 'add', object: 'set', ...T, set: 'verdicts', spec: { key: ['ipv4_addr'], data: 'verdict' } },
   {
     verb: 'add',
+    object: 'timeout',
+    ...T,
+    timeout: 'patience',
+    spec: { protocol: 'tcp', seconds: { 'syn-sent': 3, 'close-wait': 7 } },
+  },
+  {
+    verb: 'add',
     object: 'set',
     ...T,
     set: 'seen',
@@ -172,6 +179,37 @@ describe('chains and tables', () => {
     expect(await nftables.listChains('netdev', 'dev')).toMatchObject([
       { chain: 'in', base: { hook: 'ingress', type: 'filter' } },
     ]);
+  });
+
+  it('stay with their timeouts while rules use those', async () => {
+    const { nftables } = namespace;
+    const timeout = { object: 'timeout', ...T, timeout: 'haste' } as const;
+    const add = { verb: 'add', ...timeout, spec: { protocol: 'tcp', seconds: { 'syn-sent': 1 } } } as const;
+    await nftables.commit([
+      add,
+      add,
+      { verb: 'add', object: 'chain', ...T, chain: 'hasty' },
+      {
+        verb: 'add',
+        object: 'rule',
+        ...T,
+        chain: 'hasty',
+        expressions: [...tcp, expr.objref({ type: 'timeout', name: 'haste' })],
+      },
+    ]);
+    expect(await namespace.nft('list table inet t')).toMatch(
+      /ct timeout haste {\s+protocol tcp\s+l3proto inet\s+policy = { syn_sent ?: 1 }/,
+    );
+    expect(await namespace.nft('list chain inet t hasty')).toContain('ct timeout set "haste"');
+    await expect(nftables.commit([{ verb: 'delete', ...timeout }])).rejects.toMatchObject({
+      code: 'EBUSY',
+      object: 'delete ct timeout inet t haste',
+    });
+    await nftables.commit([
+      { verb: 'flush', object: 'chain', ...T, chain: 'hasty' },
+      { verb: 'delete', ...timeout },
+    ]);
+    expect(await namespace.nft('list table inet t')).not.toContain('haste');
   });
 
   it('that are not there have nothing in them', async () => {

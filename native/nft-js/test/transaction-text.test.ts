@@ -44,6 +44,13 @@ describe('a printed transaction', () => {
       },
       { verb: 'flush', object: 'chain', ...T, chain: 'pre' },
       { verb: 'delete', object: 'set', ...T, set: 'backends' },
+      {
+        verb: 'add',
+        object: 'timeout',
+        ...T,
+        timeout: 'haste',
+        spec: { protocol: 'tcp', seconds: { 'syn-sent': 1, close: 2 } },
+      },
       { verb: 'destroy', object: 'table', ...T },
     ];
     expect(printTransaction(transaction).split('\n')).toEqual([
@@ -54,6 +61,7 @@ describe('a printed transaction', () => {
       'insert rule ip weir pre handle 4 [meta key=l4proto register=0] [compare register=0 operator="==" bytes=0x06] goto x comment "tcp"',
       'flush chain ip weir pre',
       'delete set ip weir backends',
+      'add ct timeout ip weir haste { tcp; syn-sent: 1s, close: 2s; }',
       'destroy table ip weir',
       '',
     ]);
