@@ -56,11 +56,15 @@ function policySource(layout: ObjectLayout): string {
 }
 
 function socketSource(layout: ObjectLayout, policy: ObjectLayout): string {
+  const codecs = codecsSource(ownPart(layout, policy));
+  const used = ['bytesAt', 'type Codec', 'u32', 'wordOf'].filter((name) =>
+    new RegExp(`\\b${name.replace('type ', '')}\\b`).test(codecs),
+  );
   return [
     head('socket'),
-    `import { type Codec, u32 } from './codec.ts';`,
+    `import { ${used.join(', ')} } from './codec.ts';`,
     `import { LAYOUT as POLICY } from './policy.ts';\n`,
-    codecsSource(ownPart(layout, policy)),
+    codecs,
     `/** What these codecs were made from, and what the programs share with those of policy. */\nexport const LAYOUT = {`,
     ...(['structs', 'enums', 'maps', 'constants'] as const).map(
       (part) => `  ${part}: {\n${memberLines(part, layout[part], policy[part])}\n  },`,
@@ -69,20 +73,23 @@ function socketSource(layout: ObjectLayout, policy: ObjectLayout): string {
   ].join('\n');
 }
 
-/** What the agent reads or writes of a layout, and the other one does not have. */
+/** What the agent reads or writes of a layout, and the other one does not have; with what that is made of. */
 function ownPart(layout: ObjectLayout, other: ObjectLayout): ObjectLayout {
   const without = <Value>(part: Readonly<Record<string, Value>>, known: Readonly<Record<string, unknown>>) =>
     Object.fromEntries(Object.entries(part).filter(([name]) => !(name in known)));
   const maps = Object.entries(without(layout.maps, other.maps)).filter(
     ([, { type }]) => type !== SOCKET_STORAGE,
   );
-  const named = [...maps.map(([, { value }]) => value), ...Object.values(layout.constants)];
-  const structs = Object.entries(without(layout.structs, other.structs)).filter(([name]) =>
-    named.includes(name),
-  );
+  const named = [...maps.flatMap(([, { key, value }]) => [key, value]), ...Object.values(layout.constants)];
+  const read = new Set<string>();
+  const add = (name: string): void => {
+    for (const { type } of layout.structs[name]?.fields ?? []) add(type);
+    if (name in layout.structs) read.add(name);
+  };
+  named.forEach(add);
   return {
     ...layout,
-    structs: Object.fromEntries(structs),
+    structs: pick(layout.structs, read),
     enums: without(layout.enums, other.enums),
     maps: Object.fromEntries(maps),
   };

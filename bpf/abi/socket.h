@@ -36,6 +36,20 @@ struct socket_count {
   __u64 count;
 };
 
+// A network namespace by its cookie, which no other one ever gets.
+struct exempt_namespace {
+  __u64 cookie;
+};
+
+// A backend of a Service whose connections are to end some time after it went.
+struct departure {
+  __u64 departed_at;         // ns, CLOCK_MONOTONIC; 0: its endpoint is there still, only not for new connections
+  __u64 seen;                // the same, when a connection to it was met last
+  __u8 service[16];          // the Service, as in struct service_name
+  struct endpoint endpoint;
+  __u32 grace_seconds;       // from departed_at on
+};
+
 // Set before loading, constant afterwards.
 struct socket_options {
   __u64 node_namespace;  // cookie of the node's own network namespace
@@ -47,4 +61,6 @@ _Static_assert(sizeof(struct endpoint) == 20, "size is part of the ABI");
 _Static_assert(sizeof(struct socket_peer) == 44, "size is part of the ABI");
 _Static_assert(sizeof(struct socket_peers) == 356, "size is part of the ABI");
 _Static_assert(sizeof(struct socket_count) == 8, "size is part of the ABI");
+_Static_assert(sizeof(struct exempt_namespace) == 8, "size is part of the ABI");
+_Static_assert(sizeof(struct departure) == 56, "size is part of the ABI");
 _Static_assert(sizeof(struct socket_options) == 16, "size is part of the ABI");

@@ -1,4 +1,5 @@
-// Datagram sockets whose backend is gone: what they send would reach nobody, or somebody else who got its address.
+// Sockets whose backend is gone. What datagram sockets send would reach nobody, or somebody else who got its address; connections
+// end some time later, where their Service asks for that.
 #pragma once
 
 #include "socket.h"
@@ -8,6 +9,12 @@ struct udp_sock;
 
 struct sock_common {
   unsigned short skc_family;
+} __attribute__((preserve_access_index));
+
+struct tcp_sock;
+
+struct bpf_iter__tcp {
+  struct sock_common *sk_common;
 } __attribute__((preserve_access_index));
 
 struct bpf_iter__udp {
@@ -29,4 +36,20 @@ static __always_inline void end_if_orphan(struct udp_sock *socket) {
   if (!bpf_sock_destroy) return;
   const struct socket_peer *peer = bpf_sk_storage_get(&connected_peers, socket, 0, 0);
   if (peer && !is_answered(peer)) bpf_sock_destroy((struct sock_common *)socket);
+}
+
+// The same of a connection, once its backend is gone for as long as its Service says.
+static __always_inline void end_if_departed(struct sock_common *socket) {
+  if (!bpf_sock_destroy) return;
+  struct tcp_sock *connection = bpf_skc_to_tcp_sock(socket);
+  if (!connection) return;
+  const struct socket_peer *peer = bpf_sk_storage_get(&connected_peers, connection, 0, 0);
+  if (!peer) return;
+  struct departure *departure = bpf_map_lookup_elem(&departures, &peer->number);
+  if (!departure) return;
+  const __u64 now = bpf_ktime_get_ns();
+  departure->seen = now;
+  if (departure->departed_at == 0) return;
+  const __u64 end = departure->departed_at + departure->grace_seconds * NANOSECONDS_PER_SECOND;
+  if (now >= end) bpf_sock_destroy(socket);
 }

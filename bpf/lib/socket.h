@@ -81,11 +81,18 @@ static __always_inline bool is_link_local(const struct address *address) {
   return address->bytes[0] == 0xfe && (address->bytes[1] & 0xc0) == 0x80;
 }
 
+// Its pod asked to see the cluster IP in packets.
+static __always_inline bool is_exempt(__u64 cookie) {
+  const struct exempt_namespace key = {.cookie = cookie};
+  return bpf_map_lookup_elem(&exempt_namespaces, &key);
+}
+
 // False for what only packets can tell, or nft alone serves.
 static __always_inline bool is_dialled_here(struct bpf_sock_addr *context, const struct endpoint *dialled) {
   if (context->protocol != IPPROTO_TCP && context->protocol != IPPROTO_UDP) return false;
-  const bool of_node = bpf_get_netns_cookie(context) == socket_options.node_namespace;
-  if (socket_options.node_only && !of_node) return false;
+  const __u64 cookie = bpf_get_netns_cookie(context);
+  const bool of_node = cookie == socket_options.node_namespace;
+  if (!of_node && (socket_options.node_only || is_exempt(cookie))) return false;
   // A pod's loopback is its own; the node's is one of the node's addresses.
   if (!of_node && is_loopback(&dialled->address)) return false;
   return !is_link_local(&dialled->address);

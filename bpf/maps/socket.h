@@ -29,3 +29,21 @@ struct {
   __type(key, __u32);
   __type(value, struct socket_count);
 } socket_tallies SEC(".maps");
+
+// Whose sockets are left to nft. The value says nothing.
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(map_flags, BPF_F_NO_PREALLOC);
+  __uint(max_entries, 16384);
+  __type(key, struct exempt_namespace);
+  __type(value, __u32);
+} exempt_namespaces SEC(".maps");
+
+// By number of the backend. Written by the agent, but for when a connection was seen.
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(map_flags, BPF_F_NO_PREALLOC);
+  __uint(max_entries, 65536);
+  __type(key, __u32);
+  __type(value, struct departure);
+} departures SEC(".maps");

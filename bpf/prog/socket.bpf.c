@@ -182,4 +182,11 @@ int end_orphans(struct bpf_iter__udp *context) {
   return 0;
 }
 
+SEC("iter/tcp")
+int end_departed(struct bpf_iter__tcp *context) {
+  struct sock_common *socket = context->sk_common;
+  if (socket) end_if_departed(socket);
+  return 0;
+}
+
 char socket_license[] SEC("license") = "GPL";

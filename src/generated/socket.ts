@@ -1,10 +1,67 @@
 /** Made by scripts/generate-abi.ts from the BTF of bpf/prog/socket.bpf.c, whose headers say what each field means. Not edited. */
-import { type Codec, u32 } from './codec.ts';
+import { bytesAt, type Codec, u32 } from './codec.ts';
 import { LAYOUT as POLICY } from './policy.ts';
 
 export type SocketTally = 'connected' | 'sent' | 'refused';
 /** A word's number is its index. */
 export const SOCKET_TALLY_WORDS: readonly SocketTally[] = ['connected', 'sent', 'refused'];
+
+export interface Endpoint {
+  readonly address: Uint8Array;
+  readonly port: number;
+}
+
+export const endpointCodec: Codec<Endpoint> = {
+  size: 20,
+  write(view, at, value) {
+    bytesAt(view, at, 16).set(value.address);
+    view.setUint16(at + 16, value.port);
+  },
+  read: (view, at) => ({
+    address: bytesAt(view, at, 16).slice(),
+    port: view.getUint16(at + 16),
+  }),
+};
+
+export interface Departure {
+  readonly departedAt: number;
+  readonly seen: number;
+  readonly service: Uint8Array;
+  readonly endpoint: Endpoint;
+  readonly graceSeconds: number;
+}
+
+export const departureCodec: Codec<Departure> = {
+  size: 56,
+  write(view, at, value) {
+    view.setBigUint64(at, BigInt(value.departedAt), true);
+    view.setBigUint64(at + 8, BigInt(value.seen), true);
+    bytesAt(view, at + 16, 16).set(value.service);
+    endpointCodec.write(view, at + 32, value.endpoint);
+    view.setUint32(at + 52, value.graceSeconds, true);
+  },
+  read: (view, at) => ({
+    departedAt: Number(view.getBigUint64(at, true)),
+    seen: Number(view.getBigUint64(at + 8, true)),
+    service: bytesAt(view, at + 16, 16).slice(),
+    endpoint: endpointCodec.read(view, at + 32),
+    graceSeconds: view.getUint32(at + 52, true),
+  }),
+};
+
+export interface ExemptNamespace {
+  readonly cookie: number;
+}
+
+export const exemptNamespaceCodec: Codec<ExemptNamespace> = {
+  size: 8,
+  write(view, at, value) {
+    view.setBigUint64(at, BigInt(value.cookie), true);
+  },
+  read: (view, at) => ({
+    cookie: Number(view.getBigUint64(at, true)),
+  }),
+};
 
 export interface SocketCount {
   readonly count: number;
@@ -39,6 +96,8 @@ export const socketOptionsCodec: Codec<SocketOptions> = {
 
 /** Keys and values of each map. */
 export const TABLES = {
+  departures: { key: u32, value: departureCodec },
+  exempt_namespaces: { key: exemptNamespaceCodec, value: u32 },
   socket_tallies: { key: u32, value: socketCountCodec },
 } as const;
 
@@ -49,6 +108,9 @@ export const LAYOUT = {
     affinity: POLICY.structs.affinity,
     affinity_key: POLICY.structs.affinity_key,
     backend: POLICY.structs.backend,
+    endpoint: {"size":20,"fields":[{"name":"address","offset":0,"size":16,"form":"struct","type":"address","count":1},{"name":"port","offset":16,"size":2,"form":"network","type":"","count":1},{"name":"padding","offset":18,"size":2,"form":"bytes","type":"","count":1}]},
+    departure: {"size":56,"fields":[{"name":"departed_at","offset":0,"size":8,"form":"number","type":"","count":1},{"name":"seen","offset":8,"size":8,"form":"number","type":"","count":1},{"name":"service","offset":16,"size":16,"form":"bytes","type":"","count":1},{"name":"endpoint","offset":32,"size":20,"form":"struct","type":"endpoint","count":1},{"name":"grace_seconds","offset":52,"size":4,"form":"number","type":"","count":1}]},
+    exempt_namespace: {"size":8,"fields":[{"name":"cookie","offset":0,"size":8,"form":"number","type":"","count":1}]},
     frontend: POLICY.structs.frontend,
     frontend_key: POLICY.structs.frontend_key,
     node_address: POLICY.structs.node_address,
@@ -60,7 +122,6 @@ export const LAYOUT = {
     slot_key: POLICY.structs.slot_key,
     socket_count: {"size":8,"fields":[{"name":"count","offset":0,"size":8,"form":"number","type":"","count":1}]},
     socket_options: {"size":16,"fields":[{"name":"node_namespace","offset":0,"size":8,"form":"number","type":"","count":1},{"name":"node_only","offset":8,"size":4,"form":"number","type":"","count":1},{"name":"padding","offset":12,"size":4,"form":"number","type":"","count":1}]},
-    endpoint: {"size":20,"fields":[{"name":"address","offset":0,"size":16,"form":"struct","type":"address","count":1},{"name":"port","offset":16,"size":2,"form":"network","type":"","count":1},{"name":"padding","offset":18,"size":2,"form":"bytes","type":"","count":1}]},
     socket_peer: {"size":44,"fields":[{"name":"dialled","offset":0,"size":20,"form":"struct","type":"endpoint","count":1},{"name":"backend","offset":20,"size":20,"form":"struct","type":"endpoint","count":1},{"name":"number","offset":40,"size":4,"form":"number","type":"","count":1}]},
     socket_peers: {"size":356,"fields":[{"name":"peers","offset":0,"size":352,"form":"struct","type":"socket_peer","count":8},{"name":"last","offset":352,"size":4,"form":"number","type":"","count":1}]},
   },
@@ -76,7 +137,9 @@ export const LAYOUT = {
     affinities: POLICY.maps.affinities,
     backends: POLICY.maps.backends,
     connected_peers: {"type":24,"maxEntries":0,"flags":1,"key":"u32","value":"socket_peer"},
+    departures: {"type":1,"maxEntries":65536,"flags":1,"key":"u32","value":"departure"},
     echo_addresses: POLICY.maps.echo_addresses,
+    exempt_namespaces: {"type":1,"maxEntries":16384,"flags":1,"key":"exempt_namespace","value":"u32"},
     frontends: POLICY.maps.frontends,
     message_peers: {"type":24,"maxEntries":0,"flags":1,"key":"u32","value":"socket_peers"},
     node_addresses: POLICY.maps.node_addresses,
