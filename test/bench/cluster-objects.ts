@@ -18,6 +18,7 @@ import {
   CLUSTER_CIDR,
   type ClusterShape,
   endpointsOf,
+  LASTING_PORT,
   NODE,
   NODE_ADDRESS,
   POD_CIDR,
@@ -52,6 +53,28 @@ export function clusterChanges(shape: ClusterShape, localPods: readonly string[]
     ...indexes.map((index) => sliceObject(shape, index)),
   ];
   return objects.map((object) => ({ type: 'set', object }));
+}
+
+/**
+ * One Service more, whose only endpoint is the target pod's other server: for connections that last and for datagrams. No
+ * peer is given it.
+ */
+export function lastingService(shape: ClusterShape): ObjectChange[] {
+  const name = 'lasting';
+  const ports = (['TCP', 'UDP'] as const).map((protocol) => ({ name: protocol.toLowerCase(), protocol }));
+  const service: ServiceObject = {
+    ...serviceObject(shape.services),
+    ...meta(NAMESPACE, name),
+    ports: ports.map((port) => testObjects.servicePort({ ...port, port: SERVICE_PORT as Port })),
+  };
+  const slice: EndpointSliceObject = {
+    ...sliceObject(shape, targetIndex(shape)),
+    ...meta(NAMESPACE, `${name}-slice`),
+    labels: { 'kubernetes.io/service-name': name },
+    service: objectName(NAMESPACE, name),
+    ports: ports.map((port) => ({ ...port, port: LASTING_PORT as Port })),
+  };
+  return [service, slice].map((object) => ({ type: 'set', object }));
 }
 
 /**

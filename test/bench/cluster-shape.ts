@@ -19,6 +19,8 @@ export const CLUSTER_CIDR = '10.244.0.0/16';
 export const SERVICE_CIDR = '10.96.0.0/16';
 export const SERVICE_PORT = 80;
 export const ENDPOINT_PORT = 8080;
+/** Of the target pod's other server. */
+export const LASTING_PORT = 8081;
 /** The nodes that filler endpoints are on. */
 export const REMOTE_NODES = Array.from({ length: 100 }, (_, index) => ({
   name: `remote-${index}`,
@@ -28,6 +30,11 @@ export const REMOTE_NODES = Array.from({ length: 100 }, (_, index) => ({
 /** The target stands in the middle: what a ruleset that is walked from its start costs on average. */
 export function targetIndex(shape: ClusterShape): number {
   return shape.services >> 1;
+}
+
+/** The cluster IP of the Service whose endpoint is at LASTING_PORT. */
+export function lastingAddress(shape: ClusterShape): string {
+  return serviceAddress(shape.services);
 }
 
 /** The cluster IP of Service `index`: 10.96.0.1 and on, one by one. */

@@ -3,6 +3,7 @@ import { pino } from 'pino';
 import { createServiceCompiler } from '../../src/compile/services/compiler.ts';
 import { openNftDataplane } from '../../src/dataplane/nft/dataplane.ts';
 import type { ObjectChange } from '../../src/model/objects.ts';
+import type { Rows } from '../../src/model/rows.ts';
 import { createWorld } from '../../src/world/world.ts';
 import { COMPILE_OPTIONS } from './cluster-objects.ts';
 
@@ -13,6 +14,8 @@ export interface DataPath {
   change(change: ObjectChange): Promise<void>;
   /** Resolves when what follows a change (stale connection-tracking entries) is done as well. */
   settled(): Promise<void>;
+  /** What the kernel holds. */
+  rows(): Rows;
   close(): Promise<void>;
 }
 
@@ -36,6 +39,7 @@ export async function openDataPath(): Promise<DataPath> {
       if (report.bytes === 0) throw new Error('a change that should have reached the kernel wrote nothing');
     },
     settled: () => dataplane.settled(),
+    rows: () => compiler.rows(),
     close: () => dataplane.close(),
   };
 }

@@ -25,6 +25,8 @@ import { POLICY_COMPILE } from './scenarios/policy-compile.ts';
 import { POLICY_FUZZ } from './scenarios/policy-fuzz.ts';
 import { POLICY_PATH } from './scenarios/policy-path.ts';
 import { POLICY_PROGRAM } from './scenarios/policy-program.ts';
+import { SOCKET_HOOKS } from './scenarios/socket-hooks.ts';
+import { SOCKET_PATH } from './scenarios/socket-path.ts';
 import { STANDALONE_COMPLETE } from './scenarios/standalone-complete.ts';
 import { STANDALONE_READINESS } from './scenarios/standalone-readiness.ts';
 import { seededRandom } from './statistics.ts';
@@ -42,6 +44,8 @@ const SCENARIOS: readonly Scenario[] = [
   POLICY_PATH,
   POLICY_CHANGE,
   POLICY_FUZZ,
+  SOCKET_PATH,
+  SOCKET_HOOKS,
   STANDALONE_COMPLETE,
   STANDALONE_READINESS,
 ];

@@ -1,12 +1,14 @@
 /*
- * Load for the benchmarks of the data path, in three modes of the client:
+ * Load for the benchmarks of the data path, in five modes of the client:
  *   connect   short connections, as a stateless service sees them: connect, send one byte, read 64 bytes until the server
  *             closes; every connection is a new one, so every one is looked up
  *   exchange  one byte there, 64 bytes back, again and again on one connection for each thread
  *   stream    as much as goes, 128 KiB at a time, on one connection for each thread
+ *   message   one byte there, 64 bytes back, by datagrams of one socket for each thread that is not connected
+ *   name      asking one connection for each thread who is at its other end
  *
  *   traffic server --port PORT [--threads N] [--cpu CPU]
- *   traffic client --address ADDRESS --port PORT --seconds S [--mode MODE] [--threads N] [--cpu CPU]
+ *   traffic client --address ADDRESS --port PORT --seconds S [--mode MODE] [--threads N] [--cpu CPU] [--cgroup DIRECTORY]
  *
  * The client prints one line of JSON: {"done":…,"errors":…,"seconds":…,"rate":…,"p50us":…,"p99us":…}.
  * Thread i runs on CPU i, or all of them on --cpu: unpinned threads make the figures jump between two modes.
@@ -14,6 +16,7 @@
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
@@ -34,11 +37,14 @@ enum { REPLY_BYTES = 64, CHUNK_BYTES = 128 * 1024, MAX_THREADS = 16, EVENTS = 64
 /* The first byte of what a client sends: reply and close, reply, or only take it. */
 enum { LAST_REQUEST = '?', REQUEST = '+', DATA = '.' };
 
-enum mode { CONNECT, EXCHANGE, STREAM };
+enum mode { CONNECT, EXCHANGE, STREAM, MESSAGE, NAME };
+
+static const char *const MODES[] = {"connect", "exchange", "stream", "message", "name"};
 
 struct settings {
   enum mode mode;
   const char *address;
+  const char *cgroup; /* NULL: it stays where it is */
   int port;
   int threads;
   int cpu; /* -1: thread i on CPU i */
@@ -75,16 +81,16 @@ static void pin(const struct worker *worker) {
   if (sched_setaffinity(0, sizeof set, &set) != 0) fail("sched_setaffinity");
 }
 
-static int listener(int port) {
+static int bound(int port, int type) {
   int on = 1, off = 0;
-  int fd = socket(AF_INET6, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  int fd = socket(AF_INET6, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) fail("socket");
   setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
   setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
   struct sockaddr_in6 address = {.sin6_family = AF_INET6, .sin6_port = htons((uint16_t)port)};
   if (bind(fd, (struct sockaddr *)&address, sizeof address) != 0) fail("bind");
-  if (listen(fd, 4096) != 0) fail("listen");
+  if (type == SOCK_STREAM && listen(fd, 4096) != 0) fail("listen");
   return fd;
 }
 
@@ -111,17 +117,35 @@ static void answer(int fd) {
   if (got <= 0 || received[0] == LAST_REQUEST) close(fd);
 }
 
+static void answer_messages(int fd) {
+  char reply[REPLY_BYTES] = {0};
+  struct sockaddr_storage sender;
+  socklen_t length = sizeof sender;
+  while (recvfrom(fd, reply, 1, 0, (struct sockaddr *)&sender, &length) >= 0) {
+    sendto(fd, reply, sizeof reply, 0, (const struct sockaddr *)&sender, length);
+    length = sizeof sender;
+  }
+}
+
+static void watch(int epoll, int fd) {
+  struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
+  if (epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) != 0) fail("epoll");
+}
+
 static void *serve(void *argument) {
   struct worker *worker = argument;
   pin(worker);
-  int listening = listener(worker->settings->port);
+  int listening = bound(worker->settings->port, SOCK_STREAM), messages = bound(worker->settings->port, SOCK_DGRAM);
   int epoll = epoll_create1(EPOLL_CLOEXEC);
-  struct epoll_event event = {.events = EPOLLIN, .data.fd = listening}, events[EVENTS];
-  if (epoll < 0 || epoll_ctl(epoll, EPOLL_CTL_ADD, listening, &event) != 0) fail("epoll");
+  struct epoll_event events[EVENTS];
+  if (epoll < 0) fail("epoll");
+  watch(epoll, listening);
+  watch(epoll, messages);
   for (;;) {
     int count = epoll_wait(epoll, events, EVENTS, -1);
     for (int i = 0; i < count; i++) {
       if (events[i].data.fd == listening) accept_all(listening, epoll);
+      else if (events[i].data.fd == messages) answer_messages(messages);
       else answer(events[i].data.fd);
     }
   }
@@ -144,15 +168,21 @@ static struct sockaddr_storage destination(const struct settings *settings, sock
   return address;
 }
 
-/* A connection to the server, or -1. */
-static int dial(const struct sockaddr_storage *address, socklen_t length) {
+static int patient(int family, int type) {
   struct timeval timeout = {.tv_sec = TIMEOUT_SECONDS};
-  int on = 1;
-  int fd = socket(address->ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  int fd = socket(family, type | SOCK_CLOEXEC, 0);
   if (fd < 0) return -1;
-  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout);
   setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
+  return fd;
+}
+
+/* A connection to the server, or -1. */
+static int dial(const struct sockaddr_storage *address, socklen_t length) {
+  int on = 1;
+  int fd = patient(address->ss_family, SOCK_STREAM);
+  if (fd < 0) return -1;
+  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   if (connect(fd, (const struct sockaddr *)address, length) == 0) return fd;
   int failure = errno;
   close(fd);
@@ -191,17 +221,41 @@ static int push(int fd) {
   return write(fd, chunk, sizeof chunk) == sizeof chunk ? 0 : -1;
 }
 
+static int message(int fd, const struct sockaddr_storage *address, socklen_t length) {
+  char reply[REPLY_BYTES];
+  if (sendto(fd, "+", 1, 0, (const struct sockaddr *)address, length) != 1) return -1;
+  struct sockaddr_storage sender;
+  socklen_t size = sizeof sender;
+  return recvfrom(fd, reply, sizeof reply, 0, (struct sockaddr *)&sender, &size) == sizeof reply ? 0 : -1;
+}
+
+static int name(int fd) {
+  struct sockaddr_storage peer;
+  socklen_t length = sizeof peer;
+  return getpeername(fd, (struct sockaddr *)&peer, &length);
+}
+
+static int once(enum mode mode, int fd, const struct sockaddr_storage *address, socklen_t length) {
+  switch (mode) {
+    case CONNECT: return connect_once(address, length);
+    case EXCHANGE: return exchange(fd, REQUEST);
+    case STREAM: return push(fd);
+    case MESSAGE: return message(fd, address, length);
+    default: return name(fd);
+  }
+}
+
 static void *load(void *argument) {
   struct worker *worker = argument;
   pin(worker);
   socklen_t length;
   struct sockaddr_storage address = destination(worker->settings, &length);
   enum mode mode = worker->settings->mode;
-  int fd = mode == CONNECT ? -1 : dial(&address, length);
+  int fd = mode == CONNECT ? -1 : mode == MESSAGE ? patient(address.ss_family, SOCK_DGRAM) : dial(&address, length);
   if (mode != CONNECT && fd < 0) fail(worker->settings->address);
   double start = now(), end = start + worker->settings->seconds;
   while (start < end) {
-    int failed = mode == CONNECT ? connect_once(&address, length) : mode == EXCHANGE ? exchange(fd, REQUEST) : push(fd);
+    int failed = once(mode, fd, &address, length);
     double done = now();
     if (failed != 0) {
       if (worker->errors++ == 0) fprintf(stderr, "traffic: %s: %s\n", worker->settings->address, strerror(errno));
@@ -266,17 +320,26 @@ static void run_server(const struct settings *settings) {
 }
 
 static void usage(void) {
-  fputs("usage: traffic server|client --port PORT [--address ADDRESS] [--mode connect|exchange|stream] [--seconds S]"
-        " [--threads N] [--cpu CPU]\n",
+  fputs("usage: traffic server|client --port PORT [--address ADDRESS] [--mode connect|exchange|stream|message|name]"
+        " [--seconds S] [--threads N] [--cpu CPU] [--cgroup DIRECTORY]\n",
         stderr);
   exit(2);
 }
 
 static enum mode mode_named(const char *name) {
-  if (strcmp(name, "connect") == 0) return CONNECT;
-  if (strcmp(name, "exchange") == 0) return EXCHANGE;
-  if (strcmp(name, "stream") != 0) usage();
-  return STREAM;
+  for (size_t mode = 0; mode < sizeof MODES / sizeof *MODES; mode++) {
+    if (strcmp(name, MODES[mode]) == 0) return (enum mode)mode;
+  }
+  usage();
+  return CONNECT;
+}
+
+static void join_cgroup(const char *directory) {
+  char path[4096];
+  snprintf(path, sizeof path, "%s/cgroup.procs", directory);
+  int fd = open(path, O_WRONLY | O_CLOEXEC);
+  if (fd < 0 || write(fd, "0", 1) != 1) fail(path);
+  close(fd);
 }
 
 int main(int count, char **arguments) {
@@ -287,12 +350,14 @@ int main(int count, char **arguments) {
     if (strcmp(name, "--port") == 0) settings.port = atoi(value);
     else if (strcmp(name, "--mode") == 0) settings.mode = mode_named(value);
     else if (strcmp(name, "--address") == 0) settings.address = value;
+    else if (strcmp(name, "--cgroup") == 0) settings.cgroup = value;
     else if (strcmp(name, "--threads") == 0) settings.threads = atoi(value);
     else if (strcmp(name, "--cpu") == 0) settings.cpu = atoi(value);
     else if (strcmp(name, "--seconds") == 0) settings.seconds = atof(value);
     else usage();
   }
   if (settings.port <= 0 || settings.threads < 1 || settings.threads > MAX_THREADS) usage();
+  if (settings.cgroup != NULL) join_cgroup(settings.cgroup);
   if (strcmp(arguments[1], "server") == 0) run_server(&settings);
   else if (strcmp(arguments[1], "client") == 0 && settings.address != NULL) run_client(&settings);
   else usage();

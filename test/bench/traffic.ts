@@ -18,9 +18,16 @@ export type TrafficOutcome = z.infer<typeof Outcome>;
 
 /**
  * `connect`: a connection for each byte there and 64 bytes back; `exchange`: the same on one connection; `stream`: chunks of
- * `CHUNK_BYTES` on one connection.
+ * `CHUNK_BYTES` on one connection; `message`: exchanges by datagrams of a socket that is not connected; `name`: questions who
+ * is at the other end of one connection.
  */
-export type TrafficMode = 'connect' | 'exchange' | 'stream';
+export type TrafficMode = 'connect' | 'exchange' | 'stream' | 'message' | 'name';
+
+/** Where a client runs: a network namespace, and a cgroup (left out: that of the benchmark). */
+export interface ClientPlace {
+  readonly namespace: string;
+  readonly cgroup?: string;
+}
 
 export const CHUNK_BYTES = 128 * 1024;
 
@@ -28,20 +35,23 @@ export interface Traffic {
   /** Keeps a server for clients of these modes listening at `port` in the namespace until `close`. */
   serve(namespace: string, port: number, mode?: TrafficMode): void;
   /** As fast as it can for `seconds`. Throws when more than one in a thousand failed. */
-  send(mode: TrafficMode, from: string, address: string, port: number, seconds: number): TrafficOutcome;
+  send(mode: TrafficMode, from: ClientPlace, address: string, port: number, seconds: number): TrafficOutcome;
   /** Whether a server there answers a connection. */
-  reaches(from: string, address: string, port: number): boolean;
+  reaches(from: ClientPlace, address: string, port: number): boolean;
   close(): void;
 }
 
+const APART = { client: ['--threads', '1', '--cpu', '0'], server: ['--threads', '1', '--cpu', '1'] };
 /**
  * Many connections keep both CPUs busy at both ends. With one, each end has a CPU of its own: else it would depend on luck
  * which of its threads the server takes it with.
  */
 const PLACES: Readonly<Record<TrafficMode, { client: readonly string[]; server: readonly string[] }>> = {
   connect: { client: [], server: [] },
-  exchange: { client: ['--threads', '1', '--cpu', '0'], server: ['--threads', '1', '--cpu', '1'] },
-  stream: { client: ['--threads', '1', '--cpu', '0'], server: ['--threads', '1', '--cpu', '1'] },
+  exchange: APART,
+  stream: APART,
+  message: APART,
+  name: APART,
 };
 
 const MAX_ERROR_SHARE = 0.001;
@@ -75,12 +85,15 @@ export function openTraffic(folder: string): Traffic {
 function runClient(
   binary: string,
   mode: TrafficMode,
-  from: string,
+  { namespace, cgroup }: ClientPlace,
   { address, port, seconds }: { readonly address: string; readonly port: number; readonly seconds: number },
 ): TrafficOutcome {
   const where = ['--address', address, '--port', String(port)];
   const how = ['--mode', mode, '--seconds', String(seconds), ...PLACES[mode].client];
-  return Outcome.parse(JSON.parse(runInNamespace(from, binary, ['client', ...where, ...how])));
+  const inside = cgroup === undefined ? [] : ['--cgroup', cgroup];
+  return Outcome.parse(
+    JSON.parse(runInNamespace(namespace, binary, ['client', ...where, ...how, ...inside])),
+  );
 }
 
 function waitForListener(namespace: string, port: number): void {

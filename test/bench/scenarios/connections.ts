@@ -127,7 +127,13 @@ async function prepareSize(
 function measure(variant: Variant, traffic: Traffic, seconds: number): TrafficOutcome {
   flushConnections(variant.triple.node);
   try {
-    return traffic.send('connect', variant.triple.client, variant.address, variant.port, seconds);
+    return traffic.send(
+      'connect',
+      { namespace: variant.triple.client },
+      variant.address,
+      variant.port,
+      seconds,
+    );
   } catch (cause) {
     throw new Error(`${variant.name}: no connections to ${variant.address}:${variant.port}`, { cause });
   }

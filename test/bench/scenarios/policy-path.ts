@@ -27,7 +27,8 @@ interface Node extends Variant {
   readonly agent: PolicyProcess;
 }
 
-type Outcomes = Readonly<Record<TrafficMode, TrafficOutcome>>;
+type MeasuredMode = Extract<TrafficMode, 'stream' | 'exchange' | 'connect'>;
+type Outcomes = Readonly<Record<MeasuredMode, TrafficOutcome>>;
 
 const OFF: Variant = { enforcement: 'off', policies: 0 };
 
@@ -81,7 +82,7 @@ async function prepareNode(variant: Variant, traffic: Traffic, { folder }: Scena
   traffic.serve(server, OPEN_PORTS.connections);
   traffic.serve(server, OPEN_PORTS.persistent, 'exchange');
   traffic.serve(server, CLOSED_PORT);
-  const isOpen = traffic.reaches(client, SERVER_ADDRESS, CLOSED_PORT);
+  const isOpen = traffic.reaches({ namespace: client }, SERVER_ADDRESS, CLOSED_PORT);
   if (isOpen !== (enforcement === 'off'))
     throw new Error(`${nameOf(variant)}: port ${CLOSED_PORT} is ${isOpen ? 'open' : 'closed'}`);
   return { ...variant, triple, agent };
@@ -89,9 +90,9 @@ async function prepareNode(variant: Variant, traffic: Traffic, { folder }: Scena
 
 function measure({ triple, ...variant }: Node, traffic: Traffic, seconds: number): Outcomes {
   flushConnections(triple.node);
-  const send = (mode: TrafficMode, port: number) => {
+  const send = (mode: MeasuredMode, port: number) => {
     try {
-      return traffic.send(mode, triple.client, SERVER_ADDRESS, port, seconds);
+      return traffic.send(mode, { namespace: triple.client }, SERVER_ADDRESS, port, seconds);
     } catch (cause) {
       throw new Error(`${nameOf(variant)}: no traffic to ${SERVER_ADDRESS}:${port}`, { cause });
     }
@@ -106,8 +107,8 @@ function measure({ triple, ...variant }: Node, traffic: Traffic, seconds: number
 /** Once against no enforcement, and once against one policy: that tells whether more of them cost more. */
 function seriesOf(variant: Variant, rounds: readonly Outcomes[]): Series[] {
   const baselines = variant.policies > 1 ? [OFF, { ...variant, policies: 1 }] : [OFF];
-  const rate = (mode: TrafficMode, scale = 1) => rounds.map((outcomes) => outcomes[mode].rate * scale);
-  const p50 = (mode: TrafficMode) => rounds.map((outcomes) => outcomes[mode].p50us);
+  const rate = (mode: MeasuredMode, scale = 1) => rounds.map((outcomes) => outcomes[mode].rate * scale);
+  const p50 = (mode: MeasuredMode) => rounds.map((outcomes) => outcomes[mode].p50us);
   return baselines.flatMap((baseline) => {
     const common = { scenario: 'policy-path', variant: nameOf(variant), baseline: nameOf(baseline) };
     return [
