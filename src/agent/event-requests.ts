@@ -1,5 +1,5 @@
-/** What is asked of the API server to tell a problem as an Event: two or three small requests. */
-import type { ObjectReference, Problem } from '../model/objects.ts';
+/** What is asked of the API server to tell something as an Event: two or three small requests. */
+import type { ObjectReference } from '../model/objects.ts';
 import type { Connector } from '../source/kubernetes/connection.ts';
 import { ApiFailure, type ApiTarget } from '../source/kubernetes/failure.ts';
 import { WATCHED_KINDS } from '../source/kubernetes/kinds.ts';
@@ -9,6 +9,7 @@ import {
   type EventSubject,
   eventName,
   eventNamespace,
+  type Notice,
   newEvent,
   repeatedEvent,
   type ToldEvent,
@@ -36,18 +37,18 @@ const EVENTS: ApiTarget = {
 const METADATA = 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1';
 
 /**
- * Tells a problem: as a new Event, or by counting the one that is there.
+ * Tells it: as a new Event, or by counting the one that is there.
  * @throws ApiFailure
  */
-export async function tellProblem(problem: Problem, options: EventRequestOptions): Promise<Telling> {
-  const subject = await findSubject(problem.object, options);
+export async function tellNotice(notice: Notice, options: EventRequestOptions): Promise<Telling> {
+  const subject = await findSubject(notice.object, options);
   if (subject === null) return 'gone';
   const { node, timing } = options;
-  const collection = `/api/v1/namespaces/${eventNamespace(problem)}/events`;
-  const path = `${collection}/${eventName(problem, subject)}`;
+  const collection = `/api/v1/namespaces/${eventNamespace(notice)}/events`;
+  const path = `${collection}/${eventName(notice, subject)}`;
   const told = (await unless(isGone, ask(options, EVENTS, { path }))) as ToldEvent | null;
   if (told === null) {
-    const content = newEvent(problem, subject, node, timing.wallMs());
+    const content = newEvent(notice, subject, node, timing.wallMs());
     const body = { type: 'application/json', content };
     const made = await unless(
       isSuperfluous,
@@ -55,7 +56,7 @@ export async function tellProblem(problem: Problem, options: EventRequestOptions
     );
     return made === null ? 'known' : 'written';
   }
-  const content = repeatedEvent(told, timing.wallMs());
+  const content = repeatedEvent(told, notice, timing.wallMs());
   if (content === null) return 'known';
   const body = { type: 'application/merge-patch+json', content };
   const counted = await unless(isSuperfluous, ask(options, EVENTS, { path, method: 'PATCH', body }));

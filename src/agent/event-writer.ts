@@ -1,14 +1,14 @@
 /**
- * Problems as Kubernetes Events: one after the other, sparingly, and never in anybody's way. What can't be told is
- * counted; the log and `weir status` have it anyway.
+ * Problems, and what happened, as Kubernetes Events: one after the other, sparingly, and never in anybody's way. What
+ * can't be told is counted; the log and `weir status` have it anyway.
  */
-import type { Problem } from '../model/objects.ts';
 import { retryDelayMs } from '../source/kubernetes/backoff.ts';
 import type { Connector } from '../source/kubernetes/connection.ts';
 import { ApiFailure, errorMessage } from '../source/kubernetes/failure.ts';
 import type { Timing } from '../source/kubernetes/timing.ts';
-import { tellProblem } from './event-requests.ts';
+import { tellNotice } from './event-requests.ts';
 import { createPace, type Pace } from './pace.ts';
+import type { Notice } from './problem-event.ts';
 import { problemIdentity } from './problem-log.ts';
 
 export interface EventCounts {
@@ -27,10 +27,10 @@ export interface EventCounts {
 }
 
 export interface EventWriter {
-  /** Takes a new problem; tells it in a few seconds. */
-  report(problem: Problem): void;
+  /** Takes a new problem, or what happened; tells it in a few seconds. */
+  report(notice: Notice): void;
   /** It is gone: not worth an Event any more, if it has none yet. */
-  withdraw(problem: Problem): void;
+  withdraw(notice: Notice): void;
   counts(): EventCounts;
   /** Ends what is under way; what waits is forgotten. */
   stop(): Promise<void>;
@@ -57,7 +57,7 @@ const MOST_OBJECTS = 4096;
 interface Writer {
   readonly options: EventWriterOptions;
   /** By identity, in the order of their coming. */
-  readonly waiting: Map<string, Problem>;
+  readonly waiting: Map<string, Notice>;
   readonly budget: EventBudget;
   readonly counts: { -readonly [name in keyof EventCounts]: EventCounts[name] };
   readonly abort: AbortController;
@@ -81,16 +81,16 @@ export function createEventWriter(options: EventWriterOptions): EventWriter {
     wake: () => {},
   };
   return {
-    report(problem) {
+    report(notice) {
       if (writer.abort.signal.aborted) return;
-      if (writer.waiting.size >= MOST_WAITING || !writer.budget.spend(problem)) {
+      if (writer.waiting.size >= MOST_WAITING || !writer.budget.spend(notice)) {
         writer.counts.dropped += 1;
         return;
       }
-      writer.waiting.set(problemIdentity(problem), problem);
+      writer.waiting.set(problemIdentity(notice), notice);
       writer.running ??= drain(writer);
     },
-    withdraw: (problem) => void writer.waiting.delete(problemIdentity(problem)),
+    withdraw: (notice) => void writer.waiting.delete(problemIdentity(notice)),
     counts: () => ({ ...writer.counts }),
     async stop() {
       writer.abort.abort();
@@ -104,24 +104,24 @@ async function drain(writer: Writer): Promise<void> {
   const { timing } = writer.options;
   await pause(writer, timing.random() * SPREAD_MS);
   for (let next = first(writer); next !== null; next = first(writer)) {
-    const [identity, problem] = next;
-    const delayMs = await tell(writer, problem);
+    const [identity, notice] = next;
+    const delayMs = await tell(writer, notice);
     if (delayMs === null) writer.waiting.delete(identity);
     else await pause(writer, delayMs);
   }
   writer.running = null;
 }
 
-function first({ waiting, abort }: Writer): readonly [string, Problem] | null {
+function first({ waiting, abort }: Writer): readonly [string, Notice] | null {
   if (abort.signal.aborted) return null;
   return waiting.entries().next().value ?? null;
 }
 
 /** Milliseconds until it is to be tried again; null: it is done with. */
-async function tell(writer: Writer, problem: Problem): Promise<number | null> {
+async function tell(writer: Writer, notice: Notice): Promise<number | null> {
   const { counts, options, abort } = writer;
   try {
-    const telling = await tellProblem(problem, { ...options, signal: abort.signal });
+    const telling = await tellNotice(notice, { ...options, signal: abort.signal });
     counts[telling === 'known' || telling === 'gone' ? 'spared' : telling] += 1;
     counts.lastError = null;
     writer.failures = 0;
@@ -169,7 +169,7 @@ function pause(writer: Writer, delayMs: number): Promise<void> {
 
 interface EventBudget {
   /** Takes one Event of the object; false where it has none left. */
-  spend(problem: Problem): boolean;
+  spend(notice: Notice): boolean;
 }
 
 function createBudget(timing: Timing): EventBudget {

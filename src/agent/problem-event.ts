@@ -1,7 +1,15 @@
-/** A problem as a Kubernetes Event (core/v1): what `kubectl describe` shows at the object. */
+/** A problem, or something that happened, as a Kubernetes Event (core/v1): what `kubectl describe` shows at the object. */
 import { createHash } from 'node:crypto';
 import type { Problem } from '../model/objects.ts';
 import { problemText } from './problem-log.ts';
+
+/** What an Event tells. */
+export interface Notice extends Omit<Problem, 'severity'> {
+  /** `information`: nothing is wrong. */
+  readonly severity: Problem['severity'] | 'information';
+  /** What was told within this time, by whatever agent, is not told again; absent: 10 minutes. */
+  readonly freshMs?: number;
+}
 
 /** The object as the API server knows it. */
 export interface EventSubject {
@@ -26,12 +34,12 @@ const MOST_NAME_LENGTH = 253;
 const FRESH_MS = 10 * 60_000;
 
 /** Events about objects of the cluster itself go to `default`, where kubectl looks for them. */
-export function eventNamespace({ object }: Problem): string {
+export function eventNamespace({ object }: Notice): string {
   return object.namespace === '' ? 'default' : object.namespace;
 }
 
 /** The same on every node and after every restart, so that one problem is one Event. */
-export function eventName({ object, field, reason, message }: Problem, { uid }: EventSubject): string {
+export function eventName({ object, field, reason, message }: Notice, { uid }: EventSubject): string {
   const digest = createHash('sha256')
     .update(JSON.stringify([uid, field, reason, message]))
     .digest('hex');
@@ -41,17 +49,17 @@ export function eventName({ object, field, reason, message }: Problem, { uid }: 
 }
 
 /** The Event that tells it for the first time. */
-export function newEvent(problem: Problem, subject: EventSubject, node: string, nowMs: number): object {
-  const { kind, namespace, name } = problem.object;
+export function newEvent(notice: Notice, subject: EventSubject, node: string, nowMs: number): object {
+  const { kind, namespace, name } = notice.object;
   const now = timeText(nowMs);
   return {
     apiVersion: 'v1',
     kind: 'Event',
-    metadata: { namespace: eventNamespace(problem), name: eventName(problem, subject) },
+    metadata: { namespace: eventNamespace(notice), name: eventName(notice, subject) },
     involvedObject: { kind, ...(namespace === '' ? {} : { namespace }), name, ...subject },
-    type: 'Warning',
-    reason: problem.reason,
-    message: cut(problemText(problem)),
+    type: notice.severity === 'information' ? 'Normal' : 'Warning',
+    reason: notice.reason,
+    message: cut(problemText(notice)),
     source: { component: COMPONENT, host: node },
     reportingComponent: COMPONENT,
     reportingInstance: node,
@@ -62,9 +70,13 @@ export function newEvent(problem: Problem, subject: EventSubject, node: string, 
 }
 
 /** A merge patch that counts it once more; null where that would say nothing new. */
-export function repeatedEvent({ metadata, count, lastTimestamp }: ToldEvent, nowMs: number): object | null {
+export function repeatedEvent(
+  { metadata, count, lastTimestamp }: ToldEvent,
+  { freshMs = FRESH_MS }: Notice,
+  nowMs: number,
+): object | null {
   const lastMs = Date.parse(lastTimestamp ?? '');
-  if (nowMs - lastMs < FRESH_MS) return null;
+  if (nowMs - lastMs < freshMs) return null;
   // With the version: of several agents one counts it.
   const { resourceVersion } = metadata;
   return { metadata: { resourceVersion }, count: (count ?? 1) + 1, lastTimestamp: timeText(nowMs) };

@@ -37,7 +37,7 @@ export function problemLine(problem: Problem): string {
 }
 
 /** The same where the object is known anyway: field, what is wrong, what to do. */
-export function problemText({ field, message, remedy }: Problem): string {
+export function problemText({ field, message, remedy }: Omit<Problem, 'severity'>): string {
   return oneLine(`${field === '' ? '' : `${field}: `}${message}${remedy === '' ? '' : `; ${remedy}`}`);
 }
 
@@ -47,7 +47,7 @@ function oneLine(text: string): string {
 }
 
 /** The same text for the same problem, whenever it comes up. */
-export function problemIdentity(problem: Problem): string {
+export function problemIdentity(problem: Omit<Problem, 'severity'>): string {
   const { kind, namespace, name } = problem.object;
   // Of those without a name, the file tells one from the other.
   const place = name === '' ? problem.file : name;

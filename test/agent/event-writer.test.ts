@@ -156,6 +156,25 @@ describe('a problem as an Event', () => {
     expect(agents.map((agent) => agent.counts().repeated).sort()).toEqual([0, 1]);
   });
 
+  it('that says itself how long it is news is counted on after that', async () => {
+    const writer = create();
+    const notice = { ...PROBLEM, freshMs: 30_000 };
+    for (const passedMs of [0, 29_000, 2000]) {
+      await clock.advance(passedMs);
+      const before = total(writer);
+      writer.report(notice);
+      await until(() => total(writer) > before);
+    }
+    expect(writer.counts()).toMatchObject({ written: 1, spared: 1, repeated: 1 });
+  });
+
+  it('where nothing is wrong is no warning', async () => {
+    const writer = create();
+    writer.report({ ...PROBLEM, severity: 'information' });
+    await until(() => total(writer) === 1);
+    expect(stored()[0]?.type).toBe('Normal');
+  });
+
   it('of a new object of the same name is another', async () => {
     const writer = create();
     writer.report(PROBLEM);
