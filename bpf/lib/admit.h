@@ -42,19 +42,19 @@ static __noinline void judge_opening(struct __sk_buff *skb, struct packet *packe
   const struct ends arrived = ends_of(&packet->key);
   const struct ends *dialled = opening->translation == TRANSLATION_NONE ? 0 : &arrived;
   if (dialled) set_ends(&packet->key, &opening->ends);
-  judge(packet, subject, opening->direction, decision);
+  judge(subject, opening->direction, decision);
   if (decision->reason == DROP_NONE) {
     tell_admission(skb, packet, decision, dialled);
   } else {
-    drop(skb, packet, decision, dialled);
+    drop(skb, decision, dialled);
   }
   set_ends(&packet->key, &arrived);
 }
 
 // Writes the entries of a flow to a backend; its ends are those that were free afterwards. 0, -EEXIST if the pod's packets
 // have an entry already, or another error.
-SEPARATE long open_pair(struct __sk_buff *skb, const struct packet *packet, const struct decision *decision,
-                        struct opening *opening) {
+SEPARATE long open_pair(struct __sk_buff *skb, const struct decision *decision, struct opening *opening) {
+  const struct packet *packet = packet_in_hand();
   if (!packet || !decision || !opening) return -EINVAL;
   const bool hairpin = is_hairpin(opening->translation);
   struct flow_key key = packet->key;
@@ -96,7 +96,7 @@ static __always_inline void come_back(const struct packet *packet, struct openin
 static __noinline int admit_to_backend(struct __sk_buff *skb, struct packet *packet, const struct subject *subject,
                                        struct flow *old, struct opening *opening) {
   struct decision decision = {};
-  if (packet->piece == PIECE_LATER) return drop_because(skb, packet, DROP_UNKNOWN_FRAGMENT);
+  if (packet->piece == PIECE_LATER) return drop_because(skb, DROP_UNKNOWN_FRAGMENT);
   if (same_address(&opening->ends.peer, &packet->key.local)) {
     come_back(packet, opening);
   } else {
@@ -104,13 +104,13 @@ static __noinline int admit_to_backend(struct __sk_buff *skb, struct packet *pac
     if (decision.reason != DROP_NONE) return refuse(skb, packet, decision.reason);
   }
   if (old) remove_entries(&packet->key, old);
-  const long failure = open_pair(skb, packet, &decision, opening);
+  const long failure = open_pair(skb, &decision, opening);
   if (failure == -EEXIST) {
     // Another processor made the same flow meanwhile, to a backend of its own choice.
     const struct flow *entry = find_entry(&packet->key, DIRECTION_EGRESS);
     if (entry && is_front(entry->translation)) return translate(skb, packet, &entry->other, entry->translation);
   }
-  if (failure != 0) return drop_because(skb, packet, DROP_NO_TRANSLATION);
+  if (failure != 0) return drop_because(skb, DROP_NO_TRANSLATION);
   count(TALLY_TRANSLATED);
   remember_backend(&opening->match, &packet->key.local, opening->backend);
   return translate(skb, packet, &opening->ends, opening->translation);
@@ -132,7 +132,7 @@ static __noinline int admit_as_it_is(struct __sk_buff *skb, struct packet *packe
 
 // Nobody is where the packet wants to go: told whatever is done about denials, as nft tells it.
 static __always_inline int refuse_service(struct __sk_buff *skb, const struct packet *packet, enum drop_reason reason) {
-  drop_because(skb, packet, reason);
+  drop_because(skb, reason);
   return answer(skb, packet);
 }
 
@@ -156,21 +156,23 @@ static __noinline void ask_conntrack(struct __sk_buff *skb, const struct packet 
 // A packet of no flow; `old` is what the table has of one before.
 static __noinline int admit(struct __sk_buff *skb, struct packet *packet, const struct subject *subject,
                             struct flow *old) {
-  struct opening opening = {.direction = packet->direction};
-  if (has_ports(packet->key.protocol) && !opens_tcp(packet)) ask_conntrack(skb, packet, &opening);
-  if (opening.translation == TRANSLATION_NONE && opening.direction == DIRECTION_EGRESS && can_open(packet) &&
+  struct opening *opening = workspace_of(WORKSPACE_OPENING);
+  if (!opening) return TC_ACT_SHOT;
+  *opening = (struct opening){.direction = packet->direction};
+  if (has_ports(packet->key.protocol) && !opens_tcp(packet)) ask_conntrack(skb, packet, opening);
+  if (opening->translation == TRANSLATION_NONE && opening->direction == DIRECTION_EGRESS && can_open(packet) &&
       !is_middle(packet)) {
-    resolve(packet, &opening);
+    resolve();
   }
-  switch (opening.match.outcome) {
+  switch (opening->match.outcome) {
     case SERVICE_NONE:
-      return admit_as_it_is(skb, packet, subject, old, &opening);
+      return admit_as_it_is(skb, packet, subject, old, opening);
     case SERVICE_SERVED:
-      return admit_to_backend(skb, packet, subject, old, &opening);
+      return admit_to_backend(skb, packet, subject, old, opening);
     case SERVICE_REFUSED:
     case SERVICE_NO_PORT:
-      return refuse_service(skb, packet, reason_of(opening.match.outcome));
+      return refuse_service(skb, packet, reason_of(opening->match.outcome));
     default:
-      return drop_because(skb, packet, reason_of(opening.match.outcome));
+      return drop_because(skb, reason_of(opening->match.outcome));
   }
 }

@@ -56,7 +56,7 @@ static __noinline int judge_again(struct __sk_buff *skb, struct packet *packet, 
     dialled = &arrived;
     set_ends(&packet->key, &entry->other);
   }
-  judge(packet, subject, flow->direction, &decision);
+  judge(subject, flow->direction, &decision);
   count(TALLY_REJUDGED);
   if (decision.reason == DROP_NONE) {
     if (decision.audit_rule != 0 && flow->audit_rule == 0) tell_audit(skb, packet, &decision, dialled);
@@ -104,7 +104,7 @@ static __always_inline enum subject_state state_of(const struct packet *packet, 
 }
 
 static __always_inline int meet_stranger(struct __sk_buff *skb, const struct packet *packet) {
-  return options.unknown_interface_closed ? drop_because(skb, packet, DROP_CLOSED) : PASS;
+  return options.unknown_interface_closed ? drop_because(skb, DROP_CLOSED) : PASS;
 }
 
 // Sent by a process on the node, or by the pod to itself by way of a Service.
@@ -119,11 +119,12 @@ static __always_inline bool is_own_address(const struct packet *packet, const st
 
 // An ICMP error passes if it is about a flow of the pod, translated if that is; else it is UNDECIDED.
 static __noinline int report_error(struct __sk_buff *skb, const struct packet *packet, bool judged) {
-  struct packet quoted = {};
-  const struct flow *about = find_related(skb, packet, &quoted);
+  struct packet *quoted = workspace_of(WORKSPACE_QUOTED);
+  if (!quoted) return TC_ACT_SHOT;
+  const struct flow *about = find_related(skb, packet, quoted);
   if (!about) return UNDECIDED;
   if (is_front(about->translation) || is_back(about->translation)) {
-    return translate_error(skb, packet, &quoted, about);
+    return translate_error(skb, packet, quoted, about);
   }
   return judged ? pass(packet) : UNDECIDED;
 }
@@ -132,12 +133,12 @@ static __noinline int report_error(struct __sk_buff *skb, const struct packet *p
 static __noinline int go_by_state(struct __sk_buff *skb, struct packet *packet, const struct subject *subject,
                                   struct flow *entry) {
   const enum subject_state state = state_of(packet, subject);
-  if (state != SUBJECT_OPEN && state != SUBJECT_JUDGED) return drop_because(skb, packet, DROP_CLOSED);
+  if (state != SUBJECT_OPEN && state != SUBJECT_JUDGED) return drop_because(skb, DROP_CLOSED);
   const bool exempted = is_exempt(skb, packet);
   const bool judged = state == SUBJECT_JUDGED && !exempted && !same_address(&packet->key.local, &packet->key.peer);
   if (packet->piece == PIECE_LATER) {
     const enum drop_reason reason = follow_fragment(packet);
-    if (reason != DROP_NONE) return judged ? drop_because(skb, packet, reason) : PASS;
+    if (reason != DROP_NONE) return judged ? drop_because(skb, reason) : PASS;
     entry = find_entry(&packet->key, packet->direction);
   }
   if (is_icmp_error(packet)) {
@@ -158,14 +159,14 @@ static __always_inline int look_closely(struct __sk_buff *skb, struct packet *pa
     case LINK_LOCAL_PASS:
       return PASS;
     case LINK_LOCAL_ROGUE_ROUTER:
-      return drop_because(skb, packet, DROP_ROGUE_ROUTER);
+      return drop_because(skb, DROP_ROGUE_ROUTER);
     case LINK_LOCAL_SPOOFED:
-      return drop_because(skb, packet, DROP_SPOOFED_NEIGHBOUR);
+      return drop_because(skb, DROP_SPOOFED_NEIGHBOUR);
     case LINK_LOCAL_NOT:
       break;
   }
   if (sent_by_pod(packet) && !is_own_address(packet, subject)) {
-    return drop_because(skb, packet, DROP_SPOOFED_SOURCE);
+    return drop_because(skb, DROP_SPOOFED_SOURCE);
   }
   return go_by_state(skb, packet, subject, entry);
 }
@@ -187,9 +188,9 @@ static __noinline int enforce_other(struct __sk_buff *skb, const struct packet *
   if (!subject) return meet_stranger(skb, packet);
   if (skb->protocol == bpf_htons(ETH_P_ARP) && !skb->vlan_present) {
     if (!sent_by_pod(packet) || arp_is_honest(skb, subject)) return PASS;
-    return drop_because(skb, packet, DROP_SPOOFED_NEIGHBOUR);
+    return drop_because(skb, DROP_SPOOFED_NEIGHBOUR);
   }
-  return state_of(packet, subject) == SUBJECT_OPEN ? PASS : drop_because(skb, packet, DROP_ETHERTYPE);
+  return state_of(packet, subject) == SUBJECT_OPEN ? PASS : drop_because(skb, DROP_ETHERTYPE);
 }
 
 static __always_inline bool goes_on(const struct packet *packet, const struct flow *flow) {
@@ -204,30 +205,32 @@ static __always_inline __u32 read_revision(void) {
 }
 
 static __always_inline int enforce(struct __sk_buff *skb, enum direction direction) {
-  struct packet packet = {
+  struct packet *packet = packet_in_hand();
+  if (!packet) return TC_ACT_SHOT;
+  *packet = (struct packet){
+      .key = {.interface = skb->ifindex},
       .revision = read_revision(),
       .now = bpf_ktime_get_coarse_ns(),
       .direction = direction,
   };
-  packet.key.interface = skb->ifindex;
   const __be16 protocol = skb->vlan_present ? 0 : skb->protocol;
   enum drop_reason reason;
   if (protocol == bpf_htons(ETH_P_IP)) {
-    reason = parse_ipv4(skb, &packet, ETHERNET_BYTES);
+    reason = parse_ipv4(skb, packet, ETHERNET_BYTES);
   } else if (protocol == bpf_htons(ETH_P_IPV6)) {
-    reason = parse_ipv6(skb, &packet, ETHERNET_BYTES);
+    reason = parse_ipv6(skb, packet, ETHERNET_BYTES);
   } else {
-    return enforce_other(skb, &packet);
+    return enforce_other(skb, packet);
   }
-  if (reason != DROP_NONE) return drop_because(skb, &packet, reason);
-  struct flow *flow = packet.piece == PIECE_LATER ? 0 : bpf_map_lookup_elem(&flows, &packet.key);
+  if (reason != DROP_NONE) return drop_because(skb, reason);
+  struct flow *flow = packet->piece == PIECE_LATER ? 0 : bpf_map_lookup_elem(&flows, &packet->key);
   if (flow && flow->translation != TRANSLATION_NONE) {
-    const int verdict = meet_translated(skb, &packet, flow);
+    const int verdict = meet_translated(skb, packet, flow);
     if (verdict != UNDECIDED) return verdict;
-    flow = find_entry(&packet.key, direction);
-  } else if (flow && goes_on(&packet, flow)) {
-    advance(skb, &packet, flow, flow->direction != direction);
-    return pass(&packet);
+    flow = find_entry(&packet->key, direction);
+  } else if (flow && goes_on(packet, flow)) {
+    advance(skb, packet, flow, flow->direction != direction);
+    return pass(packet);
   }
-  return look_closely(skb, &packet, flow);
+  return look_closely(skb, packet, flow);
 }

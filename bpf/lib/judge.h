@@ -51,10 +51,10 @@ static __noinline const struct verdict *find_verdict(const struct packet *packet
   return group->everything.action == VERDICT_NONE ? 0 : &group->everything;
 }
 
-// What the rows say of a flow opened in `direction` between the packet's two ends. The rows of the peer's class come
-// first, then those for any peer.
-SEPARATE int judge(const struct packet *packet, const struct subject *subject, enum direction direction,
-                   struct decision *decision) {
+// What the rows say of a flow opened in `direction` between the two ends of the packet in hand. The rows of the peer's
+// class come first, then those for any peer.
+SEPARATE int judge(const struct subject *subject, enum direction direction, struct decision *decision) {
+  const struct packet *packet = packet_in_hand();
   if (!packet || !subject || !decision) return 0;
   const __u32 peer_class = find_peer_class(packet);
   const struct verdict *found = peer_class ? find_verdict(packet, subject, direction, peer_class) : 0;

@@ -9,14 +9,14 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
-#include "../abi/flow.h"
-#include "../abi/report.h"
+#include "../maps/policy.h"
 
 #define ETHERNET_BYTES 14
 #define ICMPV6_PROTOCOL 58  // the constant of <linux/in.h> is for IPv4 protocols only
 
 // The verifier looks once at a function that is not static, for all who call it, where it follows static ones through every
-// path that leads there. Such a function takes any pointer for one that may be 0.
+// path that leads there. Such a function takes any pointer for one that may be 0, and before Linux 6.2 for none that may be a
+// map's key: what it looks up it takes from the workspace.
 #define SEPARATE __noinline
 
 enum piece {
@@ -52,6 +52,17 @@ struct packet {
   bool quoted;
   bool ipv6;
 };
+
+_Static_assert(sizeof(struct packet) <= WORKSPACE_BYTES, "a packet has its place");
+
+// Nested functions have 512 bytes of stack together, so what is large stands here. It is as the last packet left it; 0 only
+// where the kernel has lost the map.
+static __always_inline void *workspace_of(enum workspace_part part) {
+  const __u32 index = part;
+  return bpf_map_lookup_elem(&workspace, &index);
+}
+
+static __always_inline struct packet *packet_in_hand(void) { return workspace_of(WORKSPACE_PACKET); }
 
 // Headers that begin further in are not read: the verifier wants a bound on what is added to a packet pointer.
 #define HEADERS_END 4096

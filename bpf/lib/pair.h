@@ -82,8 +82,7 @@ static __noinline struct flow *find_other(const struct flow_key *key, const stru
 
 // Removes an entry, and the other of a translated flow with it: the pod's first, so that no packet meets it alone. False if
 // it was gone already.
-SEPARATE bool remove_entries(const struct flow_key *key, const struct flow *entry) {
-  if (!key || !entry) return false;
+static __noinline bool remove_entries(const struct flow_key *key, const struct flow *entry) {
   const bool front = is_front(entry->translation);
   const bool paired = (front || is_back(entry->translation)) && find_other(key, entry) != 0;
   struct flow_key other = *key;
@@ -122,6 +121,8 @@ struct opening {
   enum flow_origin origin;
   __u8 padding;
 };
+
+_Static_assert(sizeof(struct opening) <= WORKSPACE_BYTES, "an opening has its place");
 
 static __always_inline bool is_middle(const struct packet *packet) {
   return packet->key.protocol == IPPROTO_TCP && !opens_tcp(packet);

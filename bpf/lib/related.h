@@ -9,10 +9,12 @@
 // therefore went the other way. It must be for the same pod. To the pod any router on the way may have sent it; what the pod
 // sends goes to the flow's other end and nowhere else.
 static __noinline struct flow *find_related(struct __sk_buff *skb, const struct packet *packet, struct packet *quoted) {
-  quoted->now = packet->now;
-  quoted->direction = sent_by_pod(packet) ? DIRECTION_INGRESS : DIRECTION_EGRESS;
-  quoted->quoted = true;
-  quoted->key.interface = packet->key.interface;
+  *quoted = (struct packet){
+      .key = {.interface = packet->key.interface},
+      .now = packet->now,
+      .direction = sent_by_pod(packet) ? DIRECTION_INGRESS : DIRECTION_EGRESS,
+      .quoted = true,
+  };
   const __u32 offset = packet->transport + 8;
   const enum drop_reason reason = packet->ipv6 ? parse_ipv6(skb, quoted, offset) : parse_ipv4(skb, quoted, offset);
   if (reason != DROP_NONE || quoted->piece == PIECE_LATER) return 0;

@@ -3,7 +3,6 @@
 
 #include <linux/pkt_cls.h>
 
-#include "../maps/policy.h"
 #include "options.h"
 #include "packet.h"
 
@@ -113,8 +112,8 @@ static __always_inline bool is_first_denial(const struct packet *packet) {
   return true;
 }
 
-SEPARATE int drop(struct __sk_buff *skb, const struct packet *packet, const struct decision *decision,
-                  const struct ends *dialled) {
+SEPARATE int drop(struct __sk_buff *skb, const struct decision *decision, const struct ends *dialled) {
+  const struct packet *packet = packet_in_hand();
   if (!packet || !decision) return TC_ACT_SHOT;
   count_drop(packet, decision->reason);
   if (decision->rule != 0) count_rule(packet, decision->rule);
@@ -122,7 +121,7 @@ SEPARATE int drop(struct __sk_buff *skb, const struct packet *packet, const stru
   return TC_ACT_SHOT;
 }
 
-static __always_inline int drop_because(struct __sk_buff *skb, const struct packet *packet, enum drop_reason reason) {
+static __always_inline int drop_because(struct __sk_buff *skb, enum drop_reason reason) {
   const struct decision decision = {.reason = reason};
-  return drop(skb, packet, &decision, 0);
+  return drop(skb, &decision, 0);
 }

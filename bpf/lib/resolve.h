@@ -26,8 +26,10 @@ static __always_inline bool is_service(const struct backend *backend, __u8 proto
   return beyond.outcome != SERVICE_NONE;
 }
 
-// Sets `match`, and where served the backend's ends and the translation to them.
-SEPARATE int resolve(const struct packet *packet, struct opening *opening) {
+// Sets the opening's `match`, and where served the backend's ends and the translation to them.
+SEPARATE int resolve(void) {
+  const struct packet *packet = packet_in_hand();
+  struct opening *opening = workspace_of(WORKSPACE_OPENING);
   if (!packet || !opening) return 0;
   const struct flow_key *key = &packet->key;
   if (key->covered) {

@@ -27,6 +27,8 @@ struct change {
   struct tuple after;
 };
 
+_Static_assert(sizeof(struct change) <= WORKSPACE_BYTES, "a change has its place");
+
 static __always_inline void set_tuple(struct tuple *tuple, const struct address *local, const struct ends *ends,
                                            bool from_pod) {
   tuple->source = from_pod ? *local : ends->peer;

@@ -26,11 +26,12 @@ SEPARATE int translate(struct __sk_buff *skb, const struct packet *packet, const
   const bool from_pod = sent_by_pod(packet);
   const bool hairpin = is_hairpin(translation);
   const struct ends arrived = ends_of(&packet->key);
-  struct change change;
-  set_tuple(&change.before, &packet->key.local, &arrived, from_pod);
-  set_tuple(&change.after, &packet->key.local, ends, from_pod != hairpin);
+  struct change *change = workspace_of(WORKSPACE_CHANGE);
+  if (!change) return TC_ACT_SHOT;
+  set_tuple(&change->before, &packet->key.local, &arrived, from_pod);
+  set_tuple(&change->after, &packet->key.local, ends, from_pod != hairpin);
   pass(packet);
-  if (!rewrite(skb, packet, &change)) return drop_because(skb, packet, DROP_NO_TRANSLATION);
+  if (!rewrite(skb, packet, change)) return drop_because(skb, DROP_NO_TRANSLATION);
   return hairpin ? reflect(skb) : PASS;
 }
 
@@ -42,16 +43,17 @@ SEPARATE int translate_error(struct __sk_buff *skb, const struct packet *error, 
   const bool hairpin = is_hairpin(entry->translation);
   const bool from_pod = sent_by_pod(error);
   const struct ends arrived = ends_of(&quoted->key);
-  struct change change;
-  set_tuple(&change.before, &error->key.local, &arrived, !from_pod);
-  set_tuple(&change.after, &error->key.local, &entry->other, from_pod == hairpin);
-  bool changed = rewrite_quoted(skb, error, quoted, &change);
+  struct change *change = workspace_of(WORKSPACE_CHANGE);
+  if (!change) return TC_ACT_SHOT;
+  set_tuple(&change->before, &error->key.local, &arrived, !from_pod);
+  set_tuple(&change->after, &error->key.local, &entry->other, from_pod == hairpin);
+  bool changed = rewrite_quoted(skb, error, quoted, change);
   // Routers on the way report under their own addresses.
   if (changed && same_address(&error->key.peer, &arrived.peer)) {
-    set_tuple(&change.before, &error->key.local, &arrived, from_pod);
-    set_tuple(&change.after, &error->key.local, &entry->other, from_pod != hairpin);
-    changed = rewrite(skb, error, &change);
+    set_tuple(&change->before, &error->key.local, &arrived, from_pod);
+    set_tuple(&change->after, &error->key.local, &entry->other, from_pod != hairpin);
+    changed = rewrite(skb, error, change);
   }
-  if (!changed) return drop_because(skb, error, DROP_NO_TRANSLATION);
+  if (!changed) return drop_because(skb, DROP_NO_TRANSLATION);
   return hairpin ? reflect(skb) : PASS;
 }

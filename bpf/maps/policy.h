@@ -133,3 +133,23 @@ struct {
   __uint(type, BPF_MAP_TYPE_RINGBUF);
   __uint(max_entries, 1048576);
 } events SEC(".maps");
+
+// What a program puts aside while it has a packet in hand: of no use to anybody else, hence no types. On each processor, one
+// packet is looked at at a time.
+#define WORKSPACE_BYTES 128
+
+enum workspace_part {
+  WORKSPACE_PACKET = 0,   // struct packet
+  WORKSPACE_QUOTED = 1,   // struct packet, as an ICMP error quotes it
+  WORKSPACE_OPENING = 2,  // struct opening
+  WORKSPACE_CHANGE = 3,   // struct change
+};
+
+#define WORKSPACE_PARTS (WORKSPACE_CHANGE + 1)
+
+struct {
+  __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+  __uint(max_entries, WORKSPACE_PARTS);
+  __uint(key_size, sizeof(__u32));
+  __uint(value_size, WORKSPACE_BYTES);
+} workspace SEC(".maps");

@@ -2455,6 +2455,13 @@ export const LAYOUT = {
       "flags": 1,
       "key": "verdict_group_key",
       "value": "verdict_group"
+    },
+    "workspace": {
+      "type": 6,
+      "maxEntries": 4,
+      "flags": 0,
+      "key": "",
+      "value": ""
     }
   },
   "constants": {

@@ -47,6 +47,7 @@ export const CARRIAGE: Readonly<Record<MapName, Carriage>> = {
   tallies: { kind: 'count' },
   rule_hits: { kind: 'count' },
   event_rates: { kind: 'fresh' },
+  workspace: { kind: 'fresh' },
   events: { kind: 'fresh' },
 };
 

@@ -51,6 +51,7 @@ const MAPS: Readonly<Record<keyof typeof LAYOUT.maps, 'shared' | 'own'>> = {
   tallies: 'own',
   rule_hits: 'own',
   event_rates: 'own',
+  workspace: 'own',
   events: 'own',
 };
 
