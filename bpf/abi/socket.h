@@ -16,6 +16,17 @@ struct socket_peer {
   __u32 number;             // of the backend; 0: only late answers come from it
 };
 
+// What a socket remembers that is, or was, connected to a Service.
+struct connected_peer {
+  struct socket_peer peer;
+  __u32 service;  // number
+  __u32 counted;  // id of the map in which the connection counts as open; 0: it does not
+  __u8 watched;   // 1: its failure is one of the backend's
+  __u8 opened;    // 1: it was answered once
+  __u8 failed;    // 1: its failure was noted, or is for nobody to note
+  __u8 padding;
+};
+
 // Peers that a datagram socket sends to without being connected; the eldest makes room.
 #define SOCKET_PEERS 8
 
@@ -28,9 +39,12 @@ enum socket_tally {
   SOCKET_TALLY_CONNECTED = 0,  // connects that went to a backend
   SOCKET_TALLY_SENT = 1,       // backends chosen for messages of sockets that are not connected
   SOCKET_TALLY_REFUSED = 2,    // connects and messages to Services that nobody answers for
+  SOCKET_TALLY_FAILED = 3,     // connections that were refused or not answered in time, by backends that may be ejected
+  SOCKET_TALLY_EJECTED = 4,    // times that a backend was ejected
+  SOCKET_TALLY_RETURNED = 5,   // times that an ejected one answered again
 } __attribute__((packed));
 
-#define SOCKET_TALLIES (SOCKET_TALLY_REFUSED + 1)
+#define SOCKET_TALLIES (SOCKET_TALLY_RETURNED + 1)
 
 struct socket_count {
   __u64 count;
@@ -59,6 +73,7 @@ struct socket_options {
 
 _Static_assert(sizeof(struct endpoint) == 20, "size is part of the ABI");
 _Static_assert(sizeof(struct socket_peer) == 44, "size is part of the ABI");
+_Static_assert(sizeof(struct connected_peer) == 56, "size is part of the ABI");
 _Static_assert(sizeof(struct socket_peers) == 356, "size is part of the ABI");
 _Static_assert(sizeof(struct socket_count) == 8, "size is part of the ABI");
 _Static_assert(sizeof(struct exempt_namespace) == 8, "size is part of the ABI");

@@ -34,8 +34,8 @@ static __always_inline bool is_answered(const struct socket_peer *peer) {
 // Closes the socket under its process, which is told by ECONNABORTED, if it was connected to what is no backend any more.
 static __always_inline void end_if_orphan(struct udp_sock *socket) {
   if (!bpf_sock_destroy) return;
-  const struct socket_peer *peer = bpf_sk_storage_get(&connected_peers, socket, 0, 0);
-  if (peer && !is_answered(peer)) bpf_sock_destroy((struct sock_common *)socket);
+  const struct connected_peer *connected = bpf_sk_storage_get(&connected_peers, socket, 0, 0);
+  if (connected && !is_answered(&connected->peer)) bpf_sock_destroy((struct sock_common *)socket);
 }
 
 // The same of a connection, once its backend is gone for as long as its Service says.
@@ -43,9 +43,9 @@ static __always_inline void end_if_departed(struct sock_common *socket) {
   if (!bpf_sock_destroy) return;
   struct tcp_sock *connection = bpf_skc_to_tcp_sock(socket);
   if (!connection) return;
-  const struct socket_peer *peer = bpf_sk_storage_get(&connected_peers, connection, 0, 0);
-  if (!peer) return;
-  struct departure *departure = bpf_map_lookup_elem(&departures, &peer->number);
+  const struct connected_peer *connected = bpf_sk_storage_get(&connected_peers, connection, 0, 0);
+  if (!connected) return;
+  struct departure *departure = bpf_map_lookup_elem(&departures, &connected->peer.number);
   if (!departure) return;
   const __u64 now = bpf_ktime_get_ns();
   departure->seen = now;

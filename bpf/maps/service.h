@@ -88,3 +88,21 @@ struct {
   __type(key, struct affinity_key);
   __type(value, struct affinity);
 } affinities SEC(".maps");
+
+// Written by the programs: what they learn of backends and Services; the agent removes those whose number is gone and that
+// have no open connection.
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(map_flags, BPF_F_NO_PREALLOC);
+  __uint(max_entries, 524288);
+  __type(key, __u32);
+  __type(value, struct backend_state);
+} backend_states SEC(".maps");
+
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(map_flags, BPF_F_NO_PREALLOC);
+  __uint(max_entries, 131072);
+  __type(key, __u32);
+  __type(value, struct service_state);
+} service_states SEC(".maps");

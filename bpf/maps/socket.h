@@ -5,6 +5,7 @@
 
 #include <bpf/bpf_helpers.h>
 
+#include "../abi/service.h"
 #include "../abi/socket.h"
 
 // Of sockets that were connected to a Service.
@@ -12,7 +13,7 @@ struct {
   __uint(type, BPF_MAP_TYPE_SK_STORAGE);
   __uint(map_flags, BPF_F_NO_PREALLOC);
   __type(key, int);
-  __type(value, struct socket_peer);
+  __type(value, struct connected_peer);
 } connected_peers SEC(".maps");
 
 // Of datagram sockets that name a Service with each message.
@@ -29,6 +30,14 @@ struct {
   __type(key, __u32);
   __type(value, struct socket_count);
 } socket_tallies SEC(".maps");
+
+// Whose failures count. The longest unused goes when there is no room.
+struct {
+  __uint(type, BPF_MAP_TYPE_LRU_HASH);
+  __uint(max_entries, 32768);
+  __type(key, struct witness_key);
+  __type(value, struct witness);
+} witnesses SEC(".maps");
 
 // Whose sockets are left to nft. The value says nothing.
 struct {

@@ -29,10 +29,11 @@ static __always_inline bool connect_to(struct bpf_sock_addr *context, bool ipv6,
   read_client(context, &client);
   const struct backend *backend = choose_backend(match, &client, &number);
   if (!backend || !is_plain(context, backend) || !context->sk) return false;
-  struct socket_peer *peer = bpf_sk_storage_get(&connected_peers, context->sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
-  if (!peer) return false;
-  set_peer(peer, dialled, backend, number);
-  write_endpoint(context, ipv6, &peer->backend);
+  struct connected_peer *connected =
+      bpf_sk_storage_get(&connected_peers, context->sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+  if (!connected) return false;
+  set_peer(&connected->peer, dialled, backend, number);
+  write_endpoint(context, ipv6, &connected->peer.backend);
   remember_backend(match, &client, number);
   count_socket(SOCKET_TALLY_CONNECTED);
   return true;
@@ -125,8 +126,9 @@ static __always_inline bool name_peer(struct bpf_sock_addr *context, bool ipv6, 
 }
 
 static __always_inline bool name_connected(struct bpf_sock_addr *context, bool ipv6, const struct endpoint *sender) {
-  const struct socket_peer *peer = context->sk ? bpf_sk_storage_get(&connected_peers, context->sk, 0, 0) : 0;
-  return peer && name_peer(context, ipv6, sender, peer);
+  const struct connected_peer *connected =
+      context->sk ? bpf_sk_storage_get(&connected_peers, context->sk, 0, 0) : 0;
+  return connected && name_peer(context, ipv6, sender, &connected->peer);
 }
 
 static __always_inline int on_recvmsg(struct bpf_sock_addr *context, bool ipv6) {

@@ -45,6 +45,10 @@ export type DropReason = 'none' | 'policy' | 'closed' | 'no-verdict' | 'spoofed-
 /** A word's number is its index. */
 export const DROP_REASON_WORDS: readonly DropReason[] = ['none', 'policy', 'closed', 'no-verdict', 'spoofed-source', 'spoofed-neighbour', 'rogue-router', 'malformed', 'header-chain', 'source-route', 'tiny-fragment', 'overlapping-fragment', 'unknown-fragment', 'ethertype', 'no-endpoint', 'no-service-port', 'no-service', 'no-translation'];
 
+export type Scheduler = 'random' | 'turns' | 'client-hash' | 'destination-hash' | 'least-connections' | 'weighted-least-connections' | 'shortest-delay' | 'never-queue';
+/** A word's number is its index. */
+export const SCHEDULER_WORDS: readonly Scheduler[] = ['random', 'turns', 'client-hash', 'destination-hash', 'least-connections', 'weighted-least-connections', 'shortest-delay', 'never-queue'];
+
 export type ServiceAddressKind = 'cluster-ip' | 'external';
 /** A word's number is its index. */
 export const SERVICE_ADDRESS_KIND_WORDS: readonly ServiceAddressKind[] = ['cluster-ip', 'external'];
@@ -98,23 +102,73 @@ export const affinityKeyCodec: Codec<AffinityKey> = {
 export interface Backend {
   readonly address: Uint8Array;
   readonly service: number;
+  readonly since: number;
   readonly port: number;
+  readonly weight: number;
   readonly lists: number;
 }
 
 export const backendCodec: Codec<Backend> = {
-  size: 24,
+  size: 32,
   write(view, at, value) {
     bytesAt(view, at, 16).set(value.address);
     view.setUint32(at + 16, value.service, true);
-    view.setUint16(at + 20, value.port);
-    view.setUint8(at + 22, value.lists);
+    view.setUint32(at + 20, value.since, true);
+    view.setUint16(at + 24, value.port);
+    view.setUint16(at + 26, value.weight, true);
+    view.setUint8(at + 28, value.lists);
   },
   read: (view, at) => ({
     address: bytesAt(view, at, 16).slice(),
     service: view.getUint32(at + 16, true),
-    port: view.getUint16(at + 20),
-    lists: view.getUint8(at + 22),
+    since: view.getUint32(at + 20, true),
+    port: view.getUint16(at + 24),
+    weight: view.getUint16(at + 26, true),
+    lists: view.getUint8(at + 28),
+  }),
+};
+
+export interface BackendState {
+  readonly address: Uint8Array;
+  readonly service: number;
+  readonly open: number;
+  readonly connections: number;
+  readonly failuresTotal: number;
+  readonly lastFailure: number;
+  readonly ejectedUntil: number;
+  readonly probed: number;
+  readonly failures: number;
+  readonly ejections: number;
+  readonly port: number;
+}
+
+export const backendStateCodec: Codec<BackendState> = {
+  size: 80,
+  write(view, at, value) {
+    bytesAt(view, at, 16).set(value.address);
+    view.setUint32(at + 16, value.service, true);
+    view.setUint32(at + 20, value.open, true);
+    view.setBigUint64(at + 24, BigInt(value.connections), true);
+    view.setBigUint64(at + 32, BigInt(value.failuresTotal), true);
+    view.setBigUint64(at + 40, BigInt(value.lastFailure), true);
+    view.setBigUint64(at + 48, BigInt(value.ejectedUntil), true);
+    view.setBigUint64(at + 56, BigInt(value.probed), true);
+    view.setUint32(at + 64, value.failures, true);
+    view.setUint32(at + 68, value.ejections, true);
+    view.setUint16(at + 72, value.port);
+  },
+  read: (view, at) => ({
+    address: bytesAt(view, at, 16).slice(),
+    service: view.getUint32(at + 16, true),
+    open: view.getUint32(at + 20, true),
+    connections: Number(view.getBigUint64(at + 24, true)),
+    failuresTotal: Number(view.getBigUint64(at + 32, true)),
+    lastFailure: Number(view.getBigUint64(at + 40, true)),
+    ejectedUntil: Number(view.getBigUint64(at + 48, true)),
+    probed: Number(view.getBigUint64(at + 56, true)),
+    failures: view.getUint32(at + 64, true),
+    ejections: view.getUint32(at + 68, true),
+    port: view.getUint16(at + 72),
   }),
 };
 
@@ -581,19 +635,28 @@ export interface Service {
   readonly generation: number;
   readonly slots: readonly [number, number];
   readonly affinitySeconds: number;
+  readonly slowStartSeconds: number;
+  readonly scheduler: Scheduler;
+  readonly ejects: number;
 }
 
 export const serviceCodec: Codec<Service> = {
-  size: 16,
+  size: 24,
   write(view, at, value) {
     view.setUint32(at, value.generation, true);
     view.setUint32(at + 4, value.slots[0], true); view.setUint32(at + 8, value.slots[1], true);
     view.setUint32(at + 12, value.affinitySeconds, true);
+    view.setUint32(at + 16, value.slowStartSeconds, true);
+    view.setUint8(at + 20, SCHEDULER_WORDS.indexOf(value.scheduler));
+    view.setUint8(at + 21, value.ejects);
   },
   read: (view, at) => ({
     generation: view.getUint32(at, true),
     slots: [view.getUint32(at + 4, true), view.getUint32(at + 8, true)],
     affinitySeconds: view.getUint32(at + 12, true),
+    slowStartSeconds: view.getUint32(at + 16, true),
+    scheduler: wordOf(SCHEDULER_WORDS, view.getUint8(at + 20), 'scheduler'),
+    ejects: view.getUint8(at + 21),
   }),
 };
 
@@ -628,6 +691,23 @@ export const servicePrefixKeyCodec: Codec<ServicePrefixKey> = {
   read: (view, at) => ({
     prefixLength: view.getUint32(at, true),
     address: bytesAt(view, at + 4, 16).slice(),
+  }),
+};
+
+export interface ServiceState {
+  readonly turns: readonly [number, number];
+  readonly ejecting: number;
+}
+
+export const serviceStateCodec: Codec<ServiceState> = {
+  size: 24,
+  write(view, at, value) {
+    view.setBigUint64(at, BigInt(value.turns[0]), true); view.setBigUint64(at + 8, BigInt(value.turns[1]), true);
+    view.setUint32(at + 16, value.ejecting, true);
+  },
+  read: (view, at) => ({
+    turns: [Number(view.getBigUint64(at, true)), Number(view.getBigUint64(at + 8, true))],
+    ejecting: view.getUint32(at + 16, true),
   }),
 };
 
@@ -796,6 +876,7 @@ export const verdictGroupKeyCodec: Codec<VerdictGroupKey> = {
 /** Keys and values of each map. */
 export const TABLES = {
   affinities: { key: affinityKeyCodec, value: affinityCodec },
+  backend_states: { key: u32, value: backendStateCodec },
   backends: { key: u32, value: backendCodec },
   denials: { key: flowKeyCodec, value: denialCodec },
   drop_counts: { key: u32, value: dropCountCodec },
@@ -814,6 +895,7 @@ export const TABLES = {
   service_addresses: { key: { size: 16, write: (view, at, value) => bytesAt(view, at, 16).set(value), read: (view, at) => bytesAt(view, at, 16).slice() } satisfies Codec<Uint8Array>, value: serviceAddressCodec },
   service_names: { key: u32, value: { size: 16, write: (view, at, value) => bytesAt(view, at, 16).set(value), read: (view, at) => bytesAt(view, at, 16).slice() } satisfies Codec<Uint8Array> },
   service_prefixes: { key: servicePrefixKeyCodec, value: u32 },
+  service_states: { key: u32, value: serviceStateCodec },
   services: { key: u32, value: serviceCodec },
   slots: { key: slotKeyCodec, value: slotCodec },
   subjects: { key: u32, value: subjectCodec },
@@ -889,7 +971,7 @@ export const LAYOUT = {
       ]
     },
     "backend": {
-      "size": 24,
+      "size": 32,
       "fields": [
         {
           "name": "address",
@@ -908,16 +990,32 @@ export const LAYOUT = {
           "count": 1
         },
         {
-          "name": "port",
+          "name": "since",
           "offset": 20,
+          "size": 4,
+          "form": "number",
+          "type": "",
+          "count": 1
+        },
+        {
+          "name": "port",
+          "offset": 24,
           "size": 2,
           "form": "network",
           "type": "",
           "count": 1
         },
         {
+          "name": "weight",
+          "offset": 26,
+          "size": 2,
+          "form": "number",
+          "type": "",
+          "count": 1
+        },
+        {
           "name": "lists",
-          "offset": 22,
+          "offset": 28,
           "size": 1,
           "form": "number",
           "type": "",
@@ -925,9 +1023,110 @@ export const LAYOUT = {
         },
         {
           "name": "padding",
-          "offset": 23,
-          "size": 1,
+          "offset": 29,
+          "size": 3,
+          "form": "bytes",
+          "type": "",
+          "count": 1
+        }
+      ]
+    },
+    "backend_state": {
+      "size": 80,
+      "fields": [
+        {
+          "name": "address",
+          "offset": 0,
+          "size": 16,
+          "form": "struct",
+          "type": "address",
+          "count": 1
+        },
+        {
+          "name": "service",
+          "offset": 16,
+          "size": 4,
           "form": "number",
+          "type": "",
+          "count": 1
+        },
+        {
+          "name": "open",
+          "offset": 20,
+          "size": 4,
+          "form": "number",
+          "type": "",
+          "count": 1
+        },
+        {
+          "name": "connections",
+          "offset": 24,
+          "size": 8,
+          "form": "number",
+          "type": "",
+          "count": 1
+        },
+        {
+          "name": "failures_total",
+          "offset": 32,
+          "size": 8,
+          "form": "number",
+          "type": "",
+          "count": 1
+        },
+        {
+          "name": "last_failure",
+          "offset": 40,
+          "size": 8,
+          "form": "number",
+          "type": "",
+          "count": 1
+        },
+        {
+          "name": "ejected_until",
+          "offset": 48,
+          "size": 8,
+          "form": "number",
+          "type": "",
+          "count": 1
+        },
+        {
+          "name": "probed",
+          "offset": 56,
+          "size": 8,
+          "form": "number",
+          "type": "",
+          "count": 1
+        },
+        {
+          "name": "failures",
+          "offset": 64,
+          "size": 4,
+          "form": "number",
+          "type": "",
+          "count": 1
+        },
+        {
+          "name": "ejections",
+          "offset": 68,
+          "size": 4,
+          "form": "number",
+          "type": "",
+          "count": 1
+        },
+        {
+          "name": "port",
+          "offset": 72,
+          "size": 2,
+          "form": "network",
+          "type": "",
+          "count": 1
+        },
+        {
+          "name": "padding",
+          "offset": 74,
+          "size": 6,
+          "form": "bytes",
           "type": "",
           "count": 1
         }
@@ -1789,7 +1988,7 @@ export const LAYOUT = {
       ]
     },
     "service": {
-      "size": 16,
+      "size": 24,
       "fields": [
         {
           "name": "generation",
@@ -1812,6 +2011,38 @@ export const LAYOUT = {
           "offset": 12,
           "size": 4,
           "form": "number",
+          "type": "",
+          "count": 1
+        },
+        {
+          "name": "slow_start_seconds",
+          "offset": 16,
+          "size": 4,
+          "form": "number",
+          "type": "",
+          "count": 1
+        },
+        {
+          "name": "scheduler",
+          "offset": 20,
+          "size": 1,
+          "form": "enum",
+          "type": "scheduler",
+          "count": 1
+        },
+        {
+          "name": "ejects",
+          "offset": 21,
+          "size": 1,
+          "form": "number",
+          "type": "",
+          "count": 1
+        },
+        {
+          "name": "padding",
+          "offset": 22,
+          "size": 2,
+          "form": "bytes",
           "type": "",
           "count": 1
         }
@@ -1876,6 +2107,35 @@ export const LAYOUT = {
           "size": 16,
           "form": "struct",
           "type": "address",
+          "count": 1
+        }
+      ]
+    },
+    "service_state": {
+      "size": 24,
+      "fields": [
+        {
+          "name": "turns",
+          "offset": 0,
+          "size": 16,
+          "form": "number",
+          "type": "",
+          "count": 2
+        },
+        {
+          "name": "ejecting",
+          "offset": 16,
+          "size": 4,
+          "form": "number",
+          "type": "",
+          "count": 1
+        },
+        {
+          "name": "padding",
+          "offset": 20,
+          "size": 4,
+          "form": "number",
+          "type": "",
           "count": 1
         }
       ]
@@ -2242,6 +2502,19 @@ export const LAYOUT = {
         "DROP_NO_TRANSLATION": 17
       }
     },
+    "scheduler": {
+      "size": 1,
+      "values": {
+        "SCHEDULER_RANDOM": 0,
+        "SCHEDULER_TURNS": 1,
+        "SCHEDULER_CLIENT_HASH": 2,
+        "SCHEDULER_DESTINATION_HASH": 3,
+        "SCHEDULER_LEAST_CONNECTIONS": 4,
+        "SCHEDULER_WEIGHTED_LEAST_CONNECTIONS": 5,
+        "SCHEDULER_SHORTEST_DELAY": 6,
+        "SCHEDULER_NEVER_QUEUE": 7
+      }
+    },
     "service_address_kind": {
       "size": 1,
       "values": {
@@ -2280,6 +2553,13 @@ export const LAYOUT = {
       "flags": 0,
       "key": "affinity_key",
       "value": "affinity"
+    },
+    "backend_states": {
+      "type": 1,
+      "maxEntries": 524288,
+      "flags": 1,
+      "key": "u32",
+      "value": "backend_state"
     },
     "backends": {
       "type": 1,
@@ -2413,6 +2693,13 @@ export const LAYOUT = {
       "flags": 1,
       "key": "service_prefix_key",
       "value": "u32"
+    },
+    "service_states": {
+      "type": 1,
+      "maxEntries": 131072,
+      "flags": 1,
+      "key": "u32",
+      "value": "service_state"
     },
     "services": {
       "type": 1,

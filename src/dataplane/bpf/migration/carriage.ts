@@ -39,6 +39,8 @@ export const CARRIAGE: Readonly<Record<MapName, Carriage>> = {
   echo_addresses: SERVICES,
   service_names: { ...SERVICES, grows: true },
   affinities: { kind: 'memory', time: 'last_used' },
+  backend_states: { kind: 'fresh' },
+  service_states: { kind: 'fresh' },
   flows: { kind: 'memory', group: 'flows', time: 'last_seen' },
   fragments: { kind: 'memory', time: 'seen' },
   denials: { kind: 'memory', time: 'seen' },

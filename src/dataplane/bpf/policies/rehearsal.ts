@@ -43,6 +43,8 @@ const MAPS: Readonly<Record<keyof typeof LAYOUT.maps, 'shared' | 'own'>> = {
   echo_addresses: 'shared',
   service_names: 'shared',
   affinities: 'own',
+  backend_states: 'shared',
+  service_states: 'own',
   flows: 'own',
   usages: 'own',
   fragments: 'own',

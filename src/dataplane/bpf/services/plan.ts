@@ -188,7 +188,10 @@ function slotEntries(
 
 function serviceEntry({ number, generation }: StandingService, { lists, affinitySeconds }: Served) {
   const slots: readonly [number, number] = [lists[0].length, lists[1].length];
-  return [number, { generation, slots, affinitySeconds }] as const;
+  return [
+    number,
+    { generation, slots, affinitySeconds, slowStartSeconds: 0, scheduler: 'random', ejects: 0 },
+  ] as const;
 }
 
 function isSameRow(

@@ -100,7 +100,7 @@ export function endpointName({ address, port }: Endpoint): string {
 
 /** `lists`: bit n says that it is in the list n. */
 export function backendValue({ address, port }: Endpoint, service: number, lists: number): Backend {
-  return { address: mappedBytes(address), service, port, lists };
+  return { address: mappedBytes(address), service, since: 0, port, weight: 1, lists };
 }
 
 /** What a Service's number is found again by (struct service_name). */

@@ -23,5 +23,7 @@ export function openServiceTables(maps: Readonly<Record<string, Descriptor>>) {
     nodeAddresses: open('node_addresses', TABLES.node_addresses),
     echoAddresses: open('echo_addresses', TABLES.echo_addresses),
     affinities: open('affinities', TABLES.affinities),
+    backendStates: open('backend_states', TABLES.backend_states),
+    serviceStates: open('service_states', TABLES.service_states),
   };
 }
