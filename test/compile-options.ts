@@ -16,4 +16,6 @@ export const COMPILE_DEFAULTS: Omit<CompileOptions, 'node'> = {
   externalIpCidrs: [],
   serviceProxyName: null,
   sourceRangesAllTypes: false,
+  scheduler: 'random',
+  ejects: true,
 };

@@ -69,6 +69,13 @@ export const CONFIGURATION_KEYS: readonly ConfigurationKey[] = [
     'false',
     'loadBalancerSourceRanges guard node ports and external IPs too',
   ),
+  key(
+    'scheduler',
+    'NAME',
+    'random',
+    'how connections are spread over endpoints where a Service does not say',
+  ),
+  key('ejection', 'on|off', 'on', 'leave out endpoints that do not answer, where a Service does not say'),
   key('services-backend', 'BACKEND', 'auto', 'auto, bpf, nft or none'),
   key('socket-lb', 'WHOSE', 'all', 'with bpf: sockets that are served: all, host-only (no pod’s) or off'),
   key(

@@ -9,6 +9,7 @@ import { z } from 'zod';
 import { type AddressPool, poolOverlap } from '../cluster/address-pool.ts';
 import type { CompileOptions } from '../model/compile-options.ts';
 import type { NodeName } from '../model/names.ts';
+import { SCHEDULERS } from '../model/rows.ts';
 import { CONFIGURATION_KEYS, environmentName } from './configuration-keys.ts';
 import * as values from './configuration-values.ts';
 import { allocationPath } from './instance-paths.ts';
@@ -93,6 +94,8 @@ const schema = z.object({
   'external-ip-cidrs': values.prefixList,
   'service-proxy-name': values.labelValue,
   'source-ranges-all-types': values.switchValue,
+  scheduler: values.oneOf(...SCHEDULERS),
+  ejection: values.oneOf('on', 'off'),
   'services-backend': values.oneOf('auto', 'bpf', 'nft', 'none'),
   'socket-lb': values.oneOf('all', 'host-only', 'off'),
   'socket-lb-cgroup': values.optionalText,
@@ -264,6 +267,8 @@ function fromValues(data: z.infer<typeof schema>, kubectlsFile: string | null): 
       externalIpCidrs: data['external-ip-cidrs'],
       serviceProxyName: data['service-proxy-name'],
       sourceRangesAllTypes: data['source-ranges-all-types'],
+      scheduler: data.scheduler,
+      ejects: data.ejection === 'on',
     },
     loadBalancerPools: data['load-balancer-pools'],
     allocationFile: data['allocation-file'] ?? allocationPath(data.instance),

@@ -1,6 +1,7 @@
 /** What the compiler is told beside the objects: the node it compiles for and kube-proxy's familiar flags. */
 import type { Prefix } from './address.ts';
 import type { NodeName, Port } from './names.ts';
+import type { Scheduler } from './rows.ts';
 
 export interface CompileOptions {
   readonly node: NodeName;
@@ -23,4 +24,8 @@ export interface CompileOptions {
   readonly serviceProxyName: string | null;
   /** Source ranges also guard node ports and external IPs (I25). */
   readonly sourceRangesAllTypes: boolean;
+  /** Of Services that name none. */
+  readonly scheduler: Scheduler;
+  /** Whether Services that say nothing have backends that don't answer left out for a while. */
+  readonly ejects: boolean;
 }

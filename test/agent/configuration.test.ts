@@ -73,6 +73,15 @@ describe('configuration', () => {
     ).toEqual([]);
   });
 
+  it('[A58] [F3] takes the default scheduler, and whether endpoints are ejected', () => {
+    expect(read({}).compile).toMatchObject({ scheduler: 'random', ejects: true });
+    const flags = { source: '.', scheduler: 'wlc', ejection: 'off' };
+    expect(read({ flags }).compile).toMatchObject({ scheduler: 'wlc', ejects: false });
+    expect(problemsOf({ flags: { source: '.', scheduler: 'fast' } })).toEqual([
+      expect.stringMatching(/^--scheduler "fast": write one of random, rr, /),
+    ]);
+  });
+
   it('[A62] [E27] takes the proxy name and the opening of cluster IPs', () => {
     const flags = { source: '.', 'service-proxy-name': 'mine', 'allow-external-cluster-ip': true } as const;
     expect(read({ flags }).compile).toMatchObject({ serviceProxyName: 'mine', allowExternalClusterIp: true });

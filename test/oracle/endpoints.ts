@@ -8,7 +8,12 @@ import {
   prefixContains,
 } from '../../src/model/address.ts';
 import { compareText, type NodeName, objectName, type Port } from '../../src/model/names.ts';
-import type { ServiceObject, ServicePort, SliceEndpoint } from '../../src/model/objects.ts';
+import type {
+  EndpointSliceObject,
+  ServiceObject,
+  ServicePort,
+  SliceEndpoint,
+} from '../../src/model/objects.ts';
 import type { Cluster } from './question.ts';
 
 /** A place that may serve: an endpoint's address at a port. */
@@ -16,6 +21,8 @@ export interface Place {
   readonly address: Address;
   readonly port: Port;
   readonly nodeName: NodeName | null;
+  /** Its share beside the others' (F8). */
+  readonly weight: number;
 }
 
 interface Listed extends Place {
@@ -69,7 +76,10 @@ function isDraining({ endpoint }: Listed): boolean {
   return endpoint.serving && endpoint.terminating;
 }
 
-/** Every address and port once: where slices disagree, the most useful condition wins (A14, A15). */
+/**
+ * Every address and port once: where slices disagree, the most useful condition wins (A14, A15). Whatever has no weight
+ * is in maintenance (E14).
+ */
 function listedEndpoints(
   cluster: Cluster,
   service: ServiceObject,
@@ -83,7 +93,7 @@ function listedEndpoints(
     if (other === undefined) found.push(listed);
     else if (usefulness(listed) > usefulness(other)) found[at] = listed;
   }
-  return found;
+  return found.filter(({ weight }) => weight > 0);
 }
 
 function usefulness(listed: Listed): number {
@@ -106,11 +116,28 @@ function everyEndpoint(
       for (const endpoint of slice.endpoints) {
         const [address] = endpoint.addresses;
         if (address === undefined || slicePort.port === null || !mayServe(cluster, address)) continue;
-        listed.push({ address, port: slicePort.port, nodeName: endpoint.nodeName, endpoint });
+        const weight = weightOf(cluster, slice, endpoint);
+        listed.push({ address, port: slicePort.port, nodeName: endpoint.nodeName, weight, endpoint });
       }
     }
   }
   return listed;
+}
+
+/** As the pod says that has the endpoint's address and is named by it, else as the slice says, else 1 (F8, E14). */
+function weightOf(cluster: Cluster, slice: EndpointSliceObject, endpoint: SliceEndpoint): number {
+  const [address] = endpoint.addresses;
+  const pod = cluster.pods.find(
+    ({ namespace, name, addresses }) =>
+      objectName(namespace, name) === endpoint.targetPod &&
+      address !== undefined &&
+      addresses.includes(address),
+  );
+  for (const object of [pod, slice]) {
+    const weight = Number(object?.annotations['weir.dev/weight'] ?? Number.NaN);
+    if (Number.isInteger(weight) && weight >= 0 && weight <= 1000) return weight;
+  }
+  return 1;
 }
 
 function mayServe(cluster: Cluster, address: Address): boolean {
@@ -131,7 +158,16 @@ function preferred(cluster: Cluster, ready: readonly Listed[], node: NodeName): 
 
 /** Sorted `address:port` text. */
 export function placeNames(places: readonly Place[]): readonly string[] {
-  return places.map(({ address, port }) => formatEndpoint(address, port)).sort(compareText);
+  return places.map(placeName).sort(compareText);
+}
+
+/** Weights in the order of the places' names. */
+export function placeWeights(places: readonly Place[]): readonly number[] {
+  return [...places].sort((a, b) => compareText(placeName(a), placeName(b))).map(({ weight }) => weight);
+}
+
+function placeName({ address, port }: Place): string {
+  return formatEndpoint(address, port);
 }
 
 /** Families of the addresses the Service has: a family without cluster IP is not served (A63). */

@@ -12,6 +12,8 @@ import type {
 } from '../../src/model/objects.ts';
 import { podObject, serviceObject, sliceEndpoint } from '../objects.ts';
 
+const WEIGHT = 'weir.dev/weight';
+
 /** IPv4 or IPv6 text of the same meaning. */
 export function either(family: Family, ipv4: string, ipv6: string): Address {
   return (family === 'IPv4' ? ipv4 : ipv6) as Address;
@@ -91,6 +93,8 @@ export interface PodSeed {
   readonly isStray: boolean;
   readonly isHostNetwork: boolean;
   readonly age: number;
+  /** Of its annotation. */
+  readonly weight?: string | null;
   readonly hostPorts: readonly {
     readonly port: number;
     readonly hostIp: Address | null;
@@ -100,12 +104,12 @@ export interface PodSeed {
 
 /** A running pod with its own addresses (a hostNetwork pod has its node's). */
 export function podOf(index: number, seed: PodSeed): PodObject {
-  const { node, isStray, isHostNetwork, age, hostPorts } = seed;
+  const { node, isStray, isHostNetwork, age, weight = null, hostPorts } = seed;
   const families: readonly Family[] = ['IPv4', 'IPv6'];
   const own = (family: Family) =>
     isStray ? strayPodAddress(family, index) : podAddress(family, node, index);
   return podObject({
-    ...metaOf('a', `p${index}`, { age }),
+    ...metaOf('a', `p${index}`, { age, annotations: weight === null ? {} : { [WEIGHT]: weight } }),
     nodeName: nodeName(node),
     hostNetwork: isHostNetwork,
     hostname: `p${index}`,
@@ -145,10 +149,12 @@ export function sliceOf(
   service: ServiceObject,
   index: number,
   given: Pick<EndpointSliceObject, 'addressType' | 'ports' | 'endpoints'>,
+  weight: string | null = null,
 ): EndpointSliceObject {
   const owner = objectName(service.namespace, service.name);
   const meta = metaOf(service.namespace, `${service.name}-${index}`, {
     labels: { 'kubernetes.io/service-name': service.name },
+    annotations: weight === null ? {} : { [WEIGHT]: weight },
   });
   return { ...meta, kind: 'EndpointSlice', service: owner, ...given };
 }

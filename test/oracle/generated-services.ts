@@ -1,7 +1,7 @@
 /** Random Services with hand-made slices. */
 import fc from 'fast-check';
 import { type Address, FAMILIES, type Family, type Prefix } from '../../src/model/address.ts';
-import { type Port, PROTOCOLS } from '../../src/model/names.ts';
+import { objectName, type Port, PROTOCOLS } from '../../src/model/names.ts';
 import type {
   EndpointSliceObject,
   PodObject,
@@ -162,12 +162,13 @@ export function sliceLists(
       names: rarely<readonly string[]>(['http', 'other'], ['http'], ['wrong']),
       port: fc.constantFrom(8080, 8081),
       isDraining: rarely(false, true),
+      weight: rarely<string | null>(null, '0', '3', '1000', '-1'),
       endpoints: fc.array(endpoints(family, pods, nodes), { minLength: 1, maxLength: 4, size: 'max' }),
     }),
   );
   return fc.array(slice, { maxLength: 3, size: 'max' }).map((seeds) =>
-    seeds.map(({ addressType, names, port, isDraining, endpoints: listed }, index) =>
-      sliceOf(service, index, {
+    seeds.map(({ addressType, names, port, isDraining, weight, endpoints: listed }, index) => {
+      const given = {
         addressType,
         endpoints: isDraining ? listed.map((each) => ({ ...each, ...DRAINING })) : listed,
         ports: names.map((name) => ({
@@ -175,8 +176,9 @@ export function sliceLists(
           protocol: service.ports.find((each) => each.name === name)?.protocol ?? 'TCP',
           port: port as Port,
         })),
-      }),
-    ),
+      };
+      return sliceOf(service, index, given, weight);
+    }),
   );
 }
 
@@ -184,7 +186,11 @@ function endpoints(family: Family, pods: readonly PodObject[], nodes: number): f
   const ofPods = pods.flatMap((pod) =>
     pod.addresses
       .filter((address) => address.includes(':') === (family === 'IPv6'))
-      .map((address) => ({ address, nodeName: pod.nodeName })),
+      .map((address) => ({
+        address,
+        nodeName: pod.nodeName,
+        targetPod: objectName(pod.namespace, pod.name),
+      })),
   );
   const strangers = [
     strangerAddress(family, 0),
@@ -194,11 +200,13 @@ function endpoints(family: Family, pods: readonly PodObject[], nodes: number): f
   ];
   const place = fc.oneof(
     ...ofPods.map((each) => fc.constant(each)),
-    ...ofPods.map(({ address }) => fc.constant({ address, nodeName: null })),
-    fc.constantFrom(...strangers).map((address) => ({ address, nodeName: null })),
+    ...ofPods.map(({ address, targetPod }) => fc.constant({ address, nodeName: null, targetPod })),
+    ...ofPods.map(({ address }) => fc.constant({ address, nodeName: null, targetPod: null })),
+    fc.constantFrom(...strangers).map((address) => ({ address, nodeName: null, targetPod: null })),
     fc.record({
       address: fc.constant(strangerAddress(family, 1)),
       nodeName: fc.nat(nodes - 1).map(nodeName),
+      targetPod: fc.constantFrom(null, objectName('a', 'p0')),
     }),
   );
   const state = mostly(
@@ -217,7 +225,7 @@ function endpoints(family: Family, pods: readonly PodObject[], nodes: number): f
   });
   return fc
     .tuple(place, state, hints)
-    .map(([{ address, nodeName: on }, conditions, hinted]) =>
-      endpointOf(address, { nodeName: on, ...conditions, ...hinted }),
+    .map(([{ address, nodeName: on, targetPod }, conditions, hinted]) =>
+      endpointOf(address, { nodeName: on, targetPod, ...conditions, ...hinted }),
     );
 }

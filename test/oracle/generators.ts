@@ -4,6 +4,7 @@ import { type Address, FAMILIES, type Family, familyOf, type Prefix } from '../.
 import type { CompileOptions } from '../../src/model/compile-options.ts';
 import { type NodeName, type Port, PROTOCOLS } from '../../src/model/names.ts';
 import type { NodeObject, WeirObject } from '../../src/model/objects.ts';
+import type { Scheduler } from '../../src/model/rows.ts';
 import { mostly, oncePerKey, prefixes, rarely } from './generated-choices.ts';
 import {
   clusterIp,
@@ -57,6 +58,8 @@ export const compileOptions: fc.Arbitrary<CompileOptions> = fc.record({
   externalIpCidrs: mostly<readonly Prefix[]>([], prefixes('203.0.113.128/31', '2001:db8:7::/64')),
   serviceProxyName: rarely<string | null>(null, 'other'),
   sourceRangesAllTypes: mostly(false, true),
+  scheduler: mostly<Scheduler>('random', 'rr'),
+  ejects: fc.boolean(),
 });
 
 /** Questions about these objects: mostly at addresses and ports that something serves, sometimes beside them. */
@@ -194,6 +197,7 @@ function podLists(): fc.Arbitrary<readonly PodSeed[]> {
     isStray: mostly(false, true),
     isHostNetwork: mostly(false, true),
     age: fc.nat(2),
+    weight: rarely<string | null>(null, '0', '7', 'heavy'),
     hostPorts: fc.array(hostPort, { maxLength: 2 }),
   });
   return fc

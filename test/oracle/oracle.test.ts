@@ -2,26 +2,17 @@
 import { describe, expect, it } from 'vitest';
 import type { Address, Prefix } from '../../src/model/address.ts';
 import type { CompileOptions } from '../../src/model/compile-options.ts';
-import type { NodeName, Port } from '../../src/model/names.ts';
+import { type NodeName, objectName, type Port } from '../../src/model/names.ts';
 import type { ServiceObject, SliceEndpoint, WeirObject } from '../../src/model/objects.ts';
+import { COMPILE_DEFAULTS } from '../compile-options.ts';
 import { endpointOf, nodeOf, podOf, serviceOf, sliceOf } from './generated-objects.ts';
 import { expectService } from './oracle.ts';
 import type { Question } from './question.ts';
 
 const OPTIONS: CompileOptions = {
+  ...COMPILE_DEFAULTS,
   node: 'n0' as NodeName,
-  nodePortAddresses: [],
-  clusterCidrs: [],
-  detectLocalMode: 'NodeCIDR',
   serviceCidrs: ['10.96.0.0/16' as Prefix],
-  nodePortRange: [30000 as Port, 32767 as Port],
-  masqueradeAll: false,
-  masqueradePods: false,
-  nonMasqueradeCidrs: [],
-  allowExternalClusterIp: false,
-  externalIpCidrs: [],
-  serviceProxyName: null,
-  sourceRangesAllTypes: false,
 };
 const PORTS = [
   { name: 'http', protocol: 'TCP' as const, port: port(80), targetPort: port(8080), nodePort: port(30001) },
@@ -63,6 +54,22 @@ describe('cluster IPs', () => {
     ]);
     expect(ask(local, [ready(REMOTE_POD, 'n1')])).toMatchObject({ verdict: 'dropped' });
     expect(ask(local, [])).toMatchObject({ verdict: 'rejected' });
+  });
+
+  it('[E14] [F8] share by the weight of the pod, else of the slice, and leave out those without', () => {
+    const [pod] = PODS;
+    if (pod === undefined) throw new Error('no pod');
+    const heavy = { ...pod, name: 'heavy' };
+    const named = ready(pod.addresses[0] ?? '', 'n0', { targetPod: objectName(heavy.namespace, heavy.name) });
+    const other = ready(REMOTE_POD, 'n1');
+    const shares = (weight: string) =>
+      ask({}, [named, other], {}, [...NODES, { ...heavy, annotations: { 'weir.dev/weight': weight } }]);
+    expect(shares('5')).toMatchObject({
+      candidates: [LOCAL_POD, REMOTE_POD].map((ip) => `${ip}:8080`),
+      weights: [5, 1],
+    });
+    expect(shares('0')).toMatchObject({ candidates: [`${REMOTE_POD}:8080`], weights: [1] });
+    expect(shares('-1').weights).toEqual([1, 1]);
   });
 
   it('[A46] [A47] fall back to draining endpoints, each list for itself', () => {

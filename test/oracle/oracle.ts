@@ -6,7 +6,7 @@ import { familyOf, type Prefix, prefixContains } from '../../src/model/address.t
 import type { CompileOptions } from '../../src/model/compile-options.ts';
 import { objectName } from '../../src/model/names.ts';
 import type { ContainerPort, PodObject, ServiceObject, WeirObject } from '../../src/model/objects.ts';
-import { clusterPlaces, localPlaces, type Place, placeNames } from './endpoints.ts';
+import { clusterPlaces, localPlaces, type Place, placeNames, placeWeights } from './endpoints.ts';
 import { isExposed } from './expose.ts';
 import {
   hostPortOwner,
@@ -24,6 +24,7 @@ import { type Cluster, clusterOf, type Expectation, type Question } from './ques
 const UNTOUCHED: Expectation = {
   verdict: 'untouched',
   candidates: [],
+  weights: [],
   masqueraded: [],
   service: null,
   frontend: null,
@@ -160,7 +161,9 @@ function toPod(
   const name = objectName(pod.namespace, pod.name);
   const service = port.name === '' ? name : `${name}:${port.name}`;
   const met = { ...UNTOUCHED, service, frontend: 'hostPort' as const };
-  return translated(cluster, question, options, met, [{ address, port: port.port, nodeName: question.node }]);
+  return translated(cluster, question, options, met, [
+    { address, port: port.port, nodeName: question.node, weight: 1 },
+  ]);
 }
 
 function translated(
@@ -171,7 +174,8 @@ function translated(
   places: readonly Place[],
 ): Expectation {
   const masqueraded = placeNames(masqueradedPlaces(cluster, question, options, places));
-  return { ...met, verdict: 'translated', candidates: placeNames(places), masqueraded };
+  const [candidates, weights] = [placeNames(places), placeWeights(places)];
+  return { ...met, verdict: 'translated', candidates, weights, masqueraded };
 }
 
 function isOutside(question: Question): boolean {

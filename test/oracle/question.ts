@@ -28,6 +28,8 @@ export interface Expectation {
   readonly verdict: 'translated' | 'rejected' | 'dropped' | 'untouched';
   /** Sorted `address:port`; empty unless translated. */
   readonly candidates: readonly string[];
+  /** The share of each candidate beside the others, in the same order (F8). */
+  readonly weights: readonly number[];
   /** The candidates whose server sees an address of the node instead of the client's. */
   readonly masqueraded: readonly string[];
   /** `namespace/name:portName` (of the Pod for host ports); null when no frontend matched. */

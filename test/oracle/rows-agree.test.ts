@@ -85,7 +85,7 @@ const HELD = [
     'E11',
     'E12',
   ],
-  ...['E27', 'I2', 'I5', 'I8', 'I25'],
+  ...['E14', 'E27', 'F8', 'I2', 'I5', 'I8', 'I25'],
 ];
 
 it(`${HELD.map((row) => `[${row}]`).join(' ')} rows decide as the objects demand`, () => {
@@ -143,15 +143,16 @@ function decideByRows(tables: LookupTables, question: Question): Expectation {
     port,
     protocol,
   });
-  const names = (only: boolean) =>
-    decision.candidates
-      .filter(({ masquerade }) => masquerade || !only)
-      .map(({ backend }) => formatEndpoint(backend.address, backend.port))
-      .sort(compareText);
+  const candidates = decision.candidates
+    .map(({ backend, masquerade }) => {
+      return { name: formatEndpoint(backend.address, backend.port), weight: backend.weight, masquerade };
+    })
+    .sort((a, b) => compareText(a.name, b.name));
   return {
     verdict: decision.verdict,
-    candidates: names(false),
-    masqueraded: names(true),
+    candidates: candidates.map(({ name }) => name),
+    weights: candidates.map(({ weight }) => weight),
+    masqueraded: candidates.filter(({ masquerade }) => masquerade).map(({ name }) => name),
     service: decision.service?.displayName ?? null,
     frontend: decision.frontend?.kind ?? null,
     affinitySeconds: decision.service?.affinitySeconds ?? null,

@@ -17,6 +17,7 @@ import { sameData } from './equality.ts';
 import type { PodStrays } from './node-rows.ts';
 import { createPodStrays } from './pod-strays.ts';
 import { isServed } from './served.ts';
+import { createWeightedPods, type WeightedPods } from './weights.ts';
 
 /** Addresses whose holders changed. */
 export interface ChangedAddresses {
@@ -25,11 +26,14 @@ export interface ChangedAddresses {
   readonly clusterIps: Set<string>;
   /** Addresses that came to this node or left it, as its own or as a pod's. */
   readonly here: Set<string>;
+  /** Addresses of pods whose weight is another, or that have it at another address. */
+  readonly weighted: Set<string>;
 }
 
 /** Objects as last seen. Each method takes the new state of the named objects and adds what moved to `changed`. */
 export interface ClusterTracking {
   readonly book: AddressBook;
+  readonly weightedPods: WeightedPods;
   /** The address is this node's own or that of one of its pods. */
   isHere(address: Address): boolean;
   /** Takes the nodes' new state; tells whether node rows, and whether the labels of this node, changed. */
@@ -53,13 +57,14 @@ export function createClusterTracking(options: CompileOptions): ClusterTracking 
   const nodes = new Map<NodeName, NodeObject>();
   const pods = new Map<ObjectName, PodObject>();
   const services = new Map<ObjectName, ServiceObject>();
-  const foreign = new Map<ObjectName, readonly Address[]>();
-  let foreignChanged = false;
+  const foreign = createForeignClusterIps(options);
   const strays = createPodStrays(options);
+  const weightedPods = createWeightedPods();
   const addressesHere = (pod: PodObject | undefined) =>
     pod?.nodeName === options.node ? podAddresses(pod) : [];
   return {
     book,
+    weightedPods,
     isHere: (address) =>
       book.nodes.owners(address).some((owner) => owner === (options.node as string)) ||
       book.pods.owners(address).some((owner) => pods.get(owner)?.nodeName === options.node),
@@ -84,6 +89,7 @@ export function createClusterTracking(options: CompileOptions): ClusterTracking 
         const [before, after] = replaceSeen(pods, name, view.pods.get(name));
         addAll(changed.held, book.pods.replace(name, podAddresses(before), podAddresses(after)));
         strays.move(before, after);
+        addAll(changed.weighted, weightedPods.replace(name, before, after));
         const [left, came] = [addressesHere(before), addressesHere(after)];
         if (!sameData(left, came)) addAll(changed.here, [...left, ...came]);
       }
@@ -92,25 +98,44 @@ export function createClusterTracking(options: CompileOptions): ClusterTracking 
       for (const name of names) {
         const [before, after] = replaceSeen(services, name, view.services.get(name));
         trackService(book, name, before, after, changed);
-        const [old = [], next] = [foreign.get(name), foreignIps(after, options)];
-        if (sameData(old, next)) continue;
-        foreignChanged = true;
-        if (next.length > 0) foreign.set(name, next);
-        else foreign.delete(name);
+        foreign.replace(name, after);
       }
     },
     strays: () => strays.lists(),
-    foreignClusterIps: () => [...foreign.values()].flat(),
+    foreignClusterIps: foreign.list,
     takeChanged() {
-      const changes = [strays.takeChanged(), foreignChanged];
-      foreignChanged = false;
+      const changes = [strays.takeChanged(), foreign.takeChanged()];
       return changes.includes(true);
     },
   };
 }
 
-function foreignIps(service: ServiceObject | undefined, options: CompileOptions): readonly Address[] {
-  return isServed(service, options.serviceProxyName) ? [] : clusterIpsOf(service);
+interface ForeignClusterIps {
+  /** Takes the Service's new state; undefined: it is gone. */
+  replace(name: ObjectName, service: ServiceObject | undefined): void;
+  list(): readonly Address[];
+  /** Whether the list changed since this was asked last. */
+  takeChanged(): boolean;
+}
+
+function createForeignClusterIps({ serviceProxyName }: CompileOptions): ForeignClusterIps {
+  const foreign = new Map<ObjectName, readonly Address[]>();
+  let changed = false;
+  return {
+    replace(name, service) {
+      const next = isServed(service, serviceProxyName) ? [] : clusterIpsOf(service);
+      if (sameData(foreign.get(name) ?? [], next)) return;
+      changed = true;
+      if (next.length > 0) foreign.set(name, next);
+      else foreign.delete(name);
+    },
+    list: () => [...foreign.values()].flat(),
+    takeChanged() {
+      const answer = changed;
+      changed = false;
+      return answer;
+    },
+  };
 }
 
 function trackService(

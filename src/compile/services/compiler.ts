@@ -130,7 +130,12 @@ function everythingIn({ services, pods, nodes, serviceCidrs }: ClusterView): Wor
 
 function compileTouched(state: CompilerState, view: ClusterView, touched: Work): void {
   const { tracking, services } = state;
-  const changed: ChangedAddresses = { held: new Set(), clusterIps: new Set(), here: new Set() };
+  const changed: ChangedAddresses = {
+    held: new Set(),
+    clusterIps: new Set(),
+    here: new Set(),
+    weighted: new Set(),
+  };
   const nodes = tracking.nodes(view, touched.nodes, changed);
   tracking.pods(view, touched.pods, changed);
   tracking.services(view, touched.services, changed);
@@ -139,7 +144,7 @@ function compileTouched(state: CompilerState, view: ClusterView, touched: Work):
   state.started = true;
 
   const dirty = new Set(nodes.labels ? [...touched.services, ...view.services.keys()] : touched.services);
-  for (const address of [...changed.clusterIps, ...changed.here])
+  for (const address of [...changed.clusterIps, ...changed.here, ...changed.weighted])
     addAll(dirty, services.withEndpoint(address));
   const moved = [...changed.held, ...changed.clusterIps];
   for (const address of moved) addAll(dirty, services.withExternal(address));
@@ -200,6 +205,7 @@ function draftContext(view: ClusterView, options: CompileOptions, tracking: Clus
     options,
     nodeLabels,
     book: tracking.book,
+    weightedPods: tracking.weightedPods,
     here: { node: options.node, zone: zone === '' ? null : zone, isHere: tracking.isHere },
   };
 }

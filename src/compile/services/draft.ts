@@ -12,8 +12,9 @@ import type {
   ServiceObject,
   ServicePort,
 } from '../../model/objects.ts';
-import { DEFAULT_BALANCING, type ServiceId, type ServiceRows } from '../../model/rows.ts';
+import type { Balancing, ServiceId, ServiceRows } from '../../model/rows.ts';
 import { type AddressBook, loadBalancerIpsOf } from './address-book.ts';
+import { balancingOf } from './balancing.ts';
 import { mergeEndpoints } from './endpoints.ts';
 import { type Exposure, exposureOf } from './expose.ts';
 import { type WantedFrontend, wantedFrontends } from './frontends.ts';
@@ -23,6 +24,7 @@ import { type ServiceAddress, serviceAddressesOf } from './service-addresses.ts'
 import { refusedAddresses, sliceProblems } from './slice-findings.ts';
 import { slotListsOf, type Viewpoint } from './slot-lists.ts';
 import { type SourceGuard, sourceGuardOf, sourceRangesOf } from './source-ranges.ts';
+import { type EndpointWeights, endpointWeights, type WeightedPods } from './weights.ts';
 
 /** A Service port in one family. */
 export interface PortDraft {
@@ -53,6 +55,7 @@ export interface DraftContext {
   readonly here: Viewpoint;
   readonly nodeLabels: Labels;
   readonly book: AddressBook;
+  readonly weightedPods: WeightedPods;
 }
 
 /** Compiles a Service that is served (see `isServed`). */
@@ -65,10 +68,24 @@ export function draftService(
   const exposure = exposureOf(service, context.nodeLabels);
   const guard = sourceGuardOf(service, options.sourceRangesAllTypes);
   const addresses = serviceAddressesOf(service, exposure, book, options.externalIpCidrs);
-  const refused = refusedAddresses(slices, book.clusterIps);
-  const parts: Parts = { service, slices, context, exposure, guard, addresses: addresses.accepted, refused };
+  const balance = balancingOf(service, options);
+  const known = {
+    refused: refusedAddresses(slices, book.clusterIps),
+    weights: endpointWeights(slices, context.weightedPods),
+  };
+  const { balancing } = balance;
+  const parts = {
+    service,
+    slices,
+    context,
+    exposure,
+    guard,
+    addresses: addresses.accepted,
+    balancing,
+    ...known,
+  };
   const { ports, findings } = draftPorts(parts);
-  const allFindings = [...exposure.findings, ...guard.findings, ...addresses.findings, ...findings];
+  const allFindings = [exposure, guard, balance, addresses].flatMap((part) => part.findings).concat(findings);
   return {
     name: objectName(service.namespace, service.name),
     service,
@@ -77,9 +94,16 @@ export function draftService(
     answering: new Set(ports.filter(({ rows }) => rows.cluster.length > 0).map(({ rows }) => rows.family)),
     problems: [
       ...allFindings.map((finding) => problemOf(service, finding)),
-      ...sliceProblems(service, slices, refused),
+      ...sliceProblems(service, slices, known.refused),
+      ...known.weights.problems,
     ],
-    healthCheck: healthCheckOf(service, slices, here.node, exposure.kinds.has('loadBalancerIP')),
+    healthCheck: healthCheckOf(
+      service,
+      slices,
+      here.node,
+      exposure.kinds.has('loadBalancerIP'),
+      known.weights,
+    ),
     endpointAddresses: slices.flatMap((slice) =>
       slice.endpoints.flatMap(({ addresses: [first] }) => first ?? []),
     ),
@@ -94,7 +118,9 @@ interface Parts {
   readonly exposure: Exposure;
   readonly guard: SourceGuard;
   readonly addresses: readonly ServiceAddress[];
+  readonly balancing: Balancing;
   readonly refused: ReadonlyMap<Address, string>;
+  readonly weights: EndpointWeights;
 }
 
 function draftPorts(parts: Parts): {
@@ -133,9 +159,10 @@ function draftPort(
   family: Family,
   families: readonly Family[],
 ): PortDraft {
-  const { service, slices, context, guard, refused } = parts;
+  const { service, slices, context, guard, refused, weights } = parts;
   const usesLocal = service.internalTrafficPolicy === 'Local' || service.externalTrafficPolicy === 'Local';
-  const lists = slotListsOf(mergeEndpoints(port, family, slices, refused, families), context.here, usesLocal);
+  const merged = mergeEndpoints(port, family, slices, refused, families, weights);
+  const lists = slotListsOf(merged, context.here, usesLocal);
   const owner = objectName(service.namespace, service.name);
   const sourceRanges = sourceRangesOf(service, guard, family);
   return {
@@ -150,7 +177,7 @@ function draftPort(
       local: lists.local,
       excluded: lists.excluded,
       affinitySeconds: service.affinitySeconds,
-      balancing: DEFAULT_BALANCING,
+      balancing: parts.balancing,
       sourceRanges,
     },
     wanted: wantedFrontends({

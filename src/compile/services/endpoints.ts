@@ -3,6 +3,7 @@ import { type Address, type Family, familyOf, formatEndpoint } from '../../model
 import type { Port } from '../../model/names.ts';
 import type { EndpointSliceObject, ServicePort, SliceEndpoint } from '../../model/objects.ts';
 import type { Excluded, ExclusionReason } from '../../model/rows.ts';
+import type { EndpointWeights } from './weights.ts';
 
 /** An endpoint that a Service port may use, in its best known state. */
 export interface MergedEndpoint {
@@ -10,6 +11,8 @@ export interface MergedEndpoint {
   readonly port: Port;
   /** As the slice that won has it: conditions, node, zone, hints. */
   readonly source: SliceEndpoint;
+  /** 1 to 1000. */
+  readonly weight: number;
 }
 
 /** All that the slices say about one Service port in one family. */
@@ -23,7 +26,7 @@ export interface MergedEndpoints {
 /**
  * Collects the endpoints behind a Service port: slices of this family whose port has the same name and protocol; of
  * each endpoint only the first address counts. `refused` are addresses that may not be endpoints. `families` are the
- * Service's: an endpoint of a family that the Service has nowhere is mentioned as such.
+ * Service's: an endpoint of a family that the Service has nowhere is mentioned as such. One of weight 0 is in maintenance.
  */
 export function mergeEndpoints(
   port: ServicePort,
@@ -31,8 +34,9 @@ export function mergeEndpoints(
   slices: readonly EndpointSliceObject[],
   refused: ReadonlyMap<Address, string>,
   families: readonly Family[],
+  { weightOf }: EndpointWeights,
 ): MergedEndpoints {
-  const merged = new Map<string, MergedEndpoint & { readonly slice: EndpointSliceObject }>();
+  const merged = new Map<string, Entry>();
   const excluded = new Map<string, ExclusionReason>();
   for (const slice of slices) {
     if (slice.addressType === 'FQDN') continue;
@@ -53,13 +57,20 @@ export function mergeEndpoints(
         else if (refused.has(address)) excluded.set(text, 'address-not-allowed');
         else {
           const other = merged.get(text);
-          const entry = { address, port: number, source, slice };
+          const entry = { address, port: number, source, weight: weightOf(slice, source), slice };
           if (other === undefined || beats(entry, other)) merged.set(text, entry);
         }
       }
     }
   }
-  return { usable: [...merged.values()], unusable: unusableOf(excluded, [...merged.values()]) };
+  const found = [...merged.values()];
+  const unusable = unusableOf(excluded, found);
+  if (found.every(({ weight }) => weight > 0)) return { usable: found, unusable };
+  const [usable, resting] = [
+    found.filter(({ weight }) => weight > 0),
+    found.filter(({ weight }) => weight === 0),
+  ];
+  return { usable, unusable: [...unusable, ...resting.map(inMaintenance)] };
 }
 
 /** How good an endpoint's state is, lower is better: ready, serving while it terminates, terminating, not ready. */
@@ -69,7 +80,7 @@ export function stateRank(endpoint: SliceEndpoint): 0 | 1 | 2 | 3 {
   return endpoint.serving ? 1 : 2;
 }
 
-type Entry = { readonly source: SliceEndpoint; readonly slice: EndpointSliceObject };
+type Entry = MergedEndpoint & { readonly slice: EndpointSliceObject };
 
 // While endpoints move between slices both name them, and nothing tells which is newer: the best state wins, so that an
 // endpoint never disappears during a repack. With equal states the younger slice is the one being filled.
@@ -92,6 +103,10 @@ function hasUnnumberedPort(slice: EndpointSliceObject, port: ServicePort): boole
   return slice.ports.some(
     ({ name, protocol, port: number }) => name === port.name && protocol === port.protocol && number === null,
   );
+}
+
+function inMaintenance({ address, port }: MergedEndpoint): Excluded {
+  return { endpoint: formatEndpoint(address, port), list: 'both', why: 'maintenance' };
 }
 
 // An address that one slice offers under another name and a second one under the right name is in use, not excluded.

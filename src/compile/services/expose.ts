@@ -3,7 +3,7 @@ import type { Labels, ServiceObject } from '../../model/objects.ts';
 import { type LabelSelector, selectorMatches } from '../../model/policy.ts';
 import type { FrontendKind } from '../../model/rows.ts';
 import { parseLabelSelector } from './label-selector.ts';
-import type { Finding } from './problems.ts';
+import { annotationValue, type Finding } from './problems.ts';
 
 const ANNOTATION = 'weir.dev/expose';
 
@@ -17,6 +17,13 @@ const KIND_OF_TYPE: Readonly<Record<string, ServiceFrontendKind>> = {
 };
 const ALL: ReadonlySet<ServiceFrontendKind> = new Set(Object.values(KIND_OF_TYPE));
 const NOWHERE: ReadonlySet<ServiceFrontendKind> = new Set();
+const EVERYWHERE: Exposed = { kinds: ALL, nodes: [] };
+
+/** What the annotation says: kinds of frontend, and the nodes that have them. */
+interface Exposed {
+  readonly kinds: Exposure['kinds'];
+  readonly nodes: LabelSelector;
+}
 
 /** The kinds of frontend that a Service has on a node. */
 export interface Exposure {
@@ -26,15 +33,19 @@ export interface Exposure {
 
 /** The frontends that this Service has on a node with these labels; a value that makes no sense exposes everything. */
 export function exposureOf(service: ServiceObject, nodeLabels: Labels): Exposure {
-  const text = service.annotations[ANNOTATION];
-  if (text === undefined) return { kinds: ALL, findings: [] };
-  const parsed = parseExpose(text);
-  if (parsed === undefined) return { kinds: ALL, findings: [badValue(text)] };
-  const here = selectorMatches(parsed.nodes, nodeLabels);
-  return { kinds: here ? parsed.kinds : NOWHERE, findings: [] };
+  const findings: Finding[] = [];
+  const { kinds, nodes } = annotationValue(service, findings, {
+    name: ANNOTATION,
+    parse: parseExpose,
+    otherwise: EVERYWHERE,
+    effect: 'the Service is exposed on every node by all of its types',
+    remedy:
+      'use `all` or a list of ClusterIP, NodePort, LoadBalancer, ExternalIP, then ` on ` and a node selector',
+  });
+  return { kinds: selectorMatches(nodes, nodeLabels) ? kinds : NOWHERE, findings };
 }
 
-function parseExpose(text: string): { kinds: Exposure['kinds']; nodes: LabelSelector } | undefined {
+function parseExpose(text: string): Exposed | undefined {
   const [, types = '', selector] = /^\s*(\S(?:.*?\S)?)(?:\s+on\s+(\S.*?))?\s*$/s.exec(text) ?? [];
   const kinds = types === 'all' ? ALL : parseTypes(types);
   const nodes = selector === undefined ? [] : parseLabelSelector(selector);
@@ -47,15 +58,4 @@ function parseTypes(text: string): Exposure['kinds'] | undefined {
     return Object.hasOwn(KIND_OF_TYPE, name) ? KIND_OF_TYPE[name] : undefined;
   });
   return kinds.every((kind) => kind !== undefined) ? new Set(kinds) : undefined;
-}
-
-function badValue(text: string): Finding {
-  return {
-    severity: 'warning',
-    field: `metadata.annotations['${ANNOTATION}']`,
-    reason: 'UnknownAnnotationValue',
-    message: `"${text}" is not a value of ${ANNOTATION}; the Service is exposed on every node by all of its types`,
-    remedy:
-      'use `all` or a list of ClusterIP, NodePort, LoadBalancer, ExternalIP, then ` on ` and a node selector',
-  };
 }

@@ -1,9 +1,36 @@
 /** Building and collecting the problems that compiling finds. */
 import { compareText } from '../../model/names.ts';
-import type { Meta, ObjectKind, Problem } from '../../model/objects.ts';
+import type { Labels, Meta, ObjectKind, Problem } from '../../model/objects.ts';
 
 /** What is wrong, without the object it is about. */
 export type Finding = Pick<Problem, 'severity' | 'field' | 'reason' | 'message' | 'remedy'>;
+
+/** An annotation that Weir gives a meaning, and what becomes of a value that has none. */
+export interface AnnotationMeaning<Value> {
+  readonly name: string;
+  /** undefined: the text is no value. */
+  readonly parse: (text: string) => Value | undefined;
+  /** Without the annotation, and with a value that is none; `effect` says the latter to a person. */
+  readonly otherwise: Value;
+  readonly effect: string;
+  readonly remedy: string;
+}
+
+/** The value of an object's annotation; a text that is no value becomes a finding. */
+export function annotationValue<Value>(
+  { annotations }: { readonly annotations: Labels },
+  findings: Finding[],
+  { name, parse, otherwise, effect, remedy }: AnnotationMeaning<Value>,
+): Value {
+  const text = annotations[name];
+  if (text === undefined) return otherwise;
+  const value = parse(text);
+  if (value !== undefined) return value;
+  const message = `"${text}" is not a value of ${name}; ${effect}`;
+  const field = `metadata.annotations['${name}']`;
+  findings.push({ severity: 'warning', field, reason: 'UnknownAnnotationValue', message, remedy });
+  return otherwise;
+}
 
 /** The finding as a problem of this object; sources add the file where they know it. */
 export function problemOf(

@@ -1,7 +1,7 @@
 /** The two slot lists of a Service port, `cluster` and `local`, and why the other endpoints are in neither. */
 import { type Address, addressBytes, familyOf, formatEndpoint } from '../../model/address.ts';
 import { compareText, type NodeName } from '../../model/names.ts';
-import { type BackendRow, DEFAULT_WEIGHT, type Excluded, type ExclusionReason } from '../../model/rows.ts';
+import type { BackendRow, Excluded, ExclusionReason } from '../../model/rows.ts';
 import { type MergedEndpoint, type MergedEndpoints, stateRank } from './endpoints.ts';
 import { hintedHere, hintModeOf } from './hints.ts';
 
@@ -82,11 +82,11 @@ function addExcluded(
 
 // Hand-made slices seldom name nodes. Such an endpoint is not in the local list, as with kube-proxy; but where its packets
 // stay is a fact, and hairpin and masquerading depend on it.
-function backendOf({ address, port, source }: MergedEndpoint, here: Viewpoint): BackendRow {
+function backendOf({ address, port, weight, source }: MergedEndpoint, here: Viewpoint): BackendRow {
   return {
     address,
     port,
-    weight: DEFAULT_WEIGHT,
+    weight,
     nodeLocal: source.nodeName === null ? here.isHere(address) : source.nodeName === here.node,
     nodeName: source.nodeName,
     zone: source.zone,

@@ -2,7 +2,7 @@
 import { type Family, familyOf, mergePrefixes } from '../../model/address.ts';
 import type { ServiceObject } from '../../model/objects.ts';
 import type { FrontendKind, ServiceRows } from '../../model/rows.ts';
-import type { Finding } from './problems.ts';
+import { annotationValue, type Finding } from './problems.ts';
 
 const ANNOTATION = 'weir.dev/source-ranges-policy';
 
@@ -14,16 +14,26 @@ export interface SourceGuard {
   readonly findings: readonly Finding[];
 }
 
+/** What the annotation says. */
+interface SourcesPolicy {
+  readonly policy: 'allow' | 'deny';
+  readonly allTypes: boolean;
+}
+
 const LOAD_BALANCER: ReadonlySet<FrontendKind> = new Set(['loadBalancerIP']);
 const EXTERNAL: ReadonlySet<FrontendKind> = new Set(['loadBalancerIP', 'externalIP', 'nodePort']);
 const NO_KINDS: ReadonlySet<FrontendKind> = new Set();
 
 /** How the Service's source ranges are to be used. `allTypes`: guard every external frontend, not just load-balancer IPs. */
 export function sourceGuardOf(service: ServiceObject, allTypes: boolean): SourceGuard {
-  const text = service.annotations[ANNOTATION];
-  const parsed = text === undefined ? { policy: 'allow' as const, allTypes: false } : parsePolicy(text);
-  const findings = parsed === undefined && text !== undefined ? [badValue(text)] : [];
-  const { policy, allTypes: wide } = parsed ?? { policy: 'allow', allTypes: false };
+  const findings: Finding[] = [];
+  const { policy, allTypes: wide } = annotationValue<SourcesPolicy>(service, findings, {
+    name: ANNOTATION,
+    parse: parsePolicy,
+    otherwise: { policy: 'allow', allTypes: false },
+    effect: 'the source ranges are an allow list for load-balancer IPs',
+    remedy: 'use `allow` or `deny`, with `,all-types` to guard node ports and external IPs as well',
+  });
   const external = allTypes || wide ? EXTERNAL : LOAD_BALANCER;
   return { policy, kinds: service.loadBalancerSourceRanges.length > 0 ? external : NO_KINDS, findings };
 }
@@ -44,21 +54,9 @@ export function sourceRangesOf(
   return guard.policy === 'deny' && prefixes.length === 0 ? null : { policy: guard.policy, prefixes };
 }
 
-function parsePolicy(
-  text: string,
-): { readonly policy: 'allow' | 'deny'; readonly allTypes: boolean } | undefined {
+function parsePolicy(text: string): SourcesPolicy | undefined {
   const [policy, scope, ...rest] = text.split(',').map((part) => part.trim());
   if (policy !== 'allow' && policy !== 'deny') return undefined;
   if ((scope !== undefined && scope !== 'all-types') || rest.length > 0) return undefined;
   return { policy, allTypes: scope === 'all-types' };
-}
-
-function badValue(text: string): Finding {
-  return {
-    severity: 'warning',
-    field: `metadata.annotations['${ANNOTATION}']`,
-    reason: 'UnknownAnnotationValue',
-    message: `"${text}" is not a value of ${ANNOTATION}; the source ranges are an allow list for load-balancer IPs`,
-    remedy: 'use `allow` or `deny`, with `,all-types` to guard node ports and external IPs as well',
-  };
 }

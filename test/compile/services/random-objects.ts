@@ -1,6 +1,6 @@
 /** Random objects from so few names, addresses and ports that they clash all the time. */
 import fc from 'fast-check';
-import type { NodeName, Port } from '../../../src/model/names.ts';
+import { type NodeName, objectName, type Port } from '../../../src/model/names.ts';
 import type { WeirObject } from '../../../src/model/objects.ts';
 import {
   cidr,
@@ -52,6 +52,13 @@ const pods = fc
     createdAtMs: time,
     nodeName: fc.constantFrom(HERE, HERE, HERE, null, ...NODES),
     hostNetwork: fc.constantFrom(false, false, false, true),
+    annotations: fc.constantFrom(
+      {},
+      {},
+      { 'weir.dev/weight': '0' },
+      { 'weir.dev/weight': '5' },
+      { 'weir.dev/weight': 'x' },
+    ),
     phase: fc.constantFrom('Running' as const, 'Running' as const, 'Succeeded' as const),
     addresses: fc.tuple(fc.subarray(POD_V4, { maxLength: 1 }), fc.subarray(POD_V6, { maxLength: 1 })),
     ports: fc.array(
@@ -99,6 +106,7 @@ const services = fc
       {},
       { 'weir.dev/expose': 'all on topology.kubernetes.io/zone=a' },
       { 'weir.dev/expose': 'nothing' },
+      { 'weir.dev/scheduler': 'rr' },
     ),
   })
   .map(({ name, clusterIps, ports, externalIps, loadBalancerIngress, ...rest }) =>
@@ -121,6 +129,7 @@ const endpoints = (addresses: readonly string[]) =>
         nodeName: fc.constantFrom(null, ...NODES),
         hintZones: fc.subarray(['a', 'b']),
         hintNodes: fc.subarray(NODES, { maxLength: 1 }),
+        targetPod: fc.constantFrom(null, ...['p1', 'p2', 'p3'].map((name) => objectName('shop', name))),
       })
       .map(({ address, ...rest }) => endpoint(address, rest)),
     { maxLength: 4 },
@@ -134,9 +143,15 @@ const slices = fc
     endpoints: fc.oneof(endpoints(ANY_V4), endpoints([...POD_V6, 'fd96::1'])),
     portName: fc.constantFrom('', '', 'http', 'metrics'),
     number: port(8080, 9090),
+    annotations: fc.constantFrom({}, {}, { 'weir.dev/weight': '0' }, { 'weir.dev/weight': '3' }),
   })
-  .map(({ name, createdAtMs, service: owner, endpoints: list, portName, number }) =>
-    slice(owner, list, { name, createdAtMs, ports: [{ name: portName, protocol: 'TCP', port: number }] }),
+  .map(({ name, createdAtMs, service: owner, endpoints: list, portName, number, annotations }) =>
+    slice(owner, list, {
+      name,
+      createdAtMs,
+      annotations,
+      ports: [{ name: portName, protocol: 'TCP', port: number }],
+    }),
   );
 
 /** Any object. */

@@ -18,7 +18,7 @@ function pod(nodeName: string | null): PodObject {
     name: 'web-1',
     uid: 'some-uid',
     labels: { app: 'web' },
-    annotations: { note: 'long' },
+    annotations: { note: 'long', 'weir.dev/weight': '5', 'weir.dev/socket-lb': 'off' },
     createdAtMs: 7,
     deleting: true,
     nodeName: nodeName as NodeName | null,
@@ -33,18 +33,22 @@ function pod(nodeName: string | null): PodObject {
 }
 
 describe('what is kept of an object', () => {
-  it('of a pod of this node is everything but annotations', () => {
-    expect(trimmed(pod('here'), HERE)).toEqual({ ...pod('here'), annotations: {} });
+  it('[E14] of a pod of this node is everything but others’ annotations', () => {
+    expect(trimmed(pod('here'), HERE)).toEqual({
+      ...pod('here'),
+      annotations: { 'weir.dev/weight': '5', 'weir.dev/socket-lb': 'off' },
+    });
   });
 
   it.each([['there'], [null]])(
-    'of a pod of node %s is what policies and addresses ask: labels, named ports, phase, node',
+    '[E14] of a pod of node %s is what policies, addresses and weights ask: labels, named ports, phase, node',
     (nodeName) => {
       expect(trimmed(pod(nodeName), HERE)).toEqual(
         podObject({
           namespace: 'shop',
           name: 'web-1',
           labels: { app: 'web' },
+          annotations: { 'weir.dev/weight': '5' },
           deleting: true,
           nodeName: nodeName as NodeName | null,
           hostNetwork: true,
@@ -57,14 +61,15 @@ describe('what is kept of an object', () => {
     },
   );
 
-  it('of Services is every annotation but kubectl’s copy of the manifest; of Nodes and Namespaces none', () => {
+  it('of Services is every annotation but kubectl’s copy of the manifest; of Nodes and Namespaces our own', () => {
     const annotations = { 'kubectl.kubernetes.io/last-applied-configuration': '{}', note: 'kept' };
+    const own = { 'weir.dev/socket-lb': 'on' };
     expect(trimmed(serviceObject({ name: 'web', annotations }), HERE)).toEqual(
       serviceObject({ name: 'web', annotations: { note: 'kept' } }),
     );
     expect(trimmed(nodeObject({ name: 'here', annotations }), HERE)).toEqual(nodeObject({ name: 'here' }));
-    expect(trimmed(namespaceObject({ name: 'shop', annotations }), HERE)).toEqual(
-      namespaceObject({ name: 'shop' }),
+    expect(trimmed(namespaceObject({ name: 'shop', annotations: { ...annotations, ...own } }), HERE)).toEqual(
+      namespaceObject({ name: 'shop', annotations: own }),
     );
   });
 });
