@@ -24,6 +24,7 @@ export interface Numbers {
 
 interface Name {
   readonly number: number;
+  readonly digest: string;
   content: string | undefined;
   holders: number;
 }
@@ -37,12 +38,8 @@ export function createNumbers(installed: readonly NameEntry[]): Numbers {
   return {
     numberOf: (kind, content) => of(kind).named(content).number,
     contentOf: (kind, number) => of(kind).contentOf(number),
-    hold(kind, content) {
-      of(kind).named(content).holders++;
-    },
-    drop(kind, content) {
-      of(kind).named(content).holders--;
-    },
+    hold: (kind, content) => of(kind).hold(content, 1),
+    drop: (kind, content) => of(kind).hold(content, -1),
     takeNew: () => [...kinds.values()].flatMap((entry) => entry.takeNew()),
     takeUnused: () => [...kinds.values()].flatMap((entry) => entry.takeUnused()),
   };
@@ -52,37 +49,50 @@ function createKind(kind: NameKind, installed: readonly NameEntry[]) {
   const byDigest = new Map<string, Name>();
   const byContent = new Map<string, Name>();
   const byNumber = new Map<number, string>();
+  const unheld = new Set<Name>();
   const fresh: NameEntry[] = [];
   let last = 0;
-  for (const [key, digest] of installed) {
-    if (key.kind !== kind) continue;
-    byDigest.set(textOf(digest), { number: key.number, content: undefined, holders: 0 });
-    last = Math.max(last, key.number);
-  }
+  const add = (name: Name): Name => {
+    byDigest.set(name.digest, name);
+    unheld.add(name);
+    last = Math.max(last, name.number);
+    return name;
+  };
+  for (const [key, digest] of installed)
+    if (key.kind === kind)
+      add({ number: key.number, digest: textOf(digest), content: undefined, holders: 0 });
+  const named = (content: string): Name => {
+    const known = byContent.get(content);
+    if (known !== undefined) return known;
+    const bytes = hash('sha256', content, 'buffer').subarray(0, DIGEST_BYTES);
+    const digest = textOf(bytes);
+    const adopted = byDigest.get(digest);
+    const name = adopted ?? add({ number: last + 1, digest, content, holders: 0 });
+    name.content = content;
+    byContent.set(content, name);
+    byNumber.set(name.number, content);
+    if (adopted === undefined) fresh.push([{ kind, number: name.number }, bytes]);
+    return name;
+  };
   return {
-    named(content: string): Name {
-      const known = byContent.get(content);
-      if (known !== undefined) return known;
-      const digest = hash('sha256', content, 'buffer').subarray(0, DIGEST_BYTES);
-      const adopted = byDigest.get(textOf(digest));
-      const name = adopted ?? { number: ++last, content, holders: 0 };
-      name.content = content;
-      byDigest.set(textOf(digest), name);
-      byContent.set(content, name);
-      byNumber.set(name.number, content);
-      if (adopted === undefined) fresh.push([{ kind, number: name.number }, digest]);
-      return name;
+    named,
+    hold(content: string, more: 1 | -1): void {
+      const name = named(content);
+      name.holders += more;
+      if (name.holders > 0) unheld.delete(name);
+      else unheld.add(name);
     },
     contentOf: (number: number) => byNumber.get(number),
     takeNew: () => fresh.splice(0),
     takeUnused() {
-      const unused = [...byDigest].filter(([, name]) => name.holders <= 0 && name.number !== last);
-      for (const [digest, name] of unused) {
-        byDigest.delete(digest);
+      const unused = [...unheld].filter(({ number }) => number !== last);
+      for (const name of unused) {
+        unheld.delete(name);
+        byDigest.delete(name.digest);
         byNumber.delete(name.number);
         if (name.content !== undefined) byContent.delete(name.content);
       }
-      return unused.map(([, { number }]) => ({ kind, number }));
+      return unused.map(({ number }) => ({ kind, number }));
     },
   };
 }

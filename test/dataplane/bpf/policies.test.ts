@@ -15,6 +15,7 @@ import {
   installedSubjects,
   NOTHING,
   type State,
+  stateOfSettledPods,
   wantedPeers,
   wantedSubjects,
 } from './policy-walk.ts';
@@ -126,30 +127,54 @@ describe('policy rows in BPF maps', () => {
 
   it('[H8] change at once: every write but the last leaves all of the old rows, or nothing but the new ones', async () => {
     await fc.assert(
-      fc.asyncProperty(anyState, anyState, anyState, async (first, second, third) => {
-        let [before, after] = [NOTHING, first];
-        const dataplane = createPolicyDataplane(
-          observed(tables, async () => {
-            const [peers, subjects] = [
-              await installedPeers(tables, dataplane),
-              await installedSubjects(tables, dataplane),
-            ];
-            const is = (state: State) =>
-              sameMap(peers, wantedPeers(state)) &&
-              sameMap(withoutClosed(subjects), withoutClosed(wantedSubjects(state)));
-            expect([is(before), is(after)]).toContain(true);
-          }),
-        );
-        await createPolicyDataplane(tables).sync(NOTHING.rows, NOTHING.interfaces);
-        await dataplane.sync(first.rows, first.interfaces);
-        [before, after] = [first, second];
-        await dataplane.apply(changeOf(first, second));
-        [before, after] = [second, third];
-        await dataplane.apply(changeOf(second, third));
-        await dataplane.collect();
-        await expectInstalled(dataplane, third);
-      }),
+      fc.asyncProperty(
+        stateOfSettledPods,
+        stateOfSettledPods,
+        stateOfSettledPods,
+        async (first, second, third) => {
+          let [before, after] = [NOTHING, first];
+          const dataplane = createPolicyDataplane(
+            observed(tables, async () => {
+              const [peers, subjects] = [
+                await installedPeers(tables, dataplane),
+                await installedSubjects(tables, dataplane),
+              ];
+              const is = (state: State) =>
+                sameMap(peers, wantedPeers(state)) &&
+                sameMap(withoutClosed(subjects), withoutClosed(wantedSubjects(state)));
+              expect([is(before), is(after)]).toContain(true);
+            }),
+          );
+          await createPolicyDataplane(tables).sync(NOTHING.rows, NOTHING.interfaces);
+          await dataplane.sync(first.rows, first.interfaces);
+          [before, after] = [first, second];
+          await dataplane.apply(changeOf(first, second));
+          [before, after] = [second, third];
+          await dataplane.apply(changeOf(second, third));
+          await dataplane.collect();
+          await expectInstalled(dataplane, third);
+        },
+      ),
       { numRuns: WATCHED_RUNS },
+    );
+  });
+
+  it('[C18] pods that stay in a class are judged by its new rows, and of others nothing is written', async () => {
+    await fc.assert(
+      fc.asyncProperty(anyState, anyState, async (first, { rows }) => {
+        const after = { ...first, rows: { ...first.rows, classes: rows.classes } };
+        const dataplane = createPolicyDataplane(tables);
+        await dataplane.sync(first.rows, first.interfaces);
+        await dataplane.collect();
+        const written = await writtenDuring(() => dataplane.apply(changeOf(first, after)));
+        await expectInstalled(dataplane, after);
+        const members = [...first.interfaces.values()].filter(({ pod }) => first.rows.subjects.has(pod));
+        const indexes = members.map(({ interfaceIndex }) => `subjects ${interfaceIndex}`);
+        expect(written.filter((entry) => entry.startsWith('subjects') && !indexes.includes(entry))).toEqual(
+          [],
+        );
+      }),
+      { numRuns: RUNS },
     );
   });
 

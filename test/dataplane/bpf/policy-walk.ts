@@ -1,5 +1,6 @@
 /** Random policy rows of a small node, and how their tables should look. */
 
+import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import { unmappedAddress, unmappedPrefix } from '../../../src/dataplane/bpf/mapped-address.ts';
 import type { PolicyDataplane } from '../../../src/dataplane/bpf/policies/dataplane.ts';
@@ -81,58 +82,66 @@ function classOf(name: PolicyClassName): fc.Arbitrary<PolicyClassRows> {
 const subset = <Value>(values: readonly Value[]) => fc.subarray([...values]);
 
 /** Any state of the node. */
-export const anyState: fc.Arbitrary<State> = fc
-  .record({
-    prefixes: subset(PREFIXES),
-    peerClasses: fc.array(fc.constantFrom(null, ...PEER_CLASSES), { minLength: 11, maxLength: 11 }),
-    classes: fc.tuple(...POLICY_CLASSES.map(classOf)),
-    selected: subset(PODS),
-    policyClasses: fc.array(fc.constantFrom(...POLICY_CLASSES), { minLength: 4, maxLength: 4 }),
-    present: subset(PODS),
-    held: subset(PODS),
-  })
-  .map((choice) => {
-    const at = <Value>(values: readonly Value[], index: number) => values[index % values.length] as Value;
-    const classes = new Map(choice.classes.map((rows) => [rows.name, rows] as const));
-    const addresses = (pod: ObjectName) =>
-      [`10.9.0.${PODS.indexOf(pod) + 1}`, `fd09::${PODS.indexOf(pod) + 1}`].flatMap(
-        (text) => parseAddress(text) ?? [],
-      );
-    return {
-      rows: {
-        peers: new Map(
-          choice.prefixes.map(
-            (text, index) => [text, { prefix: text, peerClass: at(choice.peerClasses, index) }] as const,
-          ),
-        ),
-        subjects: new Map(
-          choice.selected.map(
-            (pod, index) =>
-              [
-                pod,
-                { pod, addresses: addresses(pod), policyClass: at(choice.policyClasses, index) },
-              ] as const,
-          ),
-        ),
-        classes,
-        rules: new Map(),
-      },
-      interfaces: new Map(
-        choice.present.map(
-          (pod) =>
-            [
-              pod,
-              {
-                pod,
-                interfaceIndex: 10 + PODS.indexOf(pod),
-                addresses: addresses(pod),
-                held: choice.held.includes(pod),
-              },
-            ] as const,
+const choices = fc.record({
+  prefixes: subset(PREFIXES),
+  peerClasses: fc.array(fc.constantFrom(null, ...PEER_CLASSES), { minLength: 11, maxLength: 11 }),
+  classes: fc.tuple(...POLICY_CLASSES.map(classOf)),
+  selected: subset(PODS),
+  policyClasses: fc.array(fc.constantFrom(...POLICY_CLASSES), { minLength: 4, maxLength: 4 }),
+  present: subset(PODS),
+  held: subset(PODS),
+  /** By how much indexes of interfaces go from pod to pod. */
+  turn: fc.nat(PODS.length - 1),
+});
+
+type Choice = typeof choices extends fc.Arbitrary<infer Value> ? Value : never;
+
+export const anyState: fc.Arbitrary<State> = choices.map(stateOf);
+
+/** Each pod keeps its interface: addresses are of no revision. */
+export const stateOfSettledPods: fc.Arbitrary<State> = choices.map((choice) =>
+  stateOf({ ...choice, turn: 0 }),
+);
+
+function stateOf(choice: Choice): State {
+  const at = <Value>(values: readonly Value[], index: number) => values[index % values.length] as Value;
+  const classes = new Map(choice.classes.map((rows) => [rows.name, rows] as const));
+  const addresses = (pod: ObjectName) =>
+    [`10.9.0.${PODS.indexOf(pod) + 1}`, `fd09::${PODS.indexOf(pod) + 1}`].flatMap(
+      (text) => parseAddress(text) ?? [],
+    );
+  return {
+    rows: {
+      peers: new Map(
+        choice.prefixes.map(
+          (text, index) => [text, { prefix: text, peerClass: at(choice.peerClasses, index) }] as const,
         ),
       ),
-    };
-  });
+      subjects: new Map(
+        choice.selected.map(
+          (pod, index) =>
+            [pod, { pod, addresses: addresses(pod), policyClass: at(choice.policyClasses, index) }] as const,
+        ),
+      ),
+      classes,
+      rules: new Map(),
+    },
+    interfaces: new Map(
+      choice.present.map(
+        (pod) =>
+          [
+            pod,
+            {
+              pod,
+              interfaceIndex: 10 + ((PODS.indexOf(pod) + choice.turn) % PODS.length),
+              addresses: addresses(pod),
+              held: choice.held.includes(pod),
+            },
+          ] as const,
+      ),
+    ),
+  };
+}
 
 /** What leads from one state to another. */
 export function changeOf(
@@ -155,7 +164,8 @@ export function changeOf(
 
 function difference<Key, Value>(before: ReadonlyMap<Key, Value>, after: ReadonlyMap<Key, Value>) {
   const gone = [...before.keys()].filter((key) => !after.has(key)).map((key) => [key, null] as const);
-  return new Map<Key, Value | null>([...gone, ...after]);
+  const changed = [...after].filter(([key, value]) => !isDeepStrictEqual(value, before.get(key)));
+  return new Map<Key, Value | null>([...gone, ...changed]);
 }
 
 /** Every prefix's class, by what the table says for the current revision; a search like the kernel's. */

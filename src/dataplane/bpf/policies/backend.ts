@@ -9,7 +9,7 @@ import type { Descriptor } from '../../../kernel/native-bpf.ts';
 import type { Address } from '../../../model/address.ts';
 import type { ObjectName } from '../../../model/names.ts';
 import type { PolicyBackend, PolicyInstallReport, PolicyVerdict } from '../../policy-backend.ts';
-import type { PolicyApplyReport } from '../../policy-change.ts';
+import type { PodInterface, PolicyApplyReport } from '../../policy-change.ts';
 import { mappedBytes } from '../mapped-address.ts';
 import { openTakeover, type Takeover } from '../migration/takeover.ts';
 import { createServiceDataplane } from '../services/dataplane.ts';
@@ -75,31 +75,26 @@ export async function openBpfPolicies(options: BpfPolicyOptions): Promise<Policy
   await takeover.resume(() => guards.adopt());
   const stopReading = readVerdicts(named(object.maps, 'events'), dataplane, options.onVerdict);
   const sweeper = named(object.programs, 'sweep_flows');
-  const wanted = new Map<number, ObjectName>();
+  const guarded = createGuardedInterfaces(takeover, guards);
   let flows = 0;
   const upkeep = createUpkeep(takeover, guards, dataplane);
   const stopInspecting = inspectPeriodically(upkeep.isDisturbed, options.onForeignChange);
-  // Only afterwards: a pod's programs meet its rows when they begin.
-  const guardToo = async (report: PolicyApplyReport): Promise<PolicyInstallReport> => ({
-    ...report,
-    unguarded: await takeover.replacing(() => guards.guard(wanted)),
-  });
   return {
     name: 'bpf',
     services,
+    // Programs only afterwards: a pod's meet its rows when they begin.
     async sync(rows, interfaces) {
-      wanted.clear();
-      for (const { interfaceIndex, pod } of interfaces.values()) wanted.set(interfaceIndex, pod);
-      return guardToo(await dataplane.sync(rows, interfaces));
+      guarded.replace(interfaces);
+      return guarded.guardToo(await dataplane.sync(rows, interfaces));
     },
     async apply(change) {
-      for (const [pod, value] of change.interfaces ?? []) {
-        for (const [index, owner] of wanted) if (owner === pod) wanted.delete(index);
-        if (value !== null) wanted.set(value.interfaceIndex, pod);
-      }
-      return guardToo(await dataplane.apply(change));
+      guarded.change(change.interfaces ?? new Map());
+      return guarded.guardToo(await dataplane.apply(change));
     },
-    repair: () => upkeep.repair(async () => guardToo(await dataplane.repair())),
+    repair() {
+      guarded.doubt();
+      return upkeep.repair(async () => guarded.guardToo(await dataplane.repair()));
+    },
     async collect() {
       await dataplane.collect();
       await services.collect();
@@ -118,6 +113,38 @@ export async function openBpfPolicies(options: BpfPolicyOptions): Promise<Policy
       await stopInspecting();
       await guards.close();
       takeover.close();
+    },
+  };
+}
+
+/** Looks at interfaces when there are others, or when what was found calls for it: most changes are about rows. */
+function createGuardedInterfaces(takeover: Takeover, guards: Guards) {
+  const indexes = new Map<ObjectName, number>();
+  /** All have their programs, as far as is known. */
+  let complete = false;
+  const change = (changes: ReadonlyMap<ObjectName, PodInterface | null>): void => {
+    if (changes.size > 0) complete = false;
+    for (const [pod, value] of changes) {
+      if (value === null) indexes.delete(pod);
+      else indexes.set(pod, value.interfaceIndex);
+    }
+  };
+  return {
+    change,
+    replace(interfaces: ReadonlyMap<ObjectName, PodInterface>): void {
+      complete = false;
+      indexes.clear();
+      change(interfaces);
+    },
+    doubt(): void {
+      complete = false;
+    },
+    async guardToo(report: PolicyApplyReport): Promise<PolicyInstallReport> {
+      if (complete) return { ...report, unguarded: [] };
+      const wanted = new Map([...indexes].map(([pod, index]) => [index, pod]));
+      const unguarded = await takeover.replacing(() => guards.guard(wanted));
+      complete = unguarded.length === 0;
+      return { ...report, unguarded };
     },
   };
 }

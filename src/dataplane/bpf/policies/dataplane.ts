@@ -6,13 +6,13 @@
 
 import type { NameKind } from '../../../generated/policy.ts';
 import type { ObjectName } from '../../../model/names.ts';
-import type { PolicyRows, PolicyRowsChange } from '../../../model/policy-rows.ts';
+import type { PolicyRows } from '../../../model/policy-rows.ts';
 import type { PodInterface, PolicyApplyReport, PolicyChange } from '../../policy-change.ts';
 import type { Numbers } from '../../policy-numbers.ts';
-import { ALL_IPV4, drawFamilyBorder } from './family-border.ts';
 import { collectGone, differsFromKernel, type Installed, readInstalled } from './installed.ts';
 import type { PolicyTables } from './tables.ts';
-import { emptyWanted, type Touched, writeRows } from './transaction.ts';
+import { writeRows } from './transaction.ts';
+import { emptyWanted, NOTHING_TOUCHED, type Touched, wantAll, wantChange } from './wanted.ts';
 
 export interface PolicyDataplane {
   /** Makes the maps hold these rows, writing only what differs from what is there. */
@@ -48,60 +48,31 @@ export function createPolicyDataplane(tables: PolicyTables): PolicyDataplane {
     last = result.catch(() => undefined);
     return result;
   };
-  const transact = (change: PolicyChange | undefined) =>
+  /** `touched` undefined: everything is read back. */
+  const transact = (touched: Touched | undefined) =>
     exclusively(async () => {
-      const known = change === undefined ? undefined : installed;
+      const known = touched === undefined ? undefined : installed;
       installed = undefined;
       const state = known ?? (await readInstalled(tables));
       numbers = state.numbers;
-      let report = await writeRows(tables, state, wanted, known && touchedBy(change?.rows));
+      let report = await writeRows(tables, state, wanted, known && touched);
       // Perhaps what only the revision before needed took the room.
       if (report.unprogrammed.length > 0 && (await collectGone(tables, state)) > 0)
-        report = await writeRows(tables, state, wanted, touchedBy(undefined));
+        report = await writeRows(tables, state, wanted, NOTHING_TOUCHED);
       installed = state;
       return report;
     });
 
   return {
     sync(rows, interfaces) {
-      replace(
-        wanted.peers,
-        [...rows.peers].map(([prefix, row]) => [prefix, row.peerClass] as const),
-      );
-      drawFamilyBorder(wanted.peers);
-      replace(wanted.subjects, rows.subjects);
-      replace(wanted.classes, rows.classes);
-      replace(wanted.interfaces, interfaces);
+      wantAll(wanted, rows, interfaces);
       return transact(undefined);
     },
-    apply(change) {
-      const { rows, interfaces = new Map() } = change;
-      for (const [prefix, row] of rows?.peers ?? [])
-        setOrDelete(wanted.peers, prefix, row === null ? undefined : row.peerClass);
-      drawFamilyBorder(wanted.peers);
-      for (const [pod, row] of rows?.subjects ?? []) setOrDelete(wanted.subjects, pod, row ?? undefined);
-      for (const [name, row] of rows?.classes ?? []) setOrDelete(wanted.classes, name, row ?? undefined);
-      for (const [pod, value] of interfaces) setOrDelete(wanted.interfaces, pod, value ?? undefined);
-      return transact(change);
-    },
+    apply: (change) => transact(wantChange(wanted, change)),
     repair: () => transact(undefined),
     isDisturbed: () =>
       exclusively(async () => installed !== undefined && (await differsFromKernel(tables, installed))),
     collect: () => exclusively(async () => (installed === undefined ? 0 : collectGone(tables, installed))),
     contentOf: (kind, number) => numbers?.contentOf(kind, number),
   };
-}
-
-function touchedBy(rows: PolicyRowsChange | undefined): Touched {
-  return { peers: [ALL_IPV4, ...(rows?.peers.keys() ?? [])], classes: [...(rows?.classes.keys() ?? [])] };
-}
-
-function replace<Key, Value>(map: Map<Key, Value>, entries: Iterable<readonly [Key, Value]>): void {
-  map.clear();
-  for (const [key, value] of entries) map.set(key, value);
-}
-
-function setOrDelete<Key, Value>(map: Map<Key, Value>, key: Key, value: Value | undefined): void {
-  if (value === undefined) map.delete(key);
-  else map.set(key, value);
 }

@@ -14,18 +14,22 @@ export interface Judgement {
 
 export type SubjectEntry = readonly [number, Subject];
 
+/** By interface index; null: it is not judged any more. */
+export type SubjectChanges = ReadonlyMap<number, Judgement | null>;
+
 const UNKNOWN: Judgement = { addresses: [], state: 'closed', policyClass: 0 };
 const NO_ADDRESS = new Uint8Array(16);
+const UNCHANGED: SubjectChanges = new Map();
 
 export interface Subjects {
   /** By interface index, as the current revision has them. */
   readonly current: ReadonlyMap<number, Judgement>;
-  /** Any interface is to be judged in another way than it is now. */
-  differsFrom(wanted: ReadonlyMap<number, Judgement>): boolean;
+  /** Of these judgements, those that differ from the current ones. */
+  changes(wanted: SubjectChanges): SubjectChanges;
   /** The table has another judgement of some interface than the current one. */
   differsFromTable(entries: readonly SubjectEntry[], revision: number): boolean;
-  /** Entries to write so that the next revision judges by `wanted` (all interfaces); the current one goes on as it does. */
-  stage(wanted: ReadonlyMap<number, Judgement>, revision: number): readonly SubjectEntry[];
+  /** Entries to write so that the next revision judges by the changes too; the current one goes on as it does. */
+  stage(changes: SubjectChanges, revision: number): readonly SubjectEntry[];
   /** The revision that was staged last is the current one now. */
   commit(): void;
   /** What only the revision before needed: entries to write with the current judgement twice, and interfaces to delete. */
@@ -36,16 +40,21 @@ export interface Subjects {
 export function createSubjects(installed: readonly SubjectEntry[], revision: number): Subjects {
   const current = new Map<number, Judgement>();
   const unsettled = new Set<number>();
-  let staged: ReadonlyMap<number, Judgement> = new Map();
+  let staged: SubjectChanges = UNCHANGED;
   for (const [index, subject] of installed) {
     current.set(index, judgementOf(subject, revision));
     if (!sameJudgement(judgementOf(subject, 0), judgementOf(subject, 1))) unsettled.add(index);
   }
+  const next = (index: number): Judgement | undefined =>
+    staged.has(index) ? (staged.get(index) ?? undefined) : current.get(index);
   return {
     current,
-    differsFrom: (wanted) =>
-      wanted.size !== current.size ||
-      [...wanted].some(([index, judgement]) => !sameJudgement(judgement, current.get(index))),
+    changes: (wanted) =>
+      new Map(
+        [...wanted].filter(
+          ([index, judgement]) => !sameJudgement(judgement ?? undefined, current.get(index)),
+        ),
+      ),
     differsFromTable(entries, from) {
       const table = new Map(entries);
       return [...current].some(([index, judgement]) => {
@@ -53,24 +62,22 @@ export function createSubjects(installed: readonly SubjectEntry[], revision: num
         return subject === undefined || !sameJudgement(judgement, judgementOf(subject, from));
       });
     },
-    stage(wanted, from) {
-      staged = wanted;
-      for (const [index, judgement] of wanted) {
-        if (!sameJudgement(judgement, current.get(index))) unsettled.add(index);
-      }
-      for (const index of current.keys()) if (!wanted.has(index)) unsettled.add(index);
+    stage(changes, from) {
+      staged = changes;
+      for (const index of changes.keys()) unsettled.add(index);
       return [...unsettled].map((index) => [
         index,
-        subjectOf(current.get(index) ?? UNKNOWN, wanted.get(index) ?? UNKNOWN, from),
+        subjectOf(current.get(index) ?? UNKNOWN, next(index) ?? UNKNOWN, from),
       ]);
     },
     commit() {
-      for (const index of [...unsettled]) {
-        if (staged.has(index) && sameJudgement(staged.get(index), current.get(index)))
-          unsettled.delete(index);
+      for (const index of [...unsettled])
+        if (current.has(index) && sameJudgement(next(index), current.get(index))) unsettled.delete(index);
+      for (const [index, judgement] of staged) {
+        if (judgement === null) current.delete(index);
+        else current.set(index, judgement);
       }
-      current.clear();
-      for (const [index, judgement] of staged) current.set(index, judgement);
+      staged = UNCHANGED;
     },
     settle(from) {
       const gone = [...unsettled].filter((index) => !current.has(index));

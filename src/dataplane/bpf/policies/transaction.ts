@@ -1,40 +1,17 @@
 /** One transaction: from what stands in the maps to what ought to, visible to packets by one write. */
 
 import type { Prefix } from '../../../model/address.ts';
-import type { ObjectName } from '../../../model/names.ts';
-import type {
-  PeerClassName,
-  PolicyClassName,
-  PolicyClassRows,
-  SubjectRow,
-} from '../../../model/policy-rows.ts';
+import type { PolicyClassName } from '../../../model/policy-rows.ts';
 import { DataplaneError } from '../../dataplane.ts';
-import type { PodInterface, PolicyApplyReport } from '../../policy-change.ts';
+import type { PolicyApplyReport } from '../../policy-change.ts';
 import type { ClassEntries } from './entries.ts';
 import { type Installed, REVISION_KEY } from './installed.ts';
 import type { Judgement } from './subjects.ts';
 import type { PolicyTables } from './tables.ts';
-import type { Classes, NumberedClass } from './verdicts.ts';
-
-/** What ought to be in the maps. */
-export interface Wanted {
-  readonly peers: Map<Prefix, PeerClassName | null>;
-  readonly subjects: Map<ObjectName, SubjectRow>;
-  readonly classes: Map<PolicyClassName, PolicyClassRows>;
-  readonly interfaces: Map<ObjectName, PodInterface>;
-}
-
-/** Rows that may differ from what is installed. */
-export interface Touched {
-  readonly peers: readonly Prefix[];
-  readonly classes: readonly PolicyClassName[];
-}
+import type { ClassChanges, NumberedClass } from './verdicts.ts';
+import type { Touched, Wanted } from './wanted.ts';
 
 const NO_ROOM = new Set(['E2BIG', 'ENOSPC', 'ENOMEM']);
-
-export function emptyWanted(): Wanted {
-  return { peers: new Map(), subjects: new Map(), classes: new Map(), interfaces: new Map() };
-}
 
 /**
  * Brings the maps to `wanted`. `touched` undefined: everything is compared. Rejects with a DataplaneError; packets are then
@@ -51,10 +28,10 @@ export async function writeRows(
     const peers = changedPeers(installed, wanted, touched);
     await tables.names.set(installed.numbers.takeNew());
     const unprogrammed = await writeVerdicts(tables, installed, staged);
-    const judgements = judgementsOf(wanted, staged.classes, unprogrammed);
+    const subjects = changedSubjects(installed, wanted, { ...staged, unprogrammed }, touched);
     const entries = staged.missing.reduce((total, [, own]) => total + countOf(own), 0);
-    const changed = entries > 0 || peers.size > 0 || installed.subjects.differsFrom(judgements);
-    const written = changed ? await switchRevision(tables, installed, peers, judgements) : 0;
+    const changed = entries > 0 || peers.size > 0 || subjects.size > 0;
+    const written = changed ? await switchRevision(tables, installed, peers, subjects) : 0;
     installed.unprogrammed = unprogrammed;
     commit(installed, wanted, staged.classes, peers);
     return {
@@ -70,19 +47,22 @@ export async function writeRows(
 }
 
 interface StagedClasses {
-  readonly classes: Classes;
+  /** Those that may differ from what pods are judged by; undefined: it is to go. */
+  readonly classes: ClassChanges;
   /** What is to be written, for each class that needs it. */
   readonly missing: readonly (readonly [NumberedClass, ClassEntries])[];
 }
 
 function stageClasses(installed: Installed, wanted: Wanted, touched: Touched | undefined): StagedClasses {
-  const classes = new Map(touched === undefined ? [] : installed.verdicts.current);
+  const classes = new Map<PolicyClassName, NumberedClass | undefined>();
   const missing: (readonly [NumberedClass, ClassEntries])[] = [];
   const names =
-    touched === undefined ? wanted.classes.keys() : [...touched.classes, ...installed.unprogrammed];
+    touched === undefined
+      ? [...wanted.classes.keys(), ...installed.verdicts.current.keys()]
+      : [...touched.classes, ...installed.unprogrammed];
   for (const name of new Set(names)) {
     const rows = wanted.classes.get(name);
-    classes.delete(name);
+    classes.set(name, undefined);
     if (rows === undefined) continue;
     const { numbered, entries } = installed.verdicts.stage(rows);
     classes.set(name, numbered);
@@ -151,22 +131,47 @@ function isNoRoom(error: unknown): boolean {
   return error instanceof Error && 'code' in error && NO_ROOM.has(String(error.code));
 }
 
-/** How each interface is judged: a pod that no policy selects is open, one whose rows are not in is closed. */
-function judgementsOf(
+type Staged = Pick<StagedClasses, 'classes'> & { readonly unprogrammed: ReadonlySet<PolicyClassName> };
+
+/** Interfaces that are to be judged in another way than now; null: not at all. */
+function changedSubjects(
+  installed: Installed,
   wanted: Wanted,
-  classes: Classes,
-  unprogrammed: ReadonlySet<PolicyClassName>,
-): ReadonlyMap<number, Judgement> {
-  return new Map(
-    [...wanted.interfaces.values()].map(({ pod, interfaceIndex, addresses, held }): [number, Judgement] => {
-      const row = wanted.subjects.get(pod);
-      const numbered = row === undefined ? undefined : classes.get(row.policyClass);
-      if (row === undefined && !held) return [interfaceIndex, { addresses, state: 'open', policyClass: 0 }];
-      if (held || numbered === undefined || unprogrammed.has(numbered.rows.name))
-        return [interfaceIndex, { addresses, state: 'closed', policyClass: 0 }];
-      return [interfaceIndex, { addresses, state: 'judged', policyClass: numbered.number }];
-    }),
+  staged: Staged,
+  touched: Touched | undefined,
+): ReadonlyMap<number, Judgement | null> {
+  const { subjects } = installed;
+  const indexes = new Set(touched?.interfaces ?? [...wanted.owners.keys(), ...subjects.current.keys()]);
+  // Those who stay in a class are judged by another number of it.
+  for (const name of staged.classes.keys())
+    for (const pod of wanted.members.get(name) ?? []) {
+      const joined = wanted.interfaces.get(pod);
+      if (joined !== undefined) indexes.add(joined.interfaceIndex);
+    }
+  return subjects.changes(
+    new Map([...indexes].map((index) => [index, judgementOf(installed, wanted, staged, index)])),
   );
+}
+
+/** A pod that no policy selects is open, one whose rows are not in is closed. */
+function judgementOf(
+  { verdicts }: Installed,
+  wanted: Wanted,
+  { classes, unprogrammed }: Staged,
+  index: number,
+): Judgement | null {
+  const owner = wanted.owners.get(index);
+  const joined = owner === undefined ? undefined : wanted.interfaces.get(owner);
+  if (joined === undefined) return null;
+  const { pod, addresses, held } = joined;
+  const row = wanted.subjects.get(pod);
+  if (row === undefined && !held) return { addresses, state: 'open', policyClass: 0 };
+  const name = row?.policyClass;
+  const numbered =
+    name === undefined ? undefined : classes.has(name) ? classes.get(name) : verdicts.current.get(name);
+  if (held || numbered === undefined || unprogrammed.has(numbered.rows.name))
+    return { addresses, state: 'closed', policyClass: 0 };
+  return { addresses, state: 'judged', policyClass: numbered.number };
 }
 
 /** Writes both slots of what changes, then the revision. Returns how many entries. */
@@ -174,11 +179,11 @@ async function switchRevision(
   tables: PolicyTables,
   installed: Installed,
   peers: ReadonlyMap<Prefix, number | null>,
-  judgements: ReadonlyMap<number, Judgement>,
+  subjects: ReadonlyMap<number, Judgement | null>,
 ): Promise<number> {
   const peerEntries = installed.peers.stage(peers, installed.revision);
-  const subjectEntries = installed.subjects.stage(judgements, installed.revision);
-  const fresh = [...judgements.keys()].filter((index) => !installed.subjects.current.has(index));
+  const subjectEntries = installed.subjects.stage(subjects, installed.revision);
+  const fresh = [...subjects.keys()].filter((index) => !installed.subjects.current.has(index));
   await Promise.all([
     tables.peers.set(peerEntries),
     tables.subjects.set(subjectEntries),
@@ -195,7 +200,7 @@ async function switchRevision(
 function commit(
   installed: Installed,
   wanted: Wanted,
-  classes: Classes,
+  classes: ClassChanges,
   peers: ReadonlyMap<Prefix, number | null>,
 ): void {
   installed.verdicts.commit(classes);

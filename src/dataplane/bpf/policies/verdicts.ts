@@ -14,7 +14,8 @@ export interface NumberedClass {
   readonly rows: PolicyClassRows;
 }
 
-export type Classes = ReadonlyMap<PolicyClassName, NumberedClass>;
+/** undefined: the class goes. */
+export type ClassChanges = ReadonlyMap<PolicyClassName, NumberedClass | undefined>;
 
 /** Keys to delete. */
 export interface ClassKeys {
@@ -24,28 +25,28 @@ export interface ClassKeys {
 
 export interface Verdicts {
   /** By name, as the pods are judged by them. */
-  readonly current: Classes;
+  readonly current: ReadonlyMap<PolicyClassName, NumberedClass>;
   /** Gives the class its number and returns what is to be written for it: nothing when it stands in the tables. */
   stage(rows: PolicyClassRows): { readonly numbered: NumberedClass; readonly entries: ClassEntries };
   /** The entries that `stage` gave for the class could not be written, and what was is removed again. */
   unstage(numbered: NumberedClass): void;
-  /** The pods are judged by these classes now. */
-  commit(classes: Classes): void;
+  /** The pods are judged by these classes now, and by all others as before. */
+  commit(changes: ClassChanges): void;
   /** Entries that no pod is judged by any more. */
   takeGone(): ClassKeys;
 }
 
 /** `installed`: the tables as they are. */
 export function createVerdicts(installed: ClassEntries, numbers: Numbers): Verdicts {
-  let current: Classes = new Map();
+  const current = new Map<PolicyClassName, NumberedClass>();
   const ports = createFound(installed.ports);
   const groups = createFound(installed.groups);
   // Classes that stand in the tables as they should.
   const written = new Map<number, NumberedClass>();
+  // Numbers by which nobody is judged any more. One is of one class only: its content has the name.
+  const left = new Set<number>();
   return {
-    get current() {
-      return current;
-    },
+    current,
     stage(rows) {
       const content = contentOfClass(rows);
       const numbered = { number: numbers.numberOf('policy-class', content), content, rows };
@@ -61,19 +62,26 @@ export function createVerdicts(installed: ClassEntries, numbers: Numbers): Verdi
       };
     },
     unstage: ({ number }) => void written.delete(number),
-    commit(classes) {
-      for (const numbered of classes.values()) {
-        if (current.get(numbered.rows.name)?.number !== numbered.number) holdNames(numbers, 'hold', numbered);
+    commit(changes) {
+      for (const [name, numbered] of changes) {
+        const before = current.get(name);
+        if (numbered === undefined) current.delete(name);
+        else current.set(name, numbered);
+        if (before?.number === numbered?.number) continue;
+        if (numbered !== undefined) {
+          left.delete(numbered.number);
+          holdNames(numbers, 'hold', numbered);
+        }
+        if (before !== undefined) {
+          left.add(before.number);
+          holdNames(numbers, 'drop', before);
+        }
       }
-      for (const numbered of current.values()) {
-        if (classes.get(numbered.rows.name)?.number !== numbered.number) holdNames(numbers, 'drop', numbered);
-      }
-      current = classes;
     },
     takeGone() {
-      const used = new Set([...current.values()].map(({ number }) => number));
-      const gone = [...written.values()].filter(({ number }) => !used.has(number));
-      for (const { number } of gone) written.delete(number);
+      const gone = [...left].flatMap((number) => written.get(number) ?? []);
+      for (const number of left) written.delete(number);
+      left.clear();
       const entries = gone.map(({ number, rows }) => classEntries(number, rows, numbers));
       return {
         ports: [...ports.takeStrays(), ...entries.flatMap((own) => own.ports.map(([key]) => key))],
