@@ -27,6 +27,7 @@ import type { Pipeline } from './pipeline.ts';
 import { createPolicyCore, type PolicyCore, type PolicyParts } from './policy-core.ts';
 import { NO_POLICY_ROWS } from './policy-pipeline.ts';
 import { rowsToJson } from './rows-json.ts';
+import { createSocketExemptionLoop, type SocketExemptionLoop } from './socket-exemptions.ts';
 import { type AgentStatus, countRows } from './status.ts';
 import { weirVersion } from './version.ts';
 
@@ -34,7 +35,7 @@ import { weirVersion } from './version.ts';
 export interface AgentSockets {
   readonly choice: SocketChoice;
   /** Follows the rows through `policies`; null: nft serves everything. */
-  readonly backend: Pick<SocketBackend, 'status'> | null;
+  readonly backend: Pick<SocketBackend, 'status' | 'exempt'> | null;
 }
 
 const NO_SOCKETS: SocketChoice = { place: null, why: 'not asked for' };
@@ -71,7 +72,7 @@ export interface RunningAgent extends ControlledAgent {
 export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
   const { configuration, source, log } = options;
   const parts = assemble(options);
-  const { core, policies } = parts;
+  const { core, policies, exemptions } = parts;
   let heard = (): void => {};
   const firstBatch = new Promise<void>((resolve) => {
     heard = resolve;
@@ -91,7 +92,7 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
       // Before the first batch too: it tells why there is none.
       await (versions === null ? source.rescan() : reach(source, versions));
       await firstBatch;
-      await Promise.all([core.loop.flush(), policies?.flush()]);
+      await Promise.all([core.loop.flush(), policies?.flush(), exemptions?.flush()]);
       await core.installation.dataplane()?.settled();
     },
   };
@@ -104,7 +105,7 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
   );
   const stop = async (): Promise<void> => {
     await source.stop();
-    await Promise.all([core.stop(), policies?.stop()]);
+    await Promise.all([core.stop(), policies?.stop(), exemptions?.stop()]);
     await Promise.all([socket.close(), healthz.close(), metrics.close()]);
   };
   try {
@@ -112,6 +113,7 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
     const started = source.start((batch) => {
       core.accept(batch);
       policies?.request();
+      exemptions?.request();
       parts.hear();
       heard();
     });
@@ -136,10 +138,11 @@ function assemble(options: AgentOptions) {
   const startedAtMs = clock.wallMs();
   let heard = false;
   const policies = startPolicies(options, () => core.tellProblems());
+  const exemptions = startExemptions(options, () => core.tellProblems());
   const core: Core = createCore({
     ...options,
     servesServices: configuration.servicesBackend !== 'none',
-    moreProblems: () => policies?.problems() ?? [],
+    moreProblems: () => [...(policies?.problems() ?? []), ...(exemptions?.problems() ?? [])],
     minSyncPeriodMs: configuration.minSyncPeriodMs,
     syncPeriodMs,
     // A node's deletion is told by /healthz; connections to its endpoints are still served.
@@ -168,6 +171,7 @@ function assemble(options: AgentOptions) {
   return {
     core,
     policies,
+    exemptions,
     status,
     metrics,
     healthServer: { state: health, syncPeriodMs, onAnswer: metrics.observeHealthAnswer },
@@ -188,6 +192,20 @@ function startPolicies(options: AgentOptions, onProblems: () => void): PolicyCor
     serviceRows: pipeline,
     minSyncPeriodMs: configuration.minSyncPeriodMs,
     syncPeriodMs: configuration.syncPeriodMs,
+    onProblems,
+  });
+}
+
+function startExemptions(options: AgentOptions, onProblems: () => void): SocketExemptionLoop | null {
+  const { configuration, sockets } = options;
+  if (!sockets?.backend) return null;
+  const { minSyncPeriodMs, syncPeriodMs, compile } = configuration;
+  return createSocketExemptionLoop({
+    ...options,
+    sockets: sockets.backend,
+    node: compile.node,
+    minSyncPeriodMs,
+    syncPeriodMs,
     onProblems,
   });
 }

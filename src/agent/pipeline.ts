@@ -2,6 +2,7 @@
  * Objects in, changes of rows out: the control plane completes them, the world indexes them, the compiler looks at what
  * was touched. Nothing here waits or writes; the loop decides when to compile.
  */
+import { type SocketExemptions, socketExemptions } from '../compile/sockets/exemptions.ts';
 import type { Address } from '../model/address.ts';
 import { compareText, type NodeName, type ObjectName } from '../model/names.ts';
 import type { ObjectChange, Problem } from '../model/objects.ts';
@@ -60,6 +61,8 @@ export interface Pipeline {
   followRows(): () => RowsChange;
   /** All that source, control plane and compiler found wrong, by object. */
   problems(): readonly Problem[];
+  /** Pods of the node whose sockets are to be left to nft. Looks at all of them, and at all namespaces. */
+  socketExemptions(node: NodeName): SocketExemptions;
   /** Objects accepted so far, by what kube-proxy's metrics count. */
   changeCounts(): { readonly services: number; readonly endpoints: number };
   /** This node's object is being deleted, or the cluster autoscaler has said that it will be. */
@@ -120,6 +123,7 @@ export function createPipeline({
       [...sourceProblems, ...clusterProblems, ...services.problems(), ...policies.policyProblems()].sort(
         compareProblems,
       ),
+    socketExemptions: (node) => socketExemptions(world.view, node),
     changeCounts: () => ({ ...counts }),
     nodeDeleting(node) {
       const { deleting, leaving } = world.view.nodes.get(node) ?? {};

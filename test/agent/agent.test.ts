@@ -66,6 +66,7 @@ const pipeline: Pipeline = {
   serviceAt: () => undefined,
   followRows: () => () => changeOf(),
   problems: () => [],
+  socketExemptions: () => ({ pods: new Map(), problems: [] }),
   changeCounts: () => ({ services: 3, endpoints: 4 }),
   nodeDeleting: () => false,
 };

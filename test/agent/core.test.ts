@@ -41,6 +41,7 @@ function scriptedPipeline() {
     serviceAt: () => undefined,
     followRows: () => () => changeOf(),
     problems: () => script.problems,
+    socketExemptions: () => ({ pods: new Map(), problems: [] }),
     changeCounts: () => ({ services: 0, endpoints: 0 }),
     nodeDeleting: () => false,
   };

@@ -13,7 +13,9 @@ import { openCounterTable } from '../../../kernel/bpf-table.ts';
 import { networkNamespacesOf } from '../../../kernel/cgroup.ts';
 import { nativeAddon } from '../../../kernel/native.ts';
 import type { CgroupHook, Descriptor } from '../../../kernel/native-bpf.ts';
+import type { ObjectName } from '../../../model/names.ts';
 import { dropChangedPins } from '../migration/changed-pins.ts';
+import { createExemptions, type ExemptPods } from './exemptions.ts';
 import { createSocketHooks, SOCKET_HOOKS } from './hooks.ts';
 
 /** The compiled programs. */
@@ -40,6 +42,10 @@ export interface SocketServices {
   attach(): Promise<void>;
   /** Closes datagram sockets that are connected to what is no backend any more (A60, E7), in every namespace of the cgroup. */
   endOrphans(): Promise<void>;
+  /**
+   * Leaves the sockets of these pods to nft, and of no others; resolves with those whose network namespace is not found (yet).
+   */
+  exempt(pods: ExemptPods): Promise<readonly ObjectName[]>;
   figures(): Promise<SocketFigures>;
   /** What is in the kernel stays. */
   close(): void;
@@ -76,6 +82,7 @@ export async function openSocketServices(options: SocketOptions): Promise<Socket
           });
       }
     },
+    exempt: createExemptions(cgroup, named(object.maps, 'exempt_namespaces')),
     async figures() {
       const counts = new Map(await tallies.entries());
       const total = (tally: number) => (counts.get(tally) ?? []).reduce((sum, { count }) => sum + count, 0);

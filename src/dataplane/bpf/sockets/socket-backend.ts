@@ -1,4 +1,5 @@
 /** Sockets served by what stands in the tables of Services: after the rows, the programs; after rows that went, their sockets. */
+import type { ObjectName } from '../../../model/names.ts';
 import type { ServiceId } from '../../../model/rows.ts';
 import { createServiceDataplane, type ServiceDataplane } from '../services/dataplane.ts';
 import { openServiceTables } from '../services/tables.ts';
@@ -9,6 +10,8 @@ import {
   type SocketServices,
 } from './backend.ts';
 
+import type { ExemptPods } from './exemptions.ts';
+
 export interface SocketStatus {
   readonly cgroup: string;
   readonly nodeOnly: boolean;
@@ -16,6 +19,8 @@ export interface SocketStatus {
   readonly attached: boolean;
   /** Why not, or what was wrong when it was looked at last; null: nothing. */
   readonly error: string | null;
+  /** Pods that are left to nft by their annotation. */
+  readonly exempt: readonly ObjectName[];
   /** null before the programs are loaded. */
   readonly figures: SocketFigures | null;
 }
@@ -26,6 +31,8 @@ export interface SocketBackend {
    * null: there are none.
    */
   over(shared: ServiceDataplane | null): ServiceDataplane;
+  /** Leaves the sockets of these pods to nft, and of no others; resolves with those that are not found (yet). */
+  exempt(pods: ExemptPods): Promise<readonly ObjectName[]>;
   status(): Promise<SocketStatus>;
   /** What is in the kernel stays. */
   close(): void;
@@ -36,13 +43,18 @@ export function createSocketBackend(options: SocketOptions): SocketBackend {
   let sockets: SocketServices | null = null;
   let attached = false;
   let error: string | null = null;
+  // null: nobody said so far, and what an earlier agent wrote counts.
+  let exemptPods: ExemptPods | null = null;
+  let unfound: readonly ObjectName[] = [];
   const open = async (): Promise<SocketServices> => {
     sockets ??= await openSocketServices(options);
     return sockets;
   };
   const attach = async (): Promise<void> => {
     try {
-      await (await open()).attach();
+      const opened = await open();
+      if (exemptPods !== null) unfound = await opened.exempt(exemptPods);
+      await opened.attach();
       [attached, error] = [true, null];
     } catch (cause) {
       error = cause instanceof Error ? cause.message : String(cause);
@@ -51,11 +63,17 @@ export function createSocketBackend(options: SocketOptions): SocketBackend {
   };
   return {
     over: (shared) => withSockets(shared, open, attach),
+    async exempt(pods) {
+      exemptPods = pods;
+      unfound = sockets === null ? [...pods.keys()] : await sockets.exempt(pods);
+      return unfound;
+    },
     status: async () => ({
       cgroup: options.cgroup,
       nodeOnly: options.nodeOnly,
       attached,
       error,
+      exempt: [...(exemptPods?.keys() ?? [])].filter((pod) => !unfound.includes(pod)),
       figures: (await sockets?.figures()) ?? null,
     }),
     close: () => sockets?.close(),

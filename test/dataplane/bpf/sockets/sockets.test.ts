@@ -1,7 +1,8 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { keepPins } from '../../../../src/dataplane/bpf/pins.ts';
 import type { SocketServices } from '../../../../src/dataplane/bpf/sockets/backend.ts';
-import type { Dialler, SocketKind, TestSocket } from './dialler.ts';
+import type { Dialler, TestSocket } from './dialler.ts';
+import { answering, connected, connecting, NOWHERE, senderOf, serverOf } from './questions.ts';
 import {
   createSocketScene,
   frontend,
@@ -12,9 +13,6 @@ import {
   type SocketScene,
   serviceOf,
 } from './scene.ts';
-
-/** Nothing has a route there: what is not translated does not get far. */
-const NOWHERE = 'ENETUNREACH';
 
 let scene: SocketScene;
 let sockets: SocketServices;
@@ -35,50 +33,6 @@ afterEach(() => {
 const [FIRST, SECOND, , FIRST_V6, SECOND_V6] = SERVERS;
 const V4 = [FIRST, SECOND];
 const V6 = [FIRST_V6, SECOND_V6];
-
-/** The server that says so in its answer. */
-function serverOf(answer: string): string {
-  return answer.split(' ')[0] ?? '';
-}
-
-function senderOf(answer: string): string {
-  return answer.split(' from ')[1] ?? '';
-}
-
-async function connected(
-  dialler: Dialler,
-  kind: SocketKind,
-  address: string,
-  port = 80,
-): Promise<TestSocket> {
-  const socket = await dialler.open(kind);
-  expect(await socket.connect(address, port)).toBe('ok');
-  return socket;
-}
-
-/** Who answers connections to the address, in order. */
-async function answering(
-  dialler: Dialler,
-  count: number,
-  address: string,
-  port = 80,
-): Promise<readonly string[]> {
-  const servers: string[] = [];
-  for (let index = 0; index < count; index++) {
-    const socket = await connected(dialler, address.includes(':') ? 'tcp6' : 'tcp4', address, port);
-    servers.push(serverOf(await socket.receive()));
-    await socket.close();
-  }
-  return servers;
-}
-
-/** What becomes of a connection. */
-async function connecting(dialler: Dialler, kind: SocketKind, address: string, port = 80): Promise<string> {
-  const socket = await dialler.open(kind);
-  const answer = await socket.connect(address, port);
-  await socket.close();
-  return answer;
-}
 
 describe.each([
   ['tcp4', '10.96.0.10', '10.96.0.10', V4],
