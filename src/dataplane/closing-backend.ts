@@ -2,56 +2,64 @@
  * A backend with programs on interfaces, beside which addresses of pods are closed until their interface has programs: a
  * new pod's first packets are faster than any agent.
  */
-import type { Address } from '../model/address.ts';
 import type { ObjectName } from '../model/names.ts';
-import type { SubjectRow } from '../model/policy-rows.ts';
-import type { ClosedTable, Closing } from './nft/policies/closed-table.ts';
+import type { Direction, SubjectRow } from '../model/policy-rows.ts';
+import { type AddressStandings, createAddressStandings } from './address-standings.ts';
+import type { ClosedTable } from './nft/policies/closed-table.ts';
 import type { PolicyBackend, PolicyFigures, PolicyInstallReport } from './policy-backend.ts';
-import type { PodInterface } from './policy-change.ts';
+import type { PodInterface, PolicyChange } from './policy-change.ts';
 
 interface State {
   /** Pods that policies select. */
-  subjects: Map<ObjectName, SubjectRow>;
-  joined: Map<ObjectName, PodInterface>;
-  /** Interfaces that have programs, with their pods. */
-  guarded: ReadonlyMap<ObjectName, PodInterface>;
-  /** The table has what is here. */
-  isSet: boolean;
+  readonly subjects: Map<ObjectName, SubjectRow>;
+  readonly joined: Map<ObjectName, PodInterface>;
+  /** Pods whose interface has programs, with it. */
+  readonly guarded: Map<ObjectName, PodInterface>;
+  readonly standings: AddressStandings;
+  /** Pods whose interface is not known to have programs since they changed, or had none the last time. */
+  readonly unsettled: Set<ObjectName>;
+  /** The table has what it was told. */
+  isTold: boolean;
 }
 
 /** Addresses open when the backend has their pod's rows and the pod's interface has programs. */
 export function closingUnguarded(backend: PolicyBackend, table: ClosedTable): PolicyBackend {
-  const state: State = { subjects: new Map(), joined: new Map(), guarded: new Map(), isSet: false };
+  const state: State = {
+    subjects: new Map(),
+    joined: new Map(),
+    guarded: new Map(),
+    standings: createAddressStandings(),
+    unsettled: new Set(),
+    isTold: false,
+  };
   let repairs = 0;
   const openGuarded = async ({ unguarded }: PolicyInstallReport): Promise<void> => {
-    const without = new Set(unguarded.map(({ pod }) => pod));
-    // An earlier attempt may have closed them, and there will be no other change.
-    if (state.isSet && without.size === 0) return;
-    state.guarded = new Map([...state.joined].filter(([pod]) => !without.has(pod)));
-    await table.set(closingOf(state));
-    state.isSet = without.size === 0;
+    settle(state, new Set(unguarded.map(({ pod }) => pod)));
+    const changes = state.standings.untold();
+    if (state.isTold && changes.size === 0) return;
+    state.isTold = false;
+    await table.set(changes);
+    state.standings.told();
+    state.isTold = true;
   };
   return {
     ...backend,
     async sync(rows, interfaces) {
-      state.subjects = new Map(rows.subjects);
-      state.joined = new Map(interfaces);
-      state.isSet = false;
+      state.isTold = false;
+      for (const pod of [...state.subjects.keys(), ...state.joined.keys()]) state.unsettled.add(pod);
+      state.subjects.clear();
+      state.joined.clear();
+      take(state, { rows, interfaces });
       // Programs of an earlier agent may be on: those pods go on, and what it closed stays closed.
       const report = await backend.sync(rows, interfaces);
       await openGuarded(report);
       return report;
     },
     async apply(change) {
-      const { rows, interfaces } = change;
-      if ((rows?.subjects.size ?? 0) + (interfaces?.size ?? 0) > 0) {
-        update(state.subjects, rows?.subjects);
-        update(state.joined, interfaces);
-        state.guarded = stillGuarded(state);
-        state.isSet = false;
-        // Where that fails rows come all the same: the table is told again behind them, and says so.
-        await table.close(closingOf(state).closed).catch(() => undefined);
-      }
+      for (const pod of take(state, change)) loseForeignInterface(state, pod);
+      const closed = [...state.standings.untold()].filter(([, standing]) => standing === 'closed');
+      // Where that fails rows come all the same: the table is told again behind them, and says so.
+      if (closed.length > 0) await table.set(new Map(closed)).catch(() => undefined);
       const report = await backend.apply(change);
       await openGuarded(report);
       return report;
@@ -64,12 +72,7 @@ export function closingUnguarded(backend: PolicyBackend, table: ClosedTable): Po
     },
     async figures() {
       const [figures, closed] = await Promise.all([backend.figures(), table.drops()]);
-      const drops = figures.drops.map((drop): PolicyFigures['drops'][number] =>
-        drop.reason === 'closed'
-          ? { ...drop, ingress: drop.ingress + closed.ingress, egress: drop.egress + closed.egress }
-          : drop,
-      );
-      return { ...figures, drops, repairs: figures.repairs + repairs };
+      return { ...figures, drops: withClosed(figures.drops, closed), repairs: figures.repairs + repairs };
     },
     async close() {
       await table.end();
@@ -78,26 +81,61 @@ export function closingUnguarded(backend: PolicyBackend, table: ClosedTable): Po
   };
 }
 
-function update<Value>(
-  all: Map<ObjectName, Value>,
-  changes: ReadonlyMap<ObjectName, Value | null> = new Map(),
-): void {
+function withClosed(
+  drops: PolicyFigures['drops'],
+  closed: Readonly<Record<Direction, number>>,
+): PolicyFigures['drops'] {
+  return drops.map((drop) =>
+    drop.reason === 'closed'
+      ? { ...drop, ingress: drop.ingress + closed.ingress, egress: drop.egress + closed.egress }
+      : drop,
+  );
+}
+
+/** Returns the pods that the change is about. */
+function take(
+  { subjects, joined, unsettled }: State,
+  { rows, interfaces = new Map() }: PolicyChange,
+): ReadonlySet<ObjectName> {
+  const selected: ReadonlyMap<ObjectName, SubjectRow | null> = rows?.subjects ?? new Map();
+  assign(subjects, selected);
+  assign(joined, interfaces);
+  const pods = new Set([...selected.keys(), ...interfaces.keys()]);
+  for (const pod of pods) unsettled.add(pod);
+  return pods;
+}
+
+function assign<Value>(all: Map<ObjectName, Value>, changes: ReadonlyMap<ObjectName, Value | null>): void {
   for (const [pod, value] of changes) {
     if (value === null) all.delete(pod);
     else all.set(pod, value);
   }
 }
 
-/** Without those whose pod went, or has another interface now. */
-function stillGuarded({ guarded, joined }: State): State['guarded'] {
-  return new Map(
-    [...guarded].filter(([pod, { interfaceIndex }]) => joined.get(pod)?.interfaceIndex === interfaceIndex),
-  );
+/** Programs on another interface than the pod's are of no use to it. */
+function loseForeignInterface(state: State, pod: ObjectName): void {
+  const { guarded, joined } = state;
+  if (guarded.get(pod)?.interfaceIndex !== joined.get(pod)?.interfaceIndex) guarded.delete(pod);
+  claim(state, pod);
 }
 
-function closingOf({ subjects, guarded }: State): Closing {
-  const known = new Set<Address>([...guarded.values()].flatMap(({ addresses }) => addresses));
-  const unguarded = [...subjects.values()].filter(({ pod }) => !guarded.has(pod));
-  // A pod that is going may still be said to have the address of one that is there.
-  return { closed: new Set(unguarded.flatMap(({ addresses }) => addresses)).difference(known), known };
+/** `without`: pods whose interface has no programs. All others have some. */
+function settle(state: State, without: ReadonlySet<ObjectName>): void {
+  const { guarded, joined, unsettled } = state;
+  for (const pod of without) unsettled.add(pod);
+  for (const pod of unsettled) {
+    const own = joined.get(pod);
+    if (own === undefined || without.has(pod)) guarded.delete(pod);
+    else guarded.set(pod, own);
+    if (!without.has(pod)) unsettled.delete(pod);
+    claim(state, pod);
+  }
+}
+
+function claim({ guarded, subjects, standings }: State, pod: ObjectName): void {
+  const [own, selected] = [guarded.get(pod), subjects.get(pod)];
+  if (own !== undefined) standings.claim(pod, { standing: 'known', addresses: own.addresses });
+  else if (selected !== undefined)
+    standings.claim(pod, { standing: 'closed', addresses: selected.addresses });
+  else standings.claim(pod, undefined);
 }

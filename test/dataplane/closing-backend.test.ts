@@ -52,14 +52,15 @@ function backend(): PolicyBackend {
   return parts as PolicyBackend;
 }
 
-const list = (addresses: Iterable<Address>) => [...addresses].map((address) => address.slice(7)).join(' ');
+const list = (changes: ReadonlyMap<Address, string | null>) =>
+  [...changes]
+    .map(([address, standing]) => `${address.slice(7)} ${standing ?? 'neither'}`)
+    .sort()
+    .join(', ');
 const table: ClosedTable = {
-  async close(addresses) {
-    said.push(`close ${list(addresses)}`.trim());
-    if (closeFails) throw new Error('netlink');
-  },
-  async set({ closed, known }) {
-    said.push(`closed ${list(closed)}, known ${list(known)}`);
+  async set(changes) {
+    said.push(list(changes));
+    if (closeFails && said.length === 1) throw new Error('netlink');
   },
   repair: async () => false,
   drops: async () => ({ ingress: 0, egress: 0 }),
@@ -89,15 +90,15 @@ describe('a backend beside which pods are closed', () => {
   it('[H2] [H6] begins with rows: what an earlier agent closed or guards stays until then', async () => {
     const closing = closingUnguarded(backend(), table);
     await closing.sync(rows(subject('web', 1), subject('late', 3)), new Map([joined('web', 1)]));
-    expect(said).toEqual(['rows', 'closed 3, known 1']);
+    expect(said).toEqual(['rows', '1 known, 3 closed']);
   });
 
   it('[C17] closes a pod that a policy selects before its rows, and opens it once programs are on', async () => {
     const closing = await begun();
     await closing.apply(change([subject('late', 3)], []));
-    expect(said.splice(0)).toEqual(['close 3', 'rows', 'closed 3, known 1 2']);
+    expect(said.splice(0)).toEqual(['3 closed', 'rows', '3 closed']);
     await closing.apply(change([], [joined('late', 3)]));
-    expect(said.splice(0)).toEqual(['close 3', 'rows', 'closed , known 1 2 3']);
+    expect(said.splice(0)).toEqual(['rows', '3 known']);
     await closing.apply({ interfaces: new Map() });
     expect(said).toEqual(['rows']);
   });
@@ -105,23 +106,25 @@ describe('a backend beside which pods are closed', () => {
   it('[C17] closes a pod whose interface went or is another one now, and no pod that nothing selects', async () => {
     const closing = await begun();
     await closing.apply(change([], [[nameOf('web'), null], [nameOf('free'), null], joined('new', 4)]));
-    expect(said.splice(0)).toEqual(['close 1', 'rows', 'closed 1, known 4']);
+    expect(said.splice(0)).toEqual(['1 closed', 'rows', '1 closed, 2 neither, 4 known']);
     await closing.apply(change([], [joined('web', 1, 11)]));
-    expect(said.splice(0)).toEqual(['close 1', 'rows', 'closed , known 4 1']);
+    expect(said.splice(0)).toEqual(['rows', '1 known']);
     await closing.apply(change([], [joined('web', 1, 12)]));
-    expect(said).toEqual(['close 1', 'rows', 'closed , known 4 1']);
+    expect(said).toEqual(['1 closed', 'rows', '1 known']);
   });
 
   it('leaves open what a pod has that policies begin or cease to select, as its programs are on', async () => {
     const closing = await begun();
     await closing.apply(change([subject('free', 2), [nameOf('web'), null]], []));
-    expect(said).toEqual(['close', 'rows', 'closed , known 1 2']);
+    expect(said).toEqual(['rows']);
   });
 
   it('leaves an address open that another pod has whose programs are on', async () => {
     const closing = await begun();
     await closing.apply(change([subject('going', 2)], []));
-    expect(said).toEqual(['close', 'rows', 'closed , known 1 2']);
+    expect(said.splice(0)).toEqual(['rows', '2 known']);
+    await closing.apply(change([], [[nameOf('free'), null]]));
+    expect(said).toEqual(['2 closed', 'rows', '2 closed']);
   });
 
   it('[H6] leaves closed where rows failed or programs were refused, until both are in', async () => {
@@ -129,20 +132,33 @@ describe('a backend beside which pods are closed', () => {
     rowsFail = true;
     const late = change([subject('late', 3)], [joined('late', 3)]);
     await expect(closing.apply(late)).rejects.toThrow('no room');
-    expect(said.splice(0)).toEqual(['close 3', 'rows']);
+    expect(said.splice(0)).toEqual(['3 closed', 'rows']);
     rowsFail = false;
     refused = [nameOf('late')];
     await closing.apply({});
-    expect(said.splice(0)).toEqual(['rows', 'closed 3, known 1 2']);
+    expect(said.splice(0)).toEqual(['3 closed', 'rows', '3 closed']);
     refused = [];
     await closing.repair();
-    expect(said).toEqual(['rows', 'closed , known 1 2 3']);
+    expect(said).toEqual(['rows', '3 known']);
+  });
+
+  it('[C17] closes a guarded pod whose programs are refused later', async () => {
+    const closing = await begun();
+    refused = [nameOf('web')];
+    await closing.apply({});
+    expect(said).toEqual(['rows', '1 closed']);
+  });
+
+  it('[H2] forgets with all rows what is not among them', async () => {
+    const closing = await begun();
+    await closing.sync(rows(), new Map([joined('free', 2)]));
+    expect(said).toEqual(['rows', '1 neither, 2 known']);
   });
 
   it('brings rows in though nothing can be closed', async () => {
     const closing = await begun();
     closeFails = true;
     await closing.apply(change([subject('late', 3)], []));
-    expect(said).toEqual(['close 3', 'rows', 'closed 3, known 1 2']);
+    expect(said).toEqual(['3 closed', 'rows', '3 closed']);
   });
 });

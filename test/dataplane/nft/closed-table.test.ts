@@ -1,12 +1,18 @@
 /** What is closed beside programs on interfaces, in the kernel: a node with pods in network namespaces of its own. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { type ClosedTable, openClosedTable } from '../../../src/dataplane/nft/policies/closed-table.ts';
+import {
+  type ClosedTable,
+  openClosedTable,
+  type Standing,
+} from '../../../src/dataplane/nft/policies/closed-table.ts';
 import { FAMILIES, type Prefix } from '../../../src/model/address.ts';
 import { addressesOf, addressOf, createPodNetwork, type PodNetwork } from './pod-network.ts';
 
-const NONE = new Set<never>();
-const WEB = { closed: new Set(addressesOf('web')), known: NONE };
-const NOTHING = { closed: NONE, known: NONE };
+const standing = (pod: 'web' | 'client', how: Standing | null) =>
+  new Map(addressesOf(pod).map((address) => [address, how] as const));
+const WEB = standing('web', 'closed');
+const WEB_OPEN = standing('web', null);
+const NOTHING = new Map<never, never>();
 
 let network: PodNetwork;
 let table: ClosedTable;
@@ -41,17 +47,17 @@ describe('the table of what is closed', () => {
   it('[C17] [H6] closes addresses both ways, counts what it drops, and opens them again', async () => {
     await open();
     await table.set(NOTHING);
-    await table.close(WEB.closed);
+    await table.set(WEB);
     expect(await outcomes()).toEqual(SHUT);
     const { ingress, egress } = await table.drops();
     expect(Math.min(ingress, egress)).toBeGreaterThanOrEqual(2);
-    await table.set(NOTHING);
+    await table.set(WEB_OPEN);
     expect(await outcomes()).toEqual(OPEN);
   });
 
   it('is not there before something is closed, with any number of known pods', async () => {
     await open();
-    await table.set({ closed: NONE, known: new Set(addressesOf('client')) });
+    await table.set(standing('client', 'known'));
     expect(listing()).toBe('');
     expect(await table.drops()).toEqual({ ingress: 0, egress: 0 });
   });
@@ -69,12 +75,11 @@ describe('the table of what is closed', () => {
 
   it('[H6] closes networks but for known pods, and of these the ones that are closed', async () => {
     await open(['10.9.0.0/24', 'fd09::/64']);
-    await table.set({ closed: NONE, known: new Set(addressesOf('client')) });
+    await table.set(standing('client', 'known'));
     expect(await outcomes()).toEqual(SHUT);
-    await table.set({
-      closed: WEB.closed,
-      known: new Set([...addressesOf('client'), ...addressesOf('web')]),
-    });
+    await table.set(standing('web', 'known'));
+    expect(await outcomes()).toEqual(OPEN);
+    await table.set(WEB);
     expect(await outcomes()).toEqual(SHUT);
   });
 

@@ -31,17 +31,15 @@ export const CLOSED_TABLE: TableLayout<PolicySet> = {
   chainRow: () => undefined,
 };
 
-/** Addresses that are closed, and those that are open although their network is closed. */
-export interface Closing {
-  readonly closed: ReadonlySet<Address>;
-  readonly known: ReadonlySet<Address>;
-}
+/** Nothing passes, or what passes is others' affair although all of the address's network is closed. */
+export type Standing = 'closed' | 'known';
 
 export interface ClosedTable {
-  /** Closes these as well. Rejects with a DataplaneError. */
-  close(addresses: Iterable<Address>): Promise<void>;
-  /** These are closed or open, and no others. Rejects with a DataplaneError; then the next call tries again. */
-  set(closing: Closing): Promise<void>;
+  /**
+   * How these addresses stand from now on (null: as their network), and all others as before. Rejects with a DataplaneError;
+   * then the next call tries again.
+   */
+  set(changes: ReadonlyMap<Address, Standing | null>): Promise<void>;
   /** Makes the table whole again where somebody else changed it; resolves to whether that was so. */
   repair(): Promise<boolean>;
   /** Packets that were dropped. */
@@ -55,7 +53,9 @@ interface State {
   readonly skeleton: readonly Chain[];
   readonly store: ElementStore<PolicySet>;
   /** As the store has them. */
-  closing: Closing;
+  readonly standings: Map<Address, Standing>;
+  /** Some networks are closed: elsewhere what is known is open anyway. */
+  readonly closesNetworks: boolean;
   /** Each packet pays for the table: it is made when something is to be closed for the first time. Then it stays: pods come often. */
   stands: boolean;
   /** The kernel may differ from the store. */
@@ -74,7 +74,8 @@ export async function openClosedTable(
     nft: await openNftables(netns === undefined ? {} : { netns }),
     skeleton: closedChains(networks.length > 0),
     store: createElementStore(CLOSED_TABLE),
-    closing: { closed: new Set(), known: new Set() },
+    standings: new Map(),
+    closesNetworks: networks.length > 0,
     stands: false,
     uncertain: true,
   };
@@ -86,10 +87,7 @@ export async function openClosedTable(
     onForeignChange();
   });
   return {
-    close: (addresses) =>
-      write(state, { ...state.closing, closed: new Set([...state.closing.closed, ...addresses]) }),
-    // Where no network is closed all the others are open anyway.
-    set: ({ closed, known }) => write(state, { closed, known: networks.length === 0 ? new Set() : known }),
+    set: (changes) => write(state, changes),
     repair: async () => state.uncertain && (await reconcile(state)),
     drops: async () =>
       state.stands
@@ -102,10 +100,19 @@ export async function openClosedTable(
   };
 }
 
-async function write(state: State, closing: Closing): Promise<void> {
-  const before = state.closing;
-  state.closing = closing;
-  const delta = state.store.exchange(elementsBeside(closing, before), elementsBeside(before, closing));
+async function write(state: State, changes: ReadonlyMap<Address, Standing | null>): Promise<void> {
+  const removed: Element<PolicySet>[] = [];
+  const added: Element<PolicySet>[] = [];
+  for (const [address, change] of changes) {
+    const standing = change === 'known' && !state.closesNetworks ? null : change;
+    const before = state.standings.get(address) ?? null;
+    if (standing === before) continue;
+    if (before !== null) removed.push(elementOf(address, before));
+    if (standing !== null) added.push(elementOf(address, standing));
+    if (standing === null) state.standings.delete(address);
+    else state.standings.set(address, standing);
+  }
+  const delta = state.store.exchange(removed, added);
   if (state.uncertain || (!state.stands && isNeeded(state))) await reconcile(state);
   else if (!isEmptyDelta(delta)) await commit(state, deltaCommands(CLOSED_TABLE, delta));
 }
@@ -145,12 +152,8 @@ async function commit(state: State, commands: readonly Command[]): Promise<void>
   state.uncertain = false;
 }
 
-/** What `closing` has and the other has not. */
-function elementsBeside(other: Closing, closing: Closing): readonly Element<PolicySet>[] {
-  return [
-    ...[...closing.closed.difference(other.closed)].map((address) => subjectElement(address, CLOSED_CLASS)),
-    ...[...closing.known.difference(other.known)].map(ownElement),
-  ];
+function elementOf(address: Address, standing: Standing): Element<PolicySet> {
+  return standing === 'closed' ? subjectElement(address, CLOSED_CLASS) : ownElement(address);
 }
 
 function isOurTable({ table }: { readonly table: string }): boolean {
