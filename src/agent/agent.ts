@@ -225,6 +225,7 @@ function describe(
 ): Omit<AgentStatus, 'policies' | 'sockets'> {
   const { configuration, pipeline, clock, source, capabilities } = options;
   const socketChoice = options.sockets?.choice ?? NO_SOCKETS;
+  const features = featuresOf(capabilities, socketChoice);
   const dataplane = core.installation.dataplane()?.status() ?? null;
   return {
     version: weirVersion(),
@@ -242,7 +243,7 @@ function describe(
       services: chooseServicesBackend(configuration.servicesBackend, socketChoice),
       policy: options.policies?.choice() ?? choosePolicyBackend(configuration.policyBackend, capabilities),
     },
-    features: featuresOf(capabilities, socketChoice),
+    features: { ...features, missing: [...features.missing, ...(dataplane?.missing ?? [])] },
     source: source.state(),
     counts: countRows(pipeline.rows()),
     dataplane,

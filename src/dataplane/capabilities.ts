@@ -5,6 +5,7 @@ import { hasTcx } from '../kernel/bpf-program.ts';
 import { readBridgeNetfilter } from '../kernel/bridge-netfilter.ts';
 import type { Family } from '../model/address.ts';
 import { POLICY_OBJECT } from './bpf/policies/backend.ts';
+import type { MissingFeature } from './dataplane.ts';
 import type { SocketChoice } from './socket-choice.ts';
 
 export type BackendWish = 'auto' | 'bpf' | 'nft';
@@ -28,7 +29,7 @@ export interface Capabilities {
 
 export interface Features {
   readonly found: readonly string[];
-  readonly missing: readonly { readonly feature: string; readonly why: string }[];
+  readonly missing: readonly MissingFeature[];
 }
 
 /**

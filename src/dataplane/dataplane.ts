@@ -26,6 +26,12 @@ export const NOTHING_DONE: ApplyReport = {
   conntrackDeleted: 0,
 };
 
+export interface MissingFeature {
+  readonly feature: string;
+  /** For a person. */
+  readonly why: string;
+}
+
 export interface DataplaneStatus {
   /** `none`: Services are somebody else's. */
   readonly backend: 'nft' | 'none';
@@ -37,6 +43,8 @@ export interface DataplaneStatus {
   readonly repairs: number;
   /** Times that everything was read back. */
   readonly readings: number;
+  /** What this kernel can't do for Services. */
+  readonly missing: readonly MissingFeature[];
 }
 
 export interface Dataplane {

@@ -13,7 +13,15 @@ export function openNoServices(removeOurs: () => Promise<unknown>): Dataplane {
     repair: nothing,
     onForeignChange: () => undefined,
     settled: async () => undefined,
-    status: () => ({ backend: 'none', skeleton: 0, sets: [], chains: 0, repairs: 0, readings: 0 }),
+    status: () => ({
+      backend: 'none',
+      skeleton: 0,
+      sets: [],
+      chains: 0,
+      repairs: 0,
+      readings: 0,
+      missing: [],
+    }),
     close: async () => undefined,
   };
 }

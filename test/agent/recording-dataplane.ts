@@ -36,6 +36,7 @@ export function createRecordingDataplane(refuse: (call: Call) => Error | null = 
       chains: 7,
       repairs: 5,
       readings: 6,
+      missing: [],
     }),
     settled: async () => {},
     async close() {

@@ -54,6 +54,7 @@ const STATUS: AgentStatus = {
     chains: 9,
     repairs: 1,
     readings: 1,
+    missing: [],
   },
   policies: null,
   sockets: null,

@@ -28,14 +28,14 @@ function namesBelow(heading: string): readonly string[] {
 
 /** A chain as the document names it: numbers stand for themselves only in a person's mind. */
 function documentedChain(name: string): string {
-  return name.replace(/^(pick|pick-local)-\d+$/, '$1-N').replace(/^stick-\d+$/, 'stick-T');
+  return name.replace(/^((?:pick|spare)(?:-local)?)-\d+$/, '$1-N').replace(/^stick-\d+$/, 'stick-T');
 }
 
 function unique(names: Iterable<string>): readonly string[] {
   return [...new Set(names)].sort();
 }
 
-const FIXED = buildSkeleton(NODE_PORT_RANGE).map(({ name }) => name);
+const FIXED = buildSkeleton({ nodePortRange: NODE_PORT_RANGE, retries: true }).map(({ name }) => name);
 
 const POLICY_CHAINS = policySkeleton({ reject: false, logGroup: null }).map(({ name }) => name);
 

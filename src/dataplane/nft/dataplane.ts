@@ -18,6 +18,7 @@ import { createServiceNumbers, type ServiceNumbers } from './service-numbers.ts'
 import { SERVICE_TABLE } from './service-table.ts';
 import { buildSkeleton, compareSkeleton, SKELETON_VERSION, skeletonCommands } from './skeleton.ts';
 import { staleFlows } from './stale-flows.ts';
+import { takesTimeouts } from './timeout-support.ts';
 import { deltaCommands, isEmptyDelta } from './transaction.ts';
 
 export interface NftDataplaneOptions {
@@ -32,6 +33,8 @@ interface State {
   readonly nft: Nftables;
   readonly flows: FlowCleanup;
   readonly skeleton: readonly Chain[];
+  /** Unanswered connections can be tried elsewhere. */
+  readonly retries: boolean;
   /** null until the first sync. */
   installed: InstalledRows | null;
   numbers: ServiceNumbers | null;
@@ -48,15 +51,22 @@ interface State {
   readonly listeners: Set<() => void>;
 }
 
+const NO_RETRIES = {
+  feature: 'retries of TCP connections that come as packets',
+  why: 'the kernel has no timeouts of connections: NF_CONNTRACK_TIMEOUT',
+};
+
 const NO_DELTA: ElementDelta = { deleted: [], added: [], chainsNeeded: [], chainsUnused: [] };
 
 /** Opens the backend; nothing is read or written before the first `sync`. Rejects where netlink is refused. */
 export async function openNftDataplane(options: NftDataplaneOptions): Promise<Dataplane> {
   const nft = await openNftables(options.netns === undefined ? {} : { netns: options.netns });
+  const retries = await takesTimeouts(nft);
   const state: State = {
     nft,
     flows: createFlowCleanup(options),
-    skeleton: buildSkeleton(options.nodePortRange),
+    skeleton: buildSkeleton({ nodePortRange: options.nodePortRange, retries }),
+    retries,
     installed: null,
     numbers: null,
     uncertain: true,
@@ -170,6 +180,7 @@ function status(state: State): DataplaneStatus {
     chains: state.skeleton.length + (store?.chains().size ?? 0),
     repairs: state.repairs,
     readings: state.readings,
+    missing: state.retries ? [] : [NO_RETRIES],
   };
 }
 

@@ -31,6 +31,7 @@ type FamilySet =
   | 'service'
   | 'slot'
   | 'affinity'
+  | 'tried'
   | 'member'
   | 'source'
   | 'service-cidr'
@@ -54,6 +55,7 @@ type SharedSet =
   | 'sticky-pick'
   | 'sticky-learn'
   | 'sticky-protocol'
+  | 'retry'
   | 'masquerade-all';
 export type SetName = `${FamilySet}${Suffix}` | SharedSet;
 
@@ -63,6 +65,9 @@ export function familySet(name: FamilySet, family: Family): SetName {
 
 /** Most clients that all affinities together remember; the oldest entries time out, a full map learns no more. */
 export const AFFINITY_SIZE = 262_144;
+
+/** Most attempts of the last seconds that are remembered; in a full set others may meet the same backend again. */
+export const TRIED_SIZE = 65_536;
 
 /** A number as a map's value; why a word goes before it, `lookUpNumber` tells. */
 const NUMBER: readonly DataType[] = ['mark', 'mark'];
@@ -78,6 +83,7 @@ export const SETS: ReadonlyMap<SetName, SetSpec> = new Map([
   ['after-sources', { key: ['mark'], data: NUMBER, comment: 'service: (nothing), route-allowed' }],
   ['sticky-pick', { key: ['mark', 'mark'], data: NUMBER, comment: 'service, list: (nothing), route-pick' }],
   ['sticky-learn', { key: ['mark'], data: NUMBER, comment: 'service: (nothing), affinity seconds' }],
+  ['retry', { key: ['mark'], comment: 'services whose unanswered TCP connections are tried elsewhere' }],
   ['sticky-protocol', { key: ['inet_proto'], comment: 'protocols of services with affinity' }],
   [
     'masquerade-all',
@@ -86,7 +92,12 @@ export const SETS: ReadonlyMap<SetName, SetSpec> = new Map([
 ] satisfies [SetName, SetSpec][]);
 
 /** Sets whose elements the kernel writes: they are read, never compared. */
-export const KERNEL_WRITTEN: ReadonlySet<SetName> = new Set<SetName>(['affinity4', 'affinity6']);
+export const KERNEL_WRITTEN: ReadonlySet<SetName> = new Set<SetName>([
+  'affinity4',
+  'affinity6',
+  'tried4',
+  'tried6',
+]);
 
 function familySets(family: Family, address: DataType): [SetName, SetSpec][] {
   const frontend: readonly DataType[] = [address, 'inet_proto', 'inet_service'];
@@ -104,7 +115,10 @@ function familySets(family: Family, address: DataType): [SetName, SetSpec][] {
     ['hidden-cluster-ip', { key: [address], comment: 'cluster IPs that the outside can not reach' }],
     ['echo', { key: ['inet_proto'], data: [address], comment: 'who answers pings to services' }],
     ['service', { key: frontend, data: NUMBER, comment: 'frontend: (nothing), service number' }],
-    ['slot', { key: ['mark', 'mark'], data: endpoint, comment: 'service, slot: backend' }],
+    [
+      'slot',
+      { key: ['mark', 'mark'], data: ['mark', ...endpoint], comment: 'service, slot: (nothing), backend' },
+    ],
     [
       'affinity',
       {
@@ -114,6 +128,16 @@ function familySets(family: Family, address: DataType): [SetName, SetSpec][] {
         timeout: true,
         size: AFFINITY_SIZE,
         comment: 'client, service: service, backend',
+      },
+    ],
+    [
+      'tried',
+      {
+        key: ['inet_service', 'mark', ...endpoint],
+        dynamic: true,
+        timeout: true,
+        size: TRIED_SIZE,
+        comment: 'client port, TCP sequence, backend that was asked',
       },
     ],
     [

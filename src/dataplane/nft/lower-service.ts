@@ -37,6 +37,7 @@ export function lowerService(rows: ServiceRows, number: number): readonly Elemen
     ...rows.frontends.flatMap((frontend) => lowerFrontend(rows, frontend, number)),
     ...lists.flatMap((list) => lowerList(rows, list, number)),
     ...lowerAffinity(rows, lists, number),
+    ...lowerRetry(rows, lists, number),
     ...lowerSources(rows, number),
   ];
 }
@@ -122,7 +123,11 @@ function lowerList(rows: ServiceRows, list: ListName, number: number): readonly 
   const slotSet = familySet('slot', rows.family);
   const elements: Element[] = [];
   for (const [slot, backend] of rows[list].entries()) {
-    elements.push({ set: slotSet, key: service + numberKey(offset + slot), data: backendKey(backend) });
+    elements.push({
+      set: slotSet,
+      key: service + numberKey(offset + slot),
+      data: numberKey(0) + backendKey(backend),
+    });
     if (backend.nodeLocal) elements.push(...lowerLocalBackend(rows, backend));
   }
   return elements;
@@ -155,6 +160,18 @@ function lowerAffinity(rows: ServiceRows, lists: readonly ListName[], number: nu
       ];
     }),
   ];
+}
+
+/** With one endpoint there is nobody else to ask. */
+function lowerRetry(
+  { balancing, protocol, ...rows }: ServiceRows,
+  lists: readonly ListName[],
+  number: number,
+): readonly Element[] {
+  const hasChoice = lists.some((list) => rows[list].length > 1);
+  return protocol === 'TCP' && balancing.retries && hasChoice
+    ? [{ set: 'retry', key: numberKey(number) }]
+    : [];
 }
 
 function lowerSources(rows: ServiceRows, number: number): readonly Element[] {

@@ -7,6 +7,9 @@ import { type Element, elementBytes, numberFromKey, portFromKey, protocolFromKey
 import { familySet, type SetName } from './layout.ts';
 import { serviceNumberOf } from './lower-service.ts';
 
+/** Bytes of the word that a slot's value begins with. */
+const NOTHING = 4;
+
 export interface ServedFlows {
   readonly family: Family;
   readonly protocol: Protocol;
@@ -63,7 +66,10 @@ function backendsByService(family: Family, sets: ReadonlyMap<SetName, ReadonlyMa
   const width = family === 'IPv4' ? 4 : 16;
   for (const element of sets.get(familySet('slot', family))?.values() ?? []) {
     const data = elementBytes(element);
-    const backend = { address: readAddress(data, width), port: portFromKey(data, width) as Port };
+    const backend = {
+      address: readAddress(data.slice(NOTHING), width),
+      port: portFromKey(data, NOTHING + width) as Port,
+    };
     const service = numberFromKey(element.key, 0);
     const list = backends.get(service);
     if (list === undefined) backends.set(service, [backend]);

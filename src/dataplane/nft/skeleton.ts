@@ -3,17 +3,16 @@
  * version, or one that finds a rule tampered with, rewrites just the chains that differ, in the batch of its first rows.
  */
 import { type Command, expressionsEqual, type SetSpec } from '../../kernel/native.ts';
-import type { Port } from '../../model/names.ts';
 import { addRules, type Chain, declareChain, deleteChain, flushChain } from './chains/chain.ts';
 import { dispatchChains } from './chains/dispatch.ts';
 import { fixedPickChains, stickyChains } from './chains/pick.ts';
-import { postroutingChains } from './chains/postrouting.ts';
+import { type PostroutingOptions, postroutingChains } from './chains/postrouting.ts';
 import { sourceChains } from './chains/sources.ts';
 import type { Observed, ObservedChain } from './read-back.ts';
 import { TABLE_FAMILY, type TableLayout } from './table-layout.ts';
 
 /** What a person calls this arrangement of chains; raise it when they change meaning. */
-export const SKELETON_VERSION = 1;
+export const SKELETON_VERSION = 2;
 
 /** How what was read back compares with what should be there. */
 export interface SkeletonState<Name extends string> {
@@ -31,13 +30,13 @@ export interface SkeletonState<Name extends string> {
 }
 
 /** The fixed chains. */
-export function buildSkeleton(nodePortRange: readonly [Port, Port]): readonly Chain[] {
+export function buildSkeleton(options: PostroutingOptions): readonly Chain[] {
   return [
     ...dispatchChains(),
     ...sourceChains(),
     ...stickyChains(),
     ...fixedPickChains(),
-    ...postroutingChains(nodePortRange),
+    ...postroutingChains(options),
   ];
 }
 

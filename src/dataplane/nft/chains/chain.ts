@@ -1,4 +1,4 @@
-import type { Command } from '../../../kernel/native.ts';
+import type { Command, TimeoutSpec } from '../../../kernel/native.ts';
 import { TABLE_FAMILY } from '../table-layout.ts';
 import type { Rule } from './matching.ts';
 
@@ -11,6 +11,8 @@ export interface Chain {
   readonly about: string;
   readonly base?: NonNullable<AddChain['base']>;
   readonly rules: readonly Rule[];
+  /** Waiting times that its rules give to connections, by name. */
+  readonly timeouts?: Readonly<Record<string, TimeoutSpec>>;
 }
 
 /** Makes the chain known, so that others can go to it. */
@@ -28,13 +30,13 @@ export function deleteChain(table: string, name: string): Command {
   return { verb: 'delete', object: 'chain', family: TABLE_FAMILY, table, chain: name };
 }
 
-export function addRules(table: string, { name, rules }: Chain): readonly Command[] {
-  return rules.map((expressions) => ({
-    verb: 'add',
-    object: 'rule',
-    family: TABLE_FAMILY,
-    table,
-    chain: name,
-    expressions,
-  }));
+/** Its rules, and before them what they refer to; a timeout that exists stays as it is. */
+export function addRules(table: string, { name, rules, timeouts = {} }: Chain): readonly Command[] {
+  const place = { verb: 'add', family: TABLE_FAMILY, table } as const;
+  return [
+    ...Object.entries(timeouts).map(
+      ([timeout, spec]): Command => ({ ...place, object: 'timeout', timeout, spec }),
+    ),
+    ...rules.map((expressions): Command => ({ ...place, object: 'rule', chain: name, expressions })),
+  ];
 }

@@ -18,6 +18,7 @@ import {
   matchEchoRequest,
   matchLocalDestination,
   matchLoopbackDestination,
+  matchTcp,
   type Rule,
   translate,
 } from './matching.ts';
@@ -132,18 +133,12 @@ function endAt(set: 'hidden-cluster-ip' | 'cluster-ip' | 'service-cidr', chain: 
 
 /** TCP gets a reset, which no ICMP rate limit holds back; counters tell how often each happened. */
 function refusals(): readonly Chain[] {
-  const TCP = Uint8Array.of(6);
   return [
     {
       name: 'refuse',
       about: 'no endpoint, or no such port',
       rules: [
-        [
-          loadProtocol(0),
-          expr.compare({ register: 0, operator: '==', bytes: TCP }),
-          expr.counter(),
-          expr.reject({ type: 'tcp-reset' }),
-        ],
+        [...matchTcp(), expr.counter(), expr.reject({ type: 'tcp-reset' })],
         [expr.counter(), expr.reject({ type: 'icmpx', code: 'port-unreachable' })],
       ],
     },

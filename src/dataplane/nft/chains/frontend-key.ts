@@ -7,9 +7,19 @@
 
 import { type Expression, expr } from '../../../kernel/native.ts';
 import { type Address, addressBytes, type Family } from '../../../model/address.ts';
-import { addressWidth, loadAddress, loadDestinationPort, loadProtocol } from './matching.ts';
+import {
+  addressWidth,
+  forEachFamily,
+  loadAddress,
+  loadDestinationPort,
+  loadProtocol,
+  type Rule,
+} from './matching.ts';
 
 export type Scope = 'exact' | 'anyAddress' | 'elsewhere';
+
+/** The two ways the `service` map may know a frontend; the exact one is tried first. */
+const KNOWN_BY = ['exact', 'anyAddress'] as const;
 
 const STAND_IN: Readonly<Record<Exclude<Scope, 'exact'>, Readonly<Record<Family, Address>>>> = {
   anyAddress: { IPv4: '0.0.0.0' as Address, IPv6: '::' as Address },
@@ -33,9 +43,8 @@ export function loadFrontend(family: Family, scope: Scope): readonly Expression[
 
 /**
  * The same from what conntrack remembers of the connection's first packet, for hooks behind the translation.
- * `exact` or `anyAddress`: the two ways the `service` map knows a frontend.
  */
-export function loadOriginalFrontend(family: Family, scope: 'exact' | 'anyAddress'): readonly Expression[] {
+function loadOriginalFrontend(family: Family, scope: (typeof KNOWN_BY)[number]): readonly Expression[] {
   const width = addressWidth(family);
   const key = family === 'IPv4' ? 'destinationAddress4' : 'destinationAddress6';
   const address =
@@ -47,4 +56,18 @@ export function loadOriginalFrontend(family: Family, scope: 'exact' | 'anyAddres
     loadProtocol(width),
     expr.ct({ key: 'destinationPort', direction: 'original', register: width + 1 }),
   ];
+}
+
+type BuildRule = (family: Family, loadKey: readonly Expression[]) => Rule;
+
+/** A rule for each way in which a packet's frontend may be known. */
+export function perKnownKey(build: BuildRule): readonly Rule[] {
+  return KNOWN_BY.flatMap((scope) => forEachFamily((family) => build(family, loadFrontend(family, scope))));
+}
+
+/** Like perKnownKey, by the tuple that conntrack remembers. */
+export function perOriginalKey(build: BuildRule): readonly Rule[] {
+  return KNOWN_BY.flatMap((scope) =>
+    forEachFamily((family) => build(family, loadOriginalFrontend(family, scope))),
+  );
 }

@@ -149,6 +149,10 @@ export function matchLoopbackDestination(family: Family): Rule {
   ];
 }
 
+export function matchTcp(): Rule {
+  return [loadProtocol(0), expr.compare({ register: 0, operator: '==', bytes: Uint8Array.of(6) })];
+}
+
 export function matchEchoRequest(family: Family): Rule {
   return [
     loadProtocol(0),

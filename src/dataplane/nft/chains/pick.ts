@@ -4,17 +4,18 @@
  * it reads (45 ms with 10,000 services), so the commonest pick chains are fixed, made while the maps are empty.
  */
 
-import { type Expression, expr } from '../../../kernel/native.ts';
+import { expr } from '../../../kernel/native.ts';
 import type { Family } from '../../../model/address.ts';
 import { familySet, LIST_NUMBER, type ListName, LOCAL_SLOT_OFFSET } from '../layout.ts';
 import type { Chain } from './chain.ts';
-import { loadFrontend, loadOriginalFrontend } from './frontend-key.ts';
+import { perKnownKey, perOriginalKey } from './frontend-key.ts';
 import {
   addressWidth,
-  forEachFamily,
   frontendWidth,
   goByNumber,
+  goTo,
   inSet,
+  jumpTo,
   loadAddress,
   loadDestinationPort,
   loadNumber,
@@ -23,9 +24,10 @@ import {
   type Rule,
   translate,
 } from './matching.ts';
+import { notTried } from './retry.ts';
 
-/** The two ways the `service` map may know the frontend; the exact one is tried first. */
-const KNOWN_BY = ['exact', 'anyAddress'] as const;
+/** Times that another slot is looked for where the first was tried; two are enough where no endpoint has several slots. */
+const SPARE_DRAWS = 4;
 
 /** Up to this many slots, the pick chain is always there. */
 export const FIXED_PICKS = 32;
@@ -70,7 +72,14 @@ export function chainRow(name: string): Chain | undefined {
 /** The pick chains that are always there. */
 export function fixedPickChains(): readonly Chain[] {
   const counts = Array.from({ length: FIXED_PICKS }, (_, index) => index + 1);
-  return (['cluster', 'local'] as const).flatMap((list) => counts.map((slots) => pickChain(list, slots)));
+  return (['cluster', 'local'] as const).flatMap((list) => [
+    ...counts.map((slots) => pickChain(list, slots)),
+    ...counts.slice(1).map((slots) => spareChain(list, slots)),
+  ]);
+}
+
+function spareChainName(list: ListName, slots: number): string {
+  return list === 'cluster' ? `spare-${slots}` : `spare-local-${slots}`;
 }
 
 /** Affinity first, where the service has it; fixed. */
@@ -82,27 +91,56 @@ export function stickyChainName(list: ListName): string {
   return `sticky-${list}`;
 }
 
-/** frontend → service; a random slot; service, slot → backend; translate. */
+/**
+ * frontend → service; a random slot; service, slot → backend; translate. A connection that comes again, unanswered, goes on
+ * to other slots; where all of these were tried as well, to the first.
+ */
 function pickChain(list: ListName, slots: number): Chain {
+  const name = pickChainName(list, slots);
+  const about = `frontend: service, a random slot of ${slots}, its backend`;
+  if (slots === 1) return { name, about, rules: drawSlot(list, 'random', slots, () => []) };
+  const spare: Rule = [jumpTo(spareChainName(list, Math.min(slots, FIXED_PICKS)))];
+  const rules = [
+    ...drawSlot(list, 'random', slots, notTried),
+    ...Array.from({ length: SPARE_DRAWS }, () => spare),
+    [goTo(pickChainName(list, 1))],
+  ];
+  return { name, about, rules };
+}
+
+/** For connections that come again: slots by turns, so that the next draw is another one. */
+function spareChain(list: ListName, slots: number): Chain {
+  const about = `where a backend did not answer: the next slot of ${slots}, unless it was tried as well`;
+  return { name: spareChainName(list, slots), about, rules: drawSlot(list, 'incremental', slots, notTried) };
+}
+
+/** `accept`: what must hold of the backend behind the register. */
+function drawSlot(
+  list: ListName,
+  type: 'random' | 'incremental',
+  slots: number,
+  accept: (family: Family, before: number) => Rule,
+): readonly Rule[] {
   const offset = list === 'cluster' ? 0 : LOCAL_SLOT_OFFSET;
-  const rules = perKnownKey((family, loadKey) => {
+  return perKnownKey((family, loadKey) => {
     const service = frontendWidth(family);
     const backend = service + 2;
     return [
       ...loadKey,
       ...lookUpService(family, service),
-      expr.numgen({ type: 'random', modulus: slots, offset, register: service + 1 }),
-      lookUp(familySet('slot', family), service, backend),
+      expr.numgen({ type, modulus: slots, offset, register: service + 1 }),
+      ...loadDestination(family, backend),
+      lookUp(familySet('slot', family), service, service + 1),
+      ...accept(family, service),
       translate(family, backend, backend + addressWidth(family)),
     ];
   });
-  const about = `frontend: service, a random slot of ${slots}, its backend`;
-  return { name: pickChainName(list, slots), about, rules };
 }
 
 /**
  * A remembered backend counts only while it is a member of the list, so that a client of an endpoint that went, or that
- * this traffic policy does not allow, is given another at once (A37, A38). A stale memory is deleted: learning again
+ * this traffic policy does not allow, is given another at once (A37, A38), and one that was not answered at its next
+ * attempt. A stale memory is deleted: learning again
  * refreshes an element's timeout but not its value.
  */
 function stickyChain(list: ListName): Chain {
@@ -114,6 +152,7 @@ function stickyChain(list: ListName): Chain {
       ...lookUpService(family, at.service),
       loadNumber(LIST_NUMBER[list], at.list),
       inSet(familySet('member', family), at.list),
+      ...notTried(family, at.list),
       translate(family, at.backend, at.backendPort),
     ];
   });
@@ -151,7 +190,7 @@ function stickChain(seconds: number): Chain {
     return [
       ...loadKey,
       ...loadMemoryKey(family),
-      ...loadDestination(family),
+      ...loadDestination(family, at.backend),
       expr.dynset({
         set: familySet('affinity', family),
         operation: 'update',
@@ -183,30 +222,16 @@ function loadMemoryKey(family: Family): Rule {
   return [...lookUpService(family, at.service), loadAddress(family, 'source', at.client)];
 }
 
-/** The packet's destination where a memory's backend stands; nft goes on seeing it there (see lookUpService). */
-function loadDestination(family: Family): Rule {
-  const at = stickyRegisters(family);
-  return [loadAddress(family, 'destination', at.backend), loadDestinationPort(at.backendPort)];
+/** The packet's destination where a backend is to stand; nft goes on seeing it there (see lookUpNumber). */
+function loadDestination(family: Family, register: number): Rule {
+  return [loadAddress(family, 'destination', register), loadDestinationPort(register + addressWidth(family))];
 }
 
 function lookUpMemory(family: Family): Rule {
   const at = stickyRegisters(family);
   return [
     ...loadMemoryKey(family),
-    ...loadDestination(family),
+    ...loadDestination(family, at.backend),
     lookUp(familySet('affinity', family), at.client, at.service),
   ];
-}
-
-type BuildRule = (family: Family, loadKey: readonly Expression[]) => Rule;
-
-function perKnownKey(build: BuildRule): readonly Rule[] {
-  return KNOWN_BY.flatMap((scope) => forEachFamily((family) => build(family, loadFrontend(family, scope))));
-}
-
-/** Like perKnownKey, by the tuple that conntrack remembers. */
-export function perOriginalKey(build: BuildRule): readonly Rule[] {
-  return KNOWN_BY.flatMap((scope) =>
-    forEachFamily((family) => build(family, loadOriginalFrontend(family, scope))),
-  );
 }

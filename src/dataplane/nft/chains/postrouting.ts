@@ -4,6 +4,7 @@ import { type Expression, expr } from '../../../kernel/native.ts';
 import type { Port } from '../../../model/names.ts';
 import { familySet } from '../layout.ts';
 import type { Chain } from './chain.ts';
+import { perOriginalKey } from './frontend-key.ts';
 import {
   addressWidth,
   follow,
@@ -16,18 +17,25 @@ import {
   loadProtocol,
   lookUpNumber,
   lookUpService,
+  matchTcp,
   notInSet,
   numberBytes,
   type Rule,
 } from './matching.ts';
-import { perOriginalKey } from './pick.ts';
+import { attemptChain } from './retry.ts';
 
 /** Just before others' masquerading: a flow of ours that needs none is left to them. */
 const BEFORE_SOURCE_NAT = 95;
 const FIRST_UNPRIVILEGED_PORT = 1024;
 const LAST_PORT = 65535;
 
-export function postroutingChains(nodePortRange: readonly [Port, Port]): readonly Chain[] {
+export interface PostroutingOptions {
+  readonly nodePortRange: readonly [Port, Port];
+  /** Unanswered connections are tried with another backend. */
+  readonly retries: boolean;
+}
+
+export function postroutingChains({ nodePortRange, retries }: PostroutingOptions): readonly Chain[] {
   return [
     {
       name: 'postrouting',
@@ -37,8 +45,9 @@ export function postroutingChains(nodePortRange: readonly [Port, Port]): readonl
     },
     {
       name: 'translated',
-      about: 'learn affinity; masquerade hairpins, and outside clients of backends elsewhere',
+      about: 'learn attempts and affinity; masquerade hairpins, and outside clients of backends elsewhere',
       rules: [
+        ...(retries ? [[...matchTcp(), jumpTo('attempt')]] : []),
         ...ifProtocolIn('sticky-protocol', 'learn'),
         ...hairpin(),
         ...ifProtocolIn('masquerade-all', 'always'),
@@ -46,6 +55,7 @@ export function postroutingChains(nodePortRange: readonly [Port, Port]): readonl
         ...ours(),
       ],
     },
+    ...(retries ? [attemptChain()] : []),
     { name: 'learn', about: 'service: affinity seconds, the chain that remembers so long', rules: learn() },
     { name: 'always', about: '--masquerade-all: every flow that was translated here', rules: ours() },
     {
