@@ -25,12 +25,22 @@ import { readState } from '../../src/lab/state.ts';
 import { compareText } from '../../src/model/names.ts';
 import { type ProbeAnswer, type ProbeLine, parseProbeRequest } from '../../src/model/probe-request.ts';
 import type { Manifest } from './manifests.ts';
+import { networkPolicy } from './policy-manifests.ts';
 
 const run = promisify(execFile);
 
-/** Backends of Services that every behaviour is held on. */
-export const BACKENDS = ['nft', 'bpf'] as const;
+/**
+ * What serves Services where every behaviour is held: packets by nft; sockets by BPF; and what is left to fall back on where
+ * sockets are served, but not those of pods: the policy programs on pods' interfaces, and nft for what these don't take.
+ */
+export const BACKENDS = ['nft', 'bpf', 'bpf with fallbacks'] as const;
 type ServicesBackend = (typeof BACKENDS)[number];
+
+const BACKEND_ARGUMENTS: Readonly<Record<ServicesBackend, readonly string[]>> = {
+  nft: ['--services-backend=nft'],
+  bpf: ['--services-backend=bpf'],
+  'bpf with fallbacks': ['--services-backend=bpf', '--socket-lb=host-only', '--policy-backend=bpf'],
+};
 
 /** What `weir lab probe --batch` takes. */
 export interface Question {
@@ -91,9 +101,9 @@ export interface LabSettings {
 }
 
 /**
- * Declares the suite's lab. After its tests, conntrack of at least one node must hold a translated flow, or sockets must
- * have got backends: proof that the backend answered, and not a route around it (`expectTranslation: false` where
- * nothing should be translated).
+ * Declares the suite's lab. After its tests, conntrack of at least one node must hold a translated flow, sockets must have
+ * got backends, or the policy programs must have translated: proof that the backend answered, and not a route around it
+ * (`expectTranslation: false` where nothing should be translated).
  */
 export function useLab(manifests: readonly Manifest[], settings: LabSettings = {}): LabCluster {
   const { loadBalancerPools = [], expectTranslation = true, server = SERVER } = settings;
@@ -110,13 +120,14 @@ export function useLab(manifests: readonly Manifest[], settings: LabSettings = {
 
   beforeAll(async () => {
     const agentArguments = argumentsOf(settings);
-    await labUp({ name, manifests: [write(manifests)], agentArguments, loadBalancerPools, server });
+    // The programs are on interfaces of pods that a policy selects.
+    const policies = settings.servicesBackend === 'bpf with fallbacks' ? admittingAll(manifests) : [];
+    const objects = write([...manifests, ...policies]);
+    await labUp({ name, manifests: [objects], agentArguments, loadBalancerPools, server });
   }, 120_000);
   afterAll(async () => {
     try {
-      if (expectTranslation) {
-        expect((await servedSockets(name)) ?? (await translatedFlows(name))).toBeGreaterThan(0);
-      }
+      if (expectTranslation) expect(await served(name, settings.servicesBackend)).toBeGreaterThan(0);
     } finally {
       await labDown({ name });
       rmSync(files, { recursive: true, force: true });
@@ -143,7 +154,16 @@ export function useLab(manifests: readonly Manifest[], settings: LabSettings = {
 function argumentsOf({ servicesBackend, agentArguments = [] }: LabSettings): readonly string[] {
   return servicesBackend === undefined
     ? agentArguments
-    : [`--services-backend=${servicesBackend}`, ...agentArguments];
+    : [...BACKEND_ARGUMENTS[servicesBackend], ...agentArguments];
+}
+
+/** For each namespace of the manifests' pods, a policy that selects them all and lets everything in and out. */
+function admittingAll(manifests: readonly Manifest[]): readonly Manifest[] {
+  const pods = manifests.filter(({ kind }) => kind === 'Pod');
+  const namespaces = new Set(pods.map(({ metadata }) => (metadata as { namespace: string }).namespace));
+  return [...namespaces].map((namespace) =>
+    networkPolicy('all', { podSelector: {}, ingress: [{}], egress: [{}] }, { namespace }),
+  );
 }
 
 function answered(line: ProbeLine): ProbeAnswer {
@@ -189,6 +209,12 @@ async function rowsOf(instance: string): Promise<RowsJson> {
   };
 }
 
+/** How much the backend that is asked for did. */
+async function served(lab: string, backend: ServicesBackend | undefined): Promise<number> {
+  if (backend === 'bpf with fallbacks') return translatedByPrograms(lab);
+  return (await servedSockets(lab)) ?? (await translatedFlows(lab));
+}
+
 async function translatedFlows(lab: string): Promise<number> {
   const { nodes } = await labStatus({ name: lab });
   let flows = 0;
@@ -206,6 +232,12 @@ async function servedSockets(lab: string): Promise<number | null> {
   const sockets = nodes.flatMap(({ agent }) => (agent?.status as WholeStatus | undefined)?.sockets ?? []);
   if (sockets.length === 0) return null;
   return sockets.reduce((total, { figures }) => total + (figures?.connected ?? 0) + (figures?.sent ?? 0), 0);
+}
+
+async function translatedByPrograms(lab: string): Promise<number> {
+  const { nodes } = await labStatus({ name: lab });
+  const statuses = nodes.map(({ agent }) => agent?.status as WholeStatus | undefined);
+  return statuses.reduce((total, status) => total + (status?.policies?.kernel?.tallies.translated ?? 0), 0);
 }
 
 /** How often each backend answered. */
