@@ -13,6 +13,7 @@ import {
 import type { Dataplane } from '../dataplane/dataplane.ts';
 import type { SocketChoice } from '../dataplane/socket-choice.ts';
 import type { ObjectVersion, Source } from '../model/source.ts';
+import { type Balance, createBalance } from './balance.ts';
 import type { Clock } from './clock.ts';
 import type { AgentConfiguration } from './configuration.ts';
 import { type ControlledAgent, openControlSocket } from './control-socket.ts';
@@ -35,7 +36,7 @@ import { weirVersion } from './version.ts';
 export interface AgentSockets {
   readonly choice: SocketChoice;
   /** Follows the rows through `policies`; null: nft serves everything. */
-  readonly backend: Pick<SocketBackend, 'status' | 'exempt'> | null;
+  readonly backend: Pick<SocketBackend, 'status' | 'states' | 'exempt'> | null;
 }
 
 const NO_SOCKETS: SocketChoice = { place: null, why: 'not asked for' };
@@ -85,6 +86,7 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
     status: parts.status,
     rows: () =>
       rowsToJson(options.pipeline.rows(), options.policies?.pipeline.policyRows() ?? NO_POLICY_ROWS),
+    services: parts.balance.services,
     podInterfaces: () => policies?.podInterfaces() ?? [],
     verdicts: () => policies?.verdicts ?? null,
     async syncNow(versions) {
@@ -105,6 +107,7 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
   );
   const stop = async (): Promise<void> => {
     await source.stop();
+    await parts.balance.stop();
     await Promise.all([core.stop(), policies?.stop(), exemptions?.stop()]);
     await Promise.all([socket.close(), healthz.close(), metrics.close()]);
   };
@@ -118,6 +121,7 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
       heard();
     });
     begun();
+    parts.balance.begin();
     await started;
   } catch (error) {
     await stop();
@@ -166,11 +170,15 @@ function assemble(options: AgentOptions) {
     ...describe(options, { core, verdict: verdict(), startedAtMs, heard }),
     policies: (await policies?.status()) ?? null,
     sockets: (await options.sockets?.backend?.status()) ?? null,
+    ejectedBackends: balance.ejected(),
   });
-  const metrics = createMetrics({ status, changeCounts: () => pipeline.changeCounts() });
+  const balance = balanceOf(options);
+  const { changeCounts } = pipeline;
+  const metrics = createMetrics({ status, changeCounts, balance: balance.figures });
   return {
     core,
     policies,
+    balance,
     exemptions,
     status,
     metrics,
@@ -180,6 +188,12 @@ function assemble(options: AgentOptions) {
       metrics.observeQueued(clock.wallMs());
     },
   };
+}
+
+function balanceOf(options: AgentOptions): Balance {
+  const { servicesBackend, serviceMetrics } = options.configuration;
+  const sockets = options.sockets?.backend ?? null;
+  return createBalance({ ...options, sockets, servesPackets: servicesBackend !== 'none', serviceMetrics });
 }
 
 function startPolicies(options: AgentOptions, onProblems: () => void): PolicyCore | null {
@@ -222,7 +236,7 @@ interface Described {
 function describe(
   options: AgentOptions,
   { core, verdict, startedAtMs, heard }: Described,
-): Omit<AgentStatus, 'policies' | 'sockets'> {
+): Omit<AgentStatus, 'policies' | 'sockets' | 'ejectedBackends'> {
   const { configuration, pipeline, clock, source, capabilities } = options;
   const socketChoice = options.sockets?.choice ?? NO_SOCKETS;
   const features = featuresOf(capabilities, socketChoice);

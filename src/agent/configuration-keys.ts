@@ -99,6 +99,7 @@ export const CONFIGURATION_KEYS: readonly ConfigurationKey[] = [
     'where /healthz and /livez answer; empty: nowhere',
   ),
   key('metrics-bind-address', 'ADDRESS:PORT', '127.0.0.1:10249', 'where /metrics answers; empty: nowhere'),
+  key('service-metrics', null, 'false', 'metrics of connections for each Service port, besides the totals'),
   key('log-level', 'LEVEL', 'info', 'trace, debug, info, warn, error or fatal'),
   key(
     'min-sync-period',

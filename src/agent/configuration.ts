@@ -43,6 +43,8 @@ export interface AgentConfiguration {
   /** null: not served. */
   readonly healthzBind: values.BindAddress | null;
   readonly metricsBind: values.BindAddress | null;
+  /** Metrics have samples for each Service port. */
+  readonly serviceMetrics: boolean;
   readonly logLevel: string;
   readonly minSyncPeriodMs: number;
   readonly syncPeriodMs: number;
@@ -104,6 +106,7 @@ const schema = z.object({
   'policy-default-closed': values.switchValue,
   'healthz-bind-address': values.bindAddress,
   'metrics-bind-address': values.bindAddress,
+  'service-metrics': values.switchValue,
   'log-level': values.oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal'),
   'min-sync-period': values.durationValue(0),
   'sync-period': values.durationValue(100),
@@ -280,6 +283,7 @@ function fromValues(data: z.infer<typeof schema>, kubectlsFile: string | null): 
     policyDefaultClosed: data['policy-default-closed'],
     healthzBind: data['healthz-bind-address'],
     metricsBind: data['metrics-bind-address'],
+    serviceMetrics: data['service-metrics'],
     logLevel: data['log-level'],
     minSyncPeriodMs: data['min-sync-period'],
     syncPeriodMs: data['sync-period'],

@@ -6,12 +6,15 @@
 import { chmodSync, mkdirSync, rmSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { dirname } from 'node:path';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import type { PodInterface } from '../dataplane/policy-change.ts';
 import type { ObjectVersion } from '../model/source.ts';
 import { askAgent, ControlError } from './control-client.ts';
 import { removeIfEmpty } from './empty-directory.ts';
 import { answerJson, closeServer, listen } from './http-server.ts';
 import type { RowsJson } from './rows-json.ts';
+import type { ServiceStatus } from './service-status.ts';
 import type { AgentStatus } from './status.ts';
 import { errorLine } from './sync-record.ts';
 import type { NamedVerdict, VerdictLog } from './verdict-log.ts';
@@ -20,6 +23,8 @@ import type { NamedVerdict, VerdictLog } from './verdict-log.ts';
 export interface ControlledAgent {
   status(): Promise<AgentStatus>;
   rows(): RowsJson;
+  /** Of one Service (`namespace/name`), or of all. */
+  services(name: string | null): Promise<AsyncIterable<ServiceStatus>>;
   /** Of local pods, as policies are enforced on them; empty where nothing enforces any. */
   podInterfaces(): readonly PodInterface[];
   /** null: what enforces policies tells of none. */
@@ -99,6 +104,7 @@ async function answer(
   try {
     if (what === 'GET /status') answerJson(response, 200, await agent.status());
     else if (what === 'GET /rows') answerJson(response, 200, agent.rows());
+    else if (what === 'GET /services') await answerServices(request, response, agent);
     else if (what === 'GET /interfaces') answerJson(response, 200, agent.podInterfaces());
     else if (what === 'GET /flows') answerFlows(request, response, agent.verdicts());
     else if (what === 'POST /sync') {
@@ -108,11 +114,28 @@ async function answer(
       answerJson(response, 200, { synced: true, durationMs: performance.now() - started, problems });
     } else
       answerJson(response, 404, {
-        error: `${what}: ask for GET /status, GET /rows, GET /interfaces, GET /flows or POST /sync`,
+        error: `${what}: ask for GET /status, GET /rows, GET /services, GET /interfaces, GET /flows or POST /sync`,
       });
   } catch (error) {
     answerJson(response, 500, { error: errorLine(error) });
   }
+}
+
+/** A JSON line for each Service port; `?name=namespace/name` asks for those of one Service. */
+async function answerServices(
+  request: IncomingMessage,
+  response: ServerResponse,
+  agent: Pick<ControlledAgent, 'services'>,
+): Promise<void> {
+  const { searchParams } = new URL(request.url ?? '', 'http://agent');
+  const services = await agent.services(searchParams.get('name'));
+  response.writeHead(200, { 'Content-Type': 'application/x-ndjson' });
+  // A client that goes away while it is answered is no failure.
+  await pipeline(Readable.from(linesOf(services)), response).catch(() => undefined);
+}
+
+async function* linesOf(services: AsyncIterable<ServiceStatus>): AsyncGenerator<string> {
+  for await (const service of services) yield `${JSON.stringify(service)}\n`;
 }
 
 /** A JSON line for each verdict; with `?follow` they go on until the client has enough. */

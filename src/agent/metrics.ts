@@ -4,6 +4,7 @@
  */
 import { createServer } from 'node:http';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { addBalanceMetrics, type BalanceFigures } from './balance-metrics.ts';
 import type { BindAddress } from './configuration-values.ts';
 import { closeServer, listen } from './http-server.ts';
 import { addPolicyMetrics } from './policy-metrics.ts';
@@ -13,6 +14,8 @@ import type { AgentStatus } from './status.ts';
 export interface MetricsSource {
   status(): Promise<AgentStatus>;
   changeCounts(): { readonly services: number; readonly endpoints: number };
+  /** null: nobody counts connections. */
+  balance(): Promise<BalanceFigures | null>;
 }
 
 /** The same while one scrape is answered. */
@@ -49,6 +52,8 @@ export function createMetrics(source: MetricsSource): Metrics {
     if (scraped === null) throw new Error('metrics are read by render alone');
     return scraped;
   };
+  let balance: BalanceFigures | null = null;
+  addBalanceMetrics(registry, () => balance);
   addGauges(registry, { ...source, status });
   addTotals(registry, { ...source, status });
   addPolicyMetrics(registry, () => status().policies);
@@ -86,7 +91,7 @@ export function createMetrics(source: MetricsSource): Metrics {
     observeQueued: (wallMs) => queued.set(wallMs / 1000),
     observeHealthAnswer: (path, code) => answers[path].inc({ code: String(code) }),
     async render() {
-      scraped = await source.status();
+      [scraped, balance] = await Promise.all([source.status(), source.balance()]);
       return { text: await registry.metrics(), contentType: registry.contentType };
     },
   };
@@ -219,7 +224,12 @@ function addTotals(registry: Registry, source: ScrapedSource): void {
     name: 'weir_socket_outcomes_total',
     help: 'What sockets that dialled a Service were given',
   };
-  addOutcomes(registry, { ...sockets, label: 'outcome' }, () => source.status().sockets?.figures ?? {});
+  addOutcomes(registry, { ...sockets, label: 'outcome' }, () => {
+    const figures = source.status().sockets?.figures ?? null;
+    if (figures === null) return {};
+    const { connected, sent, refused } = figures;
+    return { connected, sent, refused };
+  });
   const total = (name: string, help: string, read: () => number) =>
     new Counter({
       name,

@@ -70,6 +70,8 @@ export interface AgentStatus {
   readonly policies: PolicyStatus | null;
   /** null: nft serves the packets of all sockets. */
   readonly sockets: SocketStatus | null;
+  /** Backends that are left out of choice since they did not answer; null: nobody looks. */
+  readonly ejectedBackends: number | null;
   readonly sync: SyncStatus;
   readonly problems: readonly Problem[];
   /** Problems told as Kubernetes Events; null: they are not. */

@@ -106,11 +106,12 @@ function addAgentQuestions(program: Command): void {
     .description('what an agent does: backends, counts, sync state, problems')
     .argument(
       '[what]',
-      '"services" for Services with their endpoints, "policies" for rules, drops and their reasons',
+      '"services" for Services with their endpoints and how these do, "policies" for rules, drops and their reasons',
     )
+    .argument('[service]', 'with "services": NAMESPACE/NAME of the only one to show')
     .option(...INSTANCE)
     .option(...JSON_FLAG)
-    .action(async (what, options) => (await import('./status.ts')).status(what, options));
+    .action(async (what, service, options) => (await import('./status.ts')).status(what, service, options));
   program
     .command('flows')
     .description('what policies let through and dropped, with the rule that decided')

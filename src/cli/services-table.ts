@@ -9,15 +9,25 @@ export function servicesTable(services: readonly ServiceRows[]): string {
   if (services.length === 0) return 'no Services';
   const sorted = [...services].sort((a, b) => compareText(a.id, b.id));
   const lines = sorted.map((row) => [
-    row.id.startsWith('hostport:') ? `${row.displayName} (host port)` : row.displayName,
+    serviceText(row),
     row.protocol,
-    row.frontends.map(frontendText).join(' ') || 'none on this node',
+    frontendsText(row),
     endpointsText(row),
     row.excluded
       .map(({ endpoint, why, list }) => `${endpoint} ${why}${list === 'both' ? '' : ` (${list})`}`)
       .join(', '),
   ]);
   return table(['service', 'protocol', 'frontends', 'endpoints (* here)', 'not used'], lines);
+}
+
+/** The Service port, or the pod with a host port. */
+export function serviceText({ id, displayName }: ServiceRows): string {
+  return id.startsWith('hostport:') ? `${displayName} (host port)` : displayName;
+}
+
+/** Where it is reached on this node. */
+export function frontendsText({ frontends }: ServiceRows): string {
+  return frontends.map(frontendText).join(' ') || 'none on this node';
 }
 
 function frontendText(frontend: FrontendRow): string {

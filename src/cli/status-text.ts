@@ -39,14 +39,14 @@ export function statusText(status: AgentStatus, nowMs: number): string {
   ].join('\n');
 }
 
-function socketsLine({ sockets }: AgentStatus): readonly [string, string][] {
+function socketsLine({ sockets, ejectedBackends }: AgentStatus): readonly [string, string][] {
   if (sockets === null) return [];
   const { cgroup, nodeOnly, attached, error, exempt, figures } = sockets;
   const whose = nodeOnly ? `the node's in ${cgroup}` : `all in ${cgroup}`;
   const counts =
     figures === null
       ? ''
-      : `, ${figures.connected} connected, ${figures.sent} choices for single messages, ${figures.refused} refused`;
+      : `, ${figures.connected} connected, ${figures.sent} choices for single messages, ${figures.refused} refused, ${figures.failed} failed, ${ejectedBackends ?? 0} backends ejected`;
   const left = exempt.length === 0 ? '' : `, ${exempt.length} pods exempt`;
   const state = `${whose}${left}${attached ? '' : ', not served yet'}${counts}`;
   return [['sockets', error === null ? state : `${state}; last error: ${error}`]];

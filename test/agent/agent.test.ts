@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type AgentOptions, type RunningAgent, startAgent } from '../../src/agent/agent.ts';
 import { systemClock } from '../../src/agent/clock.ts';
 import { readConfiguration } from '../../src/agent/configuration.ts';
-import { askAgent } from '../../src/agent/control-client.ts';
+import { askAgent, streamAgent } from '../../src/agent/control-client.ts';
 import { closeServer, listen } from '../../src/agent/http-server.ts';
 import type { Pipeline } from '../../src/agent/pipeline.ts';
 import { type RowsJson, rowsFromJson } from '../../src/agent/rows-json.ts';
@@ -170,10 +170,32 @@ describe('control socket', () => {
     expect(rowsFromJson((await ask('GET', '/rows')) as RowsJson)).toEqual(rowsOf(WEB));
   });
 
+  it('answers GET /services with a line for each Service port, or those of the one that is asked about', async () => {
+    await start();
+    const lines = async (question: string) => {
+      const answered: { readonly displayName: string }[] = [];
+      await streamAgent(socketPath(), `/services${question}`, (line) => void answered.push(JSON.parse(line)));
+      return answered;
+    };
+    expect(await lines('')).toMatchObject([{ displayName: 'shop/web:http', backends: [{ counts: null }] }]);
+    expect(await lines('?name=shop%2Fweb')).toHaveLength(1);
+    expect(await lines('?name=shop%2Fapi')).toEqual([]);
+  });
+
+  it('says why it can’t answer GET /services', async () => {
+    const refused = async () => {
+      throw new Error('EPERM');
+    };
+    const choice = { place: null, why: '' };
+    const backend = { status: refused, states: refused, exempt: refused };
+    await start(undefined, { sockets: { choice, backend } });
+    await expect(ask('GET', '/services')).rejects.toMatchObject({ code: 'refused', message: 'EPERM' });
+  });
+
   it('names what it can be asked', async () => {
     await start();
     await expect(ask('GET', '/else')).rejects.toThrow(
-      'ask for GET /status, GET /rows, GET /interfaces, GET /flows or POST /sync',
+      'ask for GET /status, GET /rows, GET /services, GET /interfaces, GET /flows or POST /sync',
     );
   });
 

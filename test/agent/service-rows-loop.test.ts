@@ -75,6 +75,7 @@ function tablesThat(done: (what: string) => Promise<ServiceApplyReport>): Servic
       done(`change ${[...(rows?.services.keys() ?? [])]} at ${ownAddresses ?? 'the same'}`),
     repair: () => done('repair'),
     collect: async () => 0,
+    states: async () => [],
     figures: () => null,
   };
 }

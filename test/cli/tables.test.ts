@@ -58,6 +58,7 @@ const STATUS: AgentStatus = {
   },
   policies: null,
   sockets: null,
+  ejectedBackends: null,
   sync: {
     state: 'failing',
     lastSuccessAt: '2026-11-21T14:00:01.000Z',

@@ -4,8 +4,11 @@
  */
 import type { Address, Prefix } from '../../../model/address.ts';
 import type { Rows, RowsChange, ServiceId } from '../../../model/rows.ts';
+import type { BackendState } from '../../backend-state.ts';
 import { DataplaneError } from '../../dataplane.ts';
+import { createWorkQueue } from '../../work-queue.ts';
 import { collectRetired, type Installed, readInstalled } from './installed.ts';
+import { readBackendStates, thisMoment } from './states.ts';
 import type { ServiceTables } from './tables.ts';
 import { type Touched, type Wanted, writeRows } from './transaction.ts';
 
@@ -48,6 +51,8 @@ export interface ServiceDataplane {
   repair(): Promise<ServiceApplyReport>;
   /** Removes what no look-up can meet any more; to be called a moment after a change. Returns how many entries went. */
   collect(): Promise<number>;
+  /** What is known of backends beside their rows: whom sockets connect to, and who is ejected. None before the first transaction. */
+  states(): Promise<readonly BackendState[]>;
   /** As the last transaction left them; null: there was none yet. */
   figures(): ServiceFigures | null;
 }
@@ -58,13 +63,8 @@ export function createServiceDataplane(tables: ServiceTables): ServiceDataplane 
   let installed: Installed | undefined;
   let figures: ServiceFigures | null = null;
   // One transaction after the other.
-  let last: Promise<unknown> = Promise.resolve();
+  const exclusively = createWorkQueue();
 
-  const exclusively = <Result>(work: () => Promise<Result>): Promise<Result> => {
-    const result = last.then(work);
-    last = result.catch(() => undefined);
-    return result;
-  };
   /** `prepare` brings `wanted` up to date; undefined: everything is read back. */
   const transact = (prepare: () => Touched | undefined) =>
     exclusively(async () => {
@@ -108,6 +108,11 @@ export function createServiceDataplane(tables: ServiceTables): ServiceDataplane 
         figures = figuresOf(state);
         return gone;
       }),
+    async states() {
+      // Reading takes a while, and changes need not wait for it.
+      const services = await exclusively(async () => installed?.services ?? new Map());
+      return readBackendStates(tables, services, thisMoment());
+    },
     figures: () => figures,
   };
 }

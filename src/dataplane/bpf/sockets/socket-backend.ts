@@ -1,6 +1,7 @@
 /** Sockets served by what stands in the tables of Services: after the rows, the programs; after rows that went, their sockets. */
 import type { ObjectName } from '../../../model/names.ts';
 import type { ServiceId } from '../../../model/rows.ts';
+import type { BackendState } from '../../backend-state.ts';
 import { createServiceDataplane, type ServiceDataplane } from '../services/dataplane.ts';
 import { openServiceTables } from '../services/tables.ts';
 import {
@@ -34,6 +35,8 @@ export interface SocketBackend {
   /** Leaves the sockets of these pods to nft, and of no others; resolves with those that are not found (yet). */
   exempt(pods: ExemptPods): Promise<readonly ObjectName[]>;
   status(): Promise<SocketStatus>;
+  /** Of backends, as the programs on sockets noted it; none before the tables are synced. */
+  states(): Promise<readonly BackendState[]>;
   /** What is in the kernel stays. */
   close(): void;
 }
@@ -43,6 +46,7 @@ export function createSocketBackend(options: SocketOptions): SocketBackend {
   let sockets: SocketServices | null = null;
   let attached = false;
   let error: string | null = null;
+  let followed: ServiceDataplane | null = null;
   // null: nobody said so far, and what an earlier agent wrote counts.
   let exemptPods: ExemptPods | null = null;
   let unfound: readonly ObjectName[] = [];
@@ -62,7 +66,10 @@ export function createSocketBackend(options: SocketOptions): SocketBackend {
     }
   };
   return {
-    over: (shared) => withSockets(shared, open, attach),
+    over(shared) {
+      followed = withSockets(shared, open, attach);
+      return followed;
+    },
     async exempt(pods) {
       exemptPods = pods;
       unfound = sockets === null ? [...pods.keys()] : await sockets.exempt(pods);
@@ -76,6 +83,7 @@ export function createSocketBackend(options: SocketOptions): SocketBackend {
       exempt: [...(exemptPods?.keys() ?? [])].filter((pod) => !unfound.includes(pod)),
       figures: (await sockets?.figures()) ?? null,
     }),
+    states: async () => (await followed?.states()) ?? [],
     close: () => sockets?.close(),
   };
 }
@@ -116,6 +124,7 @@ function withSockets(
       mayHaveOrphans = false;
       return collected;
     },
+    states: async () => (await tables?.states()) ?? [],
     figures: () => tables?.figures() ?? null,
   };
 }
