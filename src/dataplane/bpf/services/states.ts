@@ -14,7 +14,7 @@ export interface Moment {
 }
 
 type Tables = Pick<ServiceTables, 'backendStates' | 'backends'>;
-type Services = ReadonlyMap<ServiceId, StandingService>;
+type Services = ReadonlyMap<ServiceId, Pick<StandingService, 'number' | 'backends' | 'content'>>;
 
 const NANOSECONDS_PER_MILLISECOND = 1e6;
 const NOTHING_NOTED = { open: 0, connections: 0, failuresTotal: 0, failures: 0, ejectedUntil: 0 } as const;
