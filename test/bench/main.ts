@@ -26,6 +26,7 @@ import { POLICY_FUZZ } from './scenarios/policy-fuzz.ts';
 import { POLICY_PATH } from './scenarios/policy-path.ts';
 import { POLICY_PROGRAM } from './scenarios/policy-program.ts';
 import { SOCKET_HOOKS } from './scenarios/socket-hooks.ts';
+import { SOCKET_LEAK } from './scenarios/socket-leak.ts';
 import { SOCKET_PATH } from './scenarios/socket-path.ts';
 import { STANDALONE_COMPLETE } from './scenarios/standalone-complete.ts';
 import { STANDALONE_READINESS } from './scenarios/standalone-readiness.ts';
@@ -46,6 +47,7 @@ const SCENARIOS: readonly Scenario[] = [
   POLICY_FUZZ,
   SOCKET_PATH,
   SOCKET_HOOKS,
+  SOCKET_LEAK,
   STANDALONE_COMPLETE,
   STANDALONE_READINESS,
 ];

@@ -38,6 +38,8 @@ export interface SocketScene {
   readonly services: ServiceDataplane;
   readonly directory: string;
   readonly cgroup: string;
+  /** Path of the pod's network namespace. */
+  readonly podNamespace: string;
   /** In the pod's namespace and below the cgroup; on the node and below it; in the pod's namespace, outside the cgroup. */
   readonly pod: Dialler;
   readonly node: Dialler;
@@ -74,6 +76,7 @@ export async function createSocketScene(): Promise<SocketScene> {
     services,
     directory,
     cgroup,
+    podNamespace: `/run/netns/${spaces[1]}`,
     pod,
     node,
     stranger,
