@@ -6,7 +6,7 @@ import { backendValue, type Endpoint, type Lists } from './served.ts';
 type Entry = readonly [number, Backend];
 
 export interface BackendChanges {
-  /** New ones, and those that come into a list; to be written before the lists change. */
+  /** New ones, those that come into a list, and those of another weight; to be written before the lists change. */
   readonly coming: readonly Entry[];
   /** Those that are left out of a list; afterwards. */
   readonly leaving: readonly Entry[];
@@ -18,6 +18,7 @@ export interface BackendChanges {
 
 interface Membership {
   readonly endpoint: Endpoint;
+  readonly since: number;
   /** Bit n: in the list n. */
   lists: number;
 }
@@ -28,7 +29,8 @@ function membersOf(standing: StandingService | undefined, lists: Lists): Readonl
   for (const [list, endpoints] of lists.entries()) {
     for (const endpoint of endpoints) {
       const number = standing?.backends[index++] ?? 0;
-      const member = members.get(number) ?? { endpoint, lists: 0 };
+      const since = standing?.since.get(number) ?? 0;
+      const member = members.get(number) ?? { endpoint, since, lists: 0 };
       member.lists |= 1 << list;
       members.set(number, member);
     }
@@ -48,17 +50,20 @@ export function backendChanges(
   const gone: number[] = [];
   let fresh = 0;
   const [old, wanted] = [membersOf(standing, before), membersOf(next, after)];
-  for (const [number, { endpoint, lists }] of wanted) {
-    const had = old.get(number)?.lists;
-    if (had === undefined) fresh++;
-    if (next !== undefined && ((had ?? 0) | lists) !== had)
-      coming.push([number, backendValue(endpoint, next.number, (had ?? 0) | lists)]);
+  for (const [number, { endpoint, since, lists }] of wanted) {
+    const known = old.get(number);
+    if (known === undefined) fresh++;
+    const had = known?.lists ?? 0;
+    const isSame =
+      known?.endpoint.weight === endpoint.weight && known.since === since && (had | lists) === had;
+    if (next !== undefined && !isSame)
+      coming.push([number, backendValue(endpoint, next.number, since, had | lists)]);
   }
-  for (const [number, { endpoint, lists: had }] of old) {
-    const lists = wanted.get(number)?.lists ?? 0;
+  for (const [number, before] of old) {
+    const { endpoint, since, lists } = wanted.get(number) ?? { ...before, lists: 0 };
     if (lists === 0) gone.push(number);
-    if (standing !== undefined && (had | lists) !== lists)
-      leaving.push([number, backendValue(endpoint, standing.number, lists)]);
+    if (standing !== undefined && (before.lists | lists) !== lists)
+      leaving.push([number, backendValue(endpoint, standing.number, since, lists)]);
   }
   return { coming, leaving, gone, fresh };
 }

@@ -31,6 +31,7 @@ export interface FoundService {
 
 export interface FoundBackend extends Endpoint {
   readonly service: number;
+  readonly since: number;
   /** Bit n: in the list n. */
   readonly lists: number;
 }
@@ -104,8 +105,8 @@ function indexOf({ generation, slots }: Service, key: SlotKey): number | undefin
 async function findBackends(tables: ServiceTables): Promise<Map<number, FoundBackend>> {
   const backends = new Map<number, FoundBackend>();
   for await (const batch of tables.backends.batches())
-    for (const [number, { address, port, service, lists }] of batch)
-      backends.set(number, { address: unmappedAddress(address), port: port as Port, service, lists });
+    for (const [number, { address, port, ...rest }] of batch)
+      backends.set(number, { ...rest, address: unmappedAddress(address), port: port as Port });
   return backends;
 }
 
@@ -135,10 +136,12 @@ export function standingOf(
   if (row === undefined || backends.length !== row.slots[0] + row.slots[1]) return undefined;
   const endpoints: FoundBackend[] = [];
   const lists = new Map<FoundBackend, number>();
+  const since = new Map<number, number>();
   for (let slot = 0; slot < backends.length; slot++) {
     const backend = all.get(backends[slot] ?? 0);
     if (backend?.service !== number) return undefined;
     endpoints.push(backend);
+    if (backend.since > 0) since.set(backends[slot] ?? 0, backend.since);
     lists.set(backend, (lists.get(backend) ?? 0) | (slot < row.slots[0] ? 1 : 2));
   }
   if ([...lists].some(([backend, own]) => backend.lists !== own)) return undefined;
@@ -146,10 +149,11 @@ export function standingOf(
     number,
     generation: row.generation,
     backends,
+    since,
     content: {
       frontends,
       lists: [endpoints.slice(0, row.slots[0]), endpoints.slice(row.slots[0])],
-      affinitySeconds: row.affinitySeconds,
+      terms: { ...row, ejects: row.ejects === 1 },
     },
   };
 }

@@ -36,6 +36,8 @@ export interface StandingService {
   readonly generation: number;
   /** Numbers by slot: those of the cluster list, then those of the local one. */
   readonly backends: readonly number[];
+  /** By number, the second of CLOCK_MONOTONIC in which a backend joined others; absent: it has its full share. */
+  readonly since: ReadonlyMap<number, number>;
   /** The compiler's rows where it is as they say. */
   readonly content: ServiceRows | Served;
 }
@@ -63,6 +65,7 @@ export interface Retired {
   readonly slots: readonly SlotRange[];
 }
 
+const NOBODY_JOINED: ReadonlyMap<number, number> = new Map();
 const NOTHING_RETIRED: Retired = { services: [], backends: [], slots: [] };
 
 /** Entries in the order in which they are written. */
@@ -70,7 +73,7 @@ export interface ServicePlan {
   readonly gone: readonly FrontendKey[];
   readonly ending: readonly Entry<FrontendKey, Frontend>[];
   readonly names: readonly Entry<number, Uint8Array>[];
-  /** New ones, and those that come into a list. */
+  /** New ones, those that come into a list, and those of another weight. */
   readonly backends: readonly Entry<number, Backend>[];
   readonly slots: readonly Entry<SlotKey, Slot>[];
   readonly services: readonly Entry<number, Service>[];
@@ -88,7 +91,7 @@ export interface ServicePlan {
 
 /**
  * `rows` undefined: the Service is to go. `moved`: names of frontends that go to another Service, which writes them. Takes
- * numbers off `counters`.
+ * numbers off `counters`. `second`: now, by CLOCK_MONOTONIC.
  */
 export function planService(
   id: ServiceId | undefined,
@@ -96,13 +99,18 @@ export function planService(
   rows: ServiceRows | undefined,
   moved: ReadonlyMap<string, unknown>,
   counters: Counters,
+  second: number,
 ): ServicePlan {
   const before = standing === undefined ? NOTHING_SERVED : contentOf(standing);
   const after = rows === undefined ? NOTHING_SERVED : servedBy(rows);
   const changes = compareFrontends(before.frontends, after.frontends, moved);
   const stays = after.frontends.length > 0 && rows !== undefined;
   const kept = stays && !changes.needNewNumber ? standing : undefined;
-  const next = stays ? nextStanding(kept, before.lists, rows, after, counters) : undefined;
+  const numbers = stays ? numbersBySlot(kept, before.lists, rows, after.lists, counters) : [];
+  const since = sinceByNumber(standing, before.lists, numbers, after, second);
+  const next = stays
+    ? nextStanding(kept, before.lists, rows, after.lists, numbers, since, counters)
+    : undefined;
   const isNew = next !== undefined && kept === undefined;
   const slots =
     next === undefined || next.generation === kept?.generation ? [] : slotEntries(next, after.lists);
@@ -136,16 +144,18 @@ function nextStanding(
   kept: StandingService | undefined,
   before: Lists,
   rows: ServiceRows,
-  after: Served,
+  after: Lists,
+  backends: readonly number[],
+  since: StandingService['since'],
   counters: Counters,
 ): StandingService {
-  const backends = numbersBySlot(kept, before, after.lists, counters);
   const sameSlots =
-    kept !== undefined && before[0].length === after.lists[0].length && isSameList(kept.backends, backends);
+    kept !== undefined && before[0].length === after[0].length && isSameList(kept.backends, backends);
   return {
     number: kept?.number ?? ++counters.service,
     generation: sameSlots ? kept.generation : ++counters.generation,
     backends: sameSlots ? kept.backends : backends,
+    since,
     content: rows,
   };
 }
@@ -154,11 +164,13 @@ function nextStanding(
 function numbersBySlot(
   kept: StandingService | undefined,
   before: Lists,
+  rows: ServiceRows,
   [cluster, local]: Lists,
   counters: Counters,
 ): readonly number[] {
-  // The most usual case by far where there are many Services; none of a list is in it twice.
-  if (kept === undefined && local.length === 0) return cluster.map(() => ++counters.backend);
+  // The most usual case by far where there are many Services: a list in which nobody is twice.
+  if (kept === undefined && local.length === 0 && cluster === rows.cluster)
+    return cluster.map(() => ++counters.backend);
   const numbers = new Map<string, number>();
   if (kept !== undefined)
     for (const [slot, endpoint] of before.flat().entries())
@@ -169,6 +181,28 @@ function numbersBySlot(
     numbers.set(name, number);
     return number;
   });
+}
+
+/** Who joins others in a Service with slow start joins now; who was there goes on, under whatever number. */
+function sinceByNumber(
+  standing: StandingService | undefined,
+  before: Lists,
+  numbers: readonly number[],
+  { lists, terms }: Served,
+  second: number,
+): ReadonlyMap<number, number> {
+  if (standing === undefined || standing.backends.length === 0) return NOBODY_JOINED;
+  if (standing.since.size === 0 && terms.slowStartSeconds === 0) return NOBODY_JOINED;
+  const joined = new Map<string, number>();
+  for (const [slot, endpoint] of before.flat().entries())
+    joined.set(endpointName(endpoint), standing.since.get(standing.backends[slot] ?? 0) ?? 0);
+  const newcomer = terms.slowStartSeconds === 0 ? 0 : second;
+  const since = new Map<number, number>();
+  for (const [slot, endpoint] of lists.flat().entries()) {
+    const value = joined.get(endpointName(endpoint)) ?? newcomer;
+    if (value > 0) since.set(numbers[slot] ?? 0, value);
+  }
+  return since;
 }
 
 function isSameList(one: readonly number[], other: readonly number[]): boolean {
@@ -186,21 +220,24 @@ function slotEntries(
   });
 }
 
-function serviceEntry({ number, generation }: StandingService, { lists, affinitySeconds }: Served) {
+function serviceEntry({ number, generation }: StandingService, { lists, terms }: Served) {
   const slots: readonly [number, number] = [lists[0].length, lists[1].length];
-  return [
-    number,
-    { generation, slots, affinitySeconds, slowStartSeconds: 0, scheduler: 'random', ejects: 0 },
-  ] as const;
+  return [number, { generation, slots, ...terms, ejects: terms.ejects ? 1 : 0 }] as const;
 }
 
 function isSameRow(
   kept: StandingService | undefined,
-  before: Served,
+  { terms: before }: Served,
   next: StandingService,
-  after: Served,
+  { terms: after }: Served,
 ): boolean {
-  return kept?.generation === next.generation && before.affinitySeconds === after.affinitySeconds;
+  return (
+    kept?.generation === next.generation &&
+    before.affinitySeconds === after.affinitySeconds &&
+    before.slowStartSeconds === after.slowStartSeconds &&
+    before.scheduler === after.scheduler &&
+    before.ejects === after.ejects
+  );
 }
 
 function frontendWrites(

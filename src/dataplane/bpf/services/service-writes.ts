@@ -29,11 +29,12 @@ export async function writeServices(
   const failed = new Set<ServiceId>();
   const taken = new Set<string>();
   const left = strays.backends.map(
-    ([number, backend]) => [number, backendValue(backend, backend.service, 0)] as const,
+    ([number, backend]) => [number, backendValue(backend, backend.service, backend.since, 0)] as const,
   );
   const group = createGroup(tables);
+  const second = monotonicSecond();
   for (const [index, pair] of pairs.entries()) {
-    const plan = admit(installed, pair, moves);
+    const plan = admit(installed, pair, moves, second);
     if (plan === undefined) {
       failed.add(pair.id);
       continue;
@@ -72,10 +73,11 @@ function admit(
   installed: Installed,
   { id, standing, rows }: ServicePair,
   moves: ReadonlyMap<string, ServedFrontend>,
+  second: number,
 ): ServicePlan | undefined {
   const { counters, used, capacities } = installed;
   const before = { ...counters };
-  const plan = planService(id, standing, rows, moves, counters);
+  const plan = planService(id, standing, rows, moves, counters, second);
   const { growth } = plan;
   const after = {
     frontends: used.frontends + growth.frontends,
@@ -90,6 +92,11 @@ function admit(
   }
   installed.used = after;
   return plan;
+}
+
+/** Of CLOCK_MONOTONIC, by which the programs measure time too; never 0. */
+function monotonicSecond(): number {
+  return Math.max(1, Number(process.hrtime.bigint() / 1_000_000_000n));
 }
 
 async function deleteFrontends(

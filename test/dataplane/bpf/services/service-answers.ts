@@ -1,18 +1,22 @@
 /** What a connection from inside meets at each destination: by the rows, and by the tables as they are this very moment. */
 import { unmappedAddress, unmappedPrefix } from '../../../../src/dataplane/bpf/mapped-address.ts';
+import type { ServiceTerms } from '../../../../src/dataplane/bpf/services/served.ts';
 import type { ServiceTables } from '../../../../src/dataplane/bpf/services/tables.ts';
+import { slotSequence } from '../../../../src/dataplane/schedule/slot-sequence.ts';
 import { type Decision, decide } from '../../../../src/explain/decide.ts';
 import { lookupTables } from '../../../../src/explain/lookup-tables.ts';
 import type { FrontendScope, Treatment } from '../../../../src/generated/policy.ts';
 import { type Address, familyOf, formatEndpoint, prefixContains } from '../../../../src/model/address.ts';
-import type { Port, Protocol } from '../../../../src/model/names.ts';
+import { compareText, type Port, type Protocol } from '../../../../src/model/names.ts';
+import type { BackendRow, Scheduler } from '../../../../src/model/rows.ts';
 import { DESTINATIONS, type State } from './service-walk.ts';
 
 export interface Answer {
   /** In words; names all backends that are chosen from. */
   readonly words: string;
-  /** Backends that a client with affinity keeps; sorted. */
+  /** Backends that a client with affinity keeps, with their weights; sorted. */
   readonly kept: readonly string[];
+  readonly weights: readonly string[];
 }
 
 /** By destination. */
@@ -33,12 +37,24 @@ function answersOf(answer: (destination: Destination) => Answer): Answers {
   );
 }
 
-function served(endpoints: readonly string[], affinitySeconds: number, kept: readonly string[]): Answer {
-  return { words: `${endpoints.join()} for ${affinitySeconds} s`, kept: [...kept].sort() };
+interface Member {
+  readonly name: string;
+  readonly weight: number;
+}
+
+/** `slots`: names of backends in the order of their slots. */
+function served(slots: readonly string[], terms: ServiceTerms, kept: readonly Member[]): Answer {
+  const members = [...kept].sort((a, b) => compareText(a.name, b.name));
+  const { affinitySeconds, scheduler, slowStartSeconds, ejects } = terms;
+  return {
+    words: `${slots.join()} for ${affinitySeconds} s, ${scheduler}, slow for ${slowStartSeconds} s, ejects: ${ejects}`,
+    kept: members.map(({ name }) => name),
+    weights: members.map(({ name, weight }) => `${name} ${weight}`),
+  };
 }
 
 function unserved(words: string): Answer {
-  return { words, kept: [] };
+  return { words, kept: [], weights: [] };
 }
 
 /** By the rows of Services of the one state and the node of the other. */
@@ -60,9 +76,26 @@ export function wantedAnswers(services: State, node: State): Answers {
 
 function inWords({ verdict, step, service, list, candidates }: Decision): Answer {
   if (service === null || list === null) return unserved(`${verdict}: ${step}`);
-  const endpoints = candidates.map(({ backend }) => formatEndpoint(backend.address, backend.port));
-  return served(endpoints, service.affinitySeconds ?? 0, endpoints);
+  const { scheduler, slowStartSeconds, ejects } = service.balancing;
+  const nameOf = ({ address, port }: BackendRow) => formatEndpoint(address, port);
+  const slots = slotSequence(scheduler, service[list]).map(nameOf);
+  const terms = { affinitySeconds: service.affinitySeconds ?? 0, slowStartSeconds, ejects };
+  const kept = candidates.map(({ backend }) => ({ name: nameOf(backend), weight: backend.weight }));
+  return served(slots, { ...terms, scheduler: CHOICES[scheduler] }, kept);
 }
+
+const CHOICES: Readonly<Record<Scheduler, ServiceTerms['scheduler']>> = {
+  random: 'random',
+  rr: 'turns',
+  wrr: 'turns',
+  sh: 'client-hash',
+  maglev: 'client-hash',
+  dh: 'destination-hash',
+  lc: 'least-connections',
+  wlc: 'weighted-least-connections',
+  sed: 'shortest-delay',
+  nq: 'never-queue',
+};
 
 const PROTOCOL_NUMBERS = { TCP: 6, UDP: 17, SCTP: 132 } as const;
 const UNSPECIFIED = { IPv4: '0.0.0.0', IPv6: '::' } as const;
@@ -115,9 +148,9 @@ async function readAll(tables: ServiceTables) {
       ]),
     ),
     backends: new Map(
-      backends.map(([number, { address, port, service, lists }]) => [
+      backends.map(([number, { address, port, service, weight, lists }]) => [
         number,
-        { name: formatEndpoint(unmappedAddress(address), port), service, lists },
+        { name: formatEndpoint(unmappedAddress(address), port), service, weight, lists },
       ]),
     ),
     addresses: new Map(addresses.map(([address, value]) => [unmappedAddress(address), value])),
@@ -148,10 +181,10 @@ function treated(
     const backend = all.backends.get(number ?? 0);
     return backend?.service === frontend.service ? backend.name : `dangling: slot ${slot}`;
   });
-  const kept = [...all.backends.values()]
-    .filter(({ service: owner, lists }) => owner === frontend.service && lists & (1 << list))
-    .map(({ name }) => name);
-  return served(chosen, service.affinitySeconds, kept);
+  const kept = [...all.backends.values()].filter(
+    ({ service: owner, lists }) => owner === frontend.service && lists & (1 << list),
+  );
+  return served(chosen, { ...service, ejects: service.ejects === 1 }, kept);
 }
 
 function withoutFrontend({ addresses, prefixes }: All, address: Address): Answer {

@@ -5,7 +5,7 @@ import { createServiceDataplane } from '../../../../src/dataplane/bpf/services/d
 import type { Address, Prefix } from '../../../../src/model/address.ts';
 import { installedAnswers, wantedAnswers } from './service-answers.ts';
 import { loadServiceMaps, type ServiceMaps, sizes, TABLE_NAMES, writtenDuring } from './service-maps.ts';
-import { anyState, changeOf, NOTHING, serving } from './service-walk.ts';
+import { anyState, changeOf, NOTHING, type State, serving } from './service-walk.ts';
 
 const RUNS = 20;
 
@@ -66,6 +66,37 @@ describe('entries of Services in BPF maps', () => {
     // The third left its list at once: sockets and flows look there whether theirs is still served.
     expect(own.filter(([, { lists }]) => lists === 0)).toHaveLength(1);
     for (const [number, { address }] of own) expect(before.get(number)?.address).toEqual(address);
+  });
+
+  it('[F8] a backend that joins others of a Service with slow start says since when; others say nothing', async () => {
+    const slow = (backends: number, seconds = 30): State => {
+      const { rows, ...rest } = serving(['a'], backends);
+      const services = new Map(
+        [...rows.services].map(([id, row]) => [
+          id,
+          { ...row, balancing: { ...row.balancing, slowStartSeconds: seconds } },
+        ]),
+      );
+      return { ...rest, rows: { ...rows, services } };
+    };
+    const since = async () => {
+      const entries = await maps.tables.backends.entries();
+      return entries.filter(([, { lists }]) => lists !== 0).map(([, backend]) => backend.since);
+    };
+    let dataplane = createServiceDataplane(maps.tables);
+    await dataplane.sync(slow(2).rows, []);
+    expect(await since()).toEqual([0, 0]);
+    await dataplane.apply(changeOf(slow(2), slow(3)));
+    const joined = Math.max(...(await since()));
+    expect([...(await since())].sort()).toEqual([0, 0, joined].sort());
+    expect(Math.abs(joined - Number(process.hrtime.bigint() / 1_000_000_000n))).toBeLessThan(30);
+    // A restarted agent, another weight or another list leaves it as it is.
+    dataplane = createServiceDataplane(maps.tables);
+    await dataplane.sync(slow(3, 60).rows, []);
+    expect([...(await since())].sort()).toEqual([0, 0, joined].sort());
+    await dataplane.apply(changeOf(slow(3, 60), slow(3, 0)));
+    await dataplane.apply(changeOf(slow(3, 0), slow(4, 0)));
+    expect([...(await since())].sort()).toEqual([0, 0, 0, joined].sort());
   });
 
   it('[A36, C24] affinity to a Service that went is forgotten', async () => {
@@ -133,7 +164,10 @@ describe('entries of Services in BPF maps', () => {
         const slot = pick(await maps.tables.slots.entries());
         if (slot !== undefined) await maps.tables.slots.delete([slot[0]]);
         const backend = pick(await maps.tables.backends.entries());
-        if (backend !== undefined) await maps.tables.backends.set([[backend[0], { ...backend[1], port: 1 }]]);
+        if (backend !== undefined) {
+          const changed = (choices.next().value ?? 0) % 2 === 0 ? { port: 1 } : { weight: 77 };
+          await maps.tables.backends.set([[backend[0], { ...backend[1], ...changed }]]);
+        }
         const frontend = pick(await maps.tables.frontends.entries());
         if (frontend !== undefined) {
           await maps.tables.frontends.set([

@@ -12,6 +12,7 @@ import {
   type FrontendRow,
   type NodeRows,
   type Rows,
+  type Scheduler,
   type ServiceId,
   type ServiceRows,
   type Treatment,
@@ -105,12 +106,40 @@ const POOLS: readonly Pool[] = [
 
 const subset = <Value>(values: readonly Value[]) => fc.subarray([...values]);
 
+type Choice = Pick<ServiceRows, 'cluster' | 'local' | 'affinitySeconds' | 'balancing'> & {
+  readonly weights: readonly number[];
+};
+
+const NO_CHOICE: Choice = {
+  cluster: [],
+  local: [],
+  affinitySeconds: null,
+  balancing: DEFAULT_BALANCING,
+  weights: [],
+};
+
+/** An endpoint has one weight in both lists. */
+function weighted({ cluster, local, weights, ...rest }: Choice = NO_CHOICE): Omit<Choice, 'weights'> {
+  const all = [...new Set([...cluster, ...local])];
+  const heavy = new Map(all.map((each, index) => [each, { ...each, weight: weights[index] ?? 1 }]));
+  const of = (list: readonly BackendRow[]) => list.map((each) => heavy.get(each) ?? each);
+  return { cluster: of(cluster), local: of(local), ...rest };
+}
+
 /** Services of a pool: who has which frontend, how packets to it are treated, and who answers. */
 function servicesOf({ family, protocol, services, places, backends }: Pool): fc.Arbitrary<ServiceRows[]> {
   const lists = fc.record({
     cluster: subset(backends),
     local: subset(backends),
     affinitySeconds: fc.constantFrom(null, null, 10, 10_800),
+    weights: fc.array(fc.integer({ min: 1, max: 3 }), { minLength: 5, maxLength: 5 }),
+    balancing: fc.record({
+      scheduler: fc.constantFrom<Scheduler>('random', 'rr', 'wrr', 'lc', 'wlc', 'sh', 'dh', 'sed', 'nq'),
+      slowStartSeconds: fc.constantFrom(0, 30),
+      ejects: fc.boolean(),
+      retries: fc.boolean(),
+      terminateAfterSeconds: fc.constant(null),
+    }),
   });
   return fc
     .record({
@@ -121,7 +150,7 @@ function servicesOf({ family, protocol, services, places, backends }: Pool): fc.
     })
     .map((choice) =>
       services.flatMap((id, index): ServiceRows[] => {
-        const own = choice.lists[index] ?? { cluster: [], local: [], affinitySeconds: null };
+        const own = weighted(choice.lists[index]);
         const treatment = (from: number | undefined): Treatment => {
           const possible: readonly Treatment[] = [
             'pass',
@@ -149,7 +178,6 @@ function servicesOf({ family, protocol, services, places, backends }: Pool): fc.
         const rest = {
           excluded: [],
           sourceRanges: null,
-          balancing: DEFAULT_BALANCING,
           owner,
           displayName: owner,
         };
