@@ -3,19 +3,13 @@
  * leaves pods judged as before, and new ones closed.
  */
 
-import { isDeepStrictEqual } from 'node:util';
-import { listNewbornInterfaces } from '../dataplane/interfaces/newborn-interfaces.ts';
-import { isFound } from '../dataplane/interfaces/pod-interface-state.ts';
 import type { PodInterfaceWatch } from '../dataplane/interfaces/watch-pod-interfaces.ts';
 import type { PolicyBackend, PolicyInstallReport } from '../dataplane/policy-backend.ts';
 import type { PodInterface as Joined } from '../dataplane/policy-change.ts';
-import { listInterfaces } from '../kernel/network.ts';
-import type { Address } from '../model/address.ts';
-import { type NodeName, type ObjectName, objectName } from '../model/names.ts';
-import type { PodObject } from '../model/objects.ts';
+import type { NodeName, ObjectName } from '../model/names.ts';
 import type { PolicyRowsChange } from '../model/policy-rows.ts';
-import { isFinished } from '../model/probe-targets.ts';
 import { InstallError, labelled } from './installation.ts';
+import { createJoinedPods, type JoinedPodsOptions } from './joined-pods.ts';
 import type { PolicyPipeline } from './policy-pipeline.ts';
 import type { SyncAttempt } from './sync-loop.ts';
 
@@ -34,7 +28,7 @@ export interface PolicyInstallation {
   close(): Promise<void>;
 }
 
-export interface PolicyInstallationOptions {
+export interface PolicyInstallationOptions extends JoinedPodsOptions {
   readonly pipeline: PolicyPipeline;
   readonly node: NodeName;
   /** Called at the first install, and again as long as it rejects. */
@@ -42,18 +36,15 @@ export interface PolicyInstallationOptions {
   /** Done before the first rows are written. */
   readonly onOpened: (backend: PolicyBackend) => Promise<void>;
   readonly podInterfaces: PodInterfaceWatch;
-  /** Interfaces that look like a pod's let nothing through before their pod is known. */
-  readonly defaultClosed: () => boolean;
 }
 
 /** Starts with nothing installed: the first install writes the difference from whatever the kernel holds. */
 export function createPolicyInstallation(options: PolicyInstallationOptions): PolicyInstallation {
   const { pipeline, podInterfaces } = options;
+  const joined = createJoinedPods(options);
+  const takeLocalPods = pipeline.followLocalPods(options.node);
   let backend: PolicyBackend | null = null;
   let complete = false;
-  let enforced: ReadonlyMap<ObjectName, readonly Address[]> = new Map();
-  let joined: ReadonlyMap<ObjectName, Joined> = new Map();
-  let pods: ReadonlyMap<number, ObjectName> = new Map();
 
   /** `rows` null: they could not be compiled. */
   const write = async (attempt: SyncAttempt, rows: PolicyRowsChange | null) => {
@@ -63,15 +54,11 @@ export function createPolicyInstallation(options: PolicyInstallationOptions): Po
     }
     // Before the kernel's first answer every pod would count as missing, and lose its guard.
     await podInterfaces.settled();
-    const local = enforcedPods(pipeline.podsOnNode(options.node));
-    podInterfaces.setPods(differences(enforced, local));
-    enforced = local;
-    const next = await joinedNow(options, joined);
-    const interfaces = differences(joined, next);
-    joined = next;
-    pods = new Map([...next.values()].map(({ interfaceIndex, pod }) => [interfaceIndex, pod]));
+    const pods = takeLocalPods();
+    if (pods.size > 0) podInterfaces.setPods(pods);
+    const interfaces = await joined.renew();
     if (!complete) {
-      const report = await backend.sync(pipeline.policyRows(), next);
+      const report = await backend.sync(pipeline.policyRows(), joined.current);
       complete = true;
       return report;
     }
@@ -89,42 +76,12 @@ export function createPolicyInstallation(options: PolicyInstallationOptions): Po
       return report;
     },
     backend: () => backend,
-    podBehind: (interfaceIndex) => pods.get(interfaceIndex),
-    podInterfaces: () => joined.values(),
+    podBehind: joined.podBehind,
+    podInterfaces: () => joined.current.values(),
     async close() {
       await backend?.close();
     },
   };
-}
-
-/** The interfaces as they are to be judged; `before`: as they were. */
-async function joinedNow(
-  { pipeline, podInterfaces, defaultClosed }: PolicyInstallationOptions,
-  before: ReadonlyMap<ObjectName, Joined>,
-): Promise<ReadonlyMap<ObjectName, Joined>> {
-  const next = new Map<ObjectName, Joined>();
-  for (const [pod, state] of podInterfaces.current) {
-    if (!isFound(state)) continue;
-    const { interfaceIndex, addresses } = state;
-    const last = before.get(pod);
-    // Where compiling failed, pods that have rows keep those.
-    const isKnown = last !== undefined && last.interfaceIndex === interfaceIndex && !last.held;
-    const held = !isKnown && !pipeline.isCompiled(pod);
-    const isSame =
-      last?.addresses === addresses && last.interfaceIndex === interfaceIndex && last.held === held;
-    next.set(pod, isSame ? last : { pod, interfaceIndex, addresses, held });
-  }
-  const used = new Set([...next.values()].map(({ interfaceIndex }) => interfaceIndex));
-  const left = [...before.values()]
-    .map(({ interfaceIndex }) => interfaceIndex)
-    .filter((index) => !used.has(index));
-  const strangers = defaultClosed() ? await unknownInterfaces(podInterfaces, used) : [];
-  for (const interfaceIndex of new Set([...(await standing(left)), ...strangers])) {
-    // No pod is here yet, or it is gone, or another one now: nobody knows who talks.
-    const pod = `interface ${interfaceIndex}` as ObjectName;
-    next.set(pod, { pod, interfaceIndex, addresses: [], held: true });
-  }
-  return next;
 }
 
 function compiled(pipeline: PolicyPipeline) {
@@ -133,40 +90,4 @@ function compiled(pipeline: PolicyPipeline) {
   } catch (cause) {
     return { rows: null, error: new InstallError('policies could not be compiled', cause) };
   }
-}
-
-/** Interfaces that are no known pod's, or none's that has an address. */
-async function unknownInterfaces(
-  podInterfaces: Pick<PodInterfaceWatch, 'strangers'>,
-  used: ReadonlySet<number>,
-): Promise<readonly number[]> {
-  const newborn = (await listNewbornInterfaces()).filter((index) => !used.has(index));
-  return [...podInterfaces.strangers().keys(), ...newborn];
-}
-
-/** Those of the interfaces that are still there. */
-async function standing(indexes: readonly number[]): Promise<readonly number[]> {
-  if (indexes.length === 0) return [];
-  const there = new Set((await listInterfaces()).map(({ index }) => index));
-  return indexes.filter((index) => there.has(index));
-}
-
-/** Addresses of pods that policies can be about: those of the host's network are the node, and finished ones have left. */
-function enforcedPods(pods: Iterable<PodObject>): ReadonlyMap<ObjectName, readonly Address[]> {
-  const enforced = [...pods].filter((pod) => !pod.hostNetwork && !isFinished(pod));
-  return new Map(enforced.map(({ namespace, name, addresses }) => [objectName(namespace, name), addresses]));
-}
-
-function differences<Value>(
-  before: ReadonlyMap<ObjectName, Value>,
-  after: ReadonlyMap<ObjectName, Value>,
-): ReadonlyMap<ObjectName, Value | null> {
-  const changes = new Map<ObjectName, Value | null>();
-  for (const [pod, value] of after) {
-    const last = before.get(pod);
-    // Most are the same object, and comparing the insides of all would be most of the work of a change.
-    if (value !== last && !isDeepStrictEqual(value, last)) changes.set(pod, value);
-  }
-  for (const pod of before.keys()) if (!after.has(pod)) changes.set(pod, null);
-  return changes;
 }

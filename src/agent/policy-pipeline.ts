@@ -1,9 +1,10 @@
 /** The half of the pipeline that compiles policies: what was touched, until it is in the rows. */
 import type { Address, Prefix } from '../model/address.ts';
 import type { NodeName, ObjectName } from '../model/names.ts';
-import type { PodObject, Problem } from '../model/objects.ts';
+import type { Problem } from '../model/objects.ts';
 import type { PolicyRows, PolicyRowsChange } from '../model/policy-rows.ts';
 import type { ClusterView, Touched } from '../model/view.ts';
+import { createLocalPods, type LocalPodChanges, type LocalPods } from './local-pods.ts';
 import { createPodAddresses } from './pod-addresses.ts';
 import { mergeTouched, nothingTouched } from './touched.ts';
 
@@ -14,7 +15,8 @@ export interface PolicyPipeline {
   /** Compiles what was touched since the last call; throws what the compiler throws, and then starts from scratch. */
   compilePolicies(): PolicyRowsChange;
   policyRows(): PolicyRows;
-  podsOnNode(node: NodeName): Iterable<PodObject>;
+  /** Each call of the result tells which of the node's pods changed since the one before, or at first, all. */
+  followLocalPods(node: NodeName): () => LocalPodChanges;
   /** The node's own part of the pods' addresses. */
   podNetworks(node: NodeName): readonly Prefix[];
   /** What is known of the pod is in the policy rows. */
@@ -49,10 +51,12 @@ export function createPolicyPipeline({ view, compiler }: PolicyPipelineParts): P
   let touched: Touched | 'everything' = 'everything';
   let problems: readonly Problem[] = [];
   const podAddresses = createPodAddresses(view.pods);
+  const localPods: LocalPods[] = [];
   return {
     touch(news) {
       touched = mergeTouched(touched, news);
       podAddresses.touch(news.pods);
+      for (const pods of localPods) pods.touch(news.pods);
     },
     compilePolicies() {
       if (compiler === undefined) return NO_POLICY_ROWS;
@@ -64,7 +68,11 @@ export function createPolicyPipeline({ view, compiler }: PolicyPipelineParts): P
       return update.change;
     },
     policyRows: () => compiler?.rows() ?? NO_POLICY_ROWS,
-    podsOnNode: (node) => view.podsOnNode(node),
+    followLocalPods(node) {
+      const pods = createLocalPods(view, node);
+      localPods.push(pods);
+      return pods.take;
+    },
     podNetworks: (node) => view.nodes.get(node)?.podCidrs ?? [],
     isCompiled: (pod) => touched !== 'everything' && !touched.pods.has(pod),
     podAt: podAddresses.podAt,

@@ -106,6 +106,7 @@ function createNode(indexes: Readonly<Record<string, number>>) {
 /** Pods are at the interfaces given; the others are joined by macvlan. */
 function interfacesAt(indexes: Readonly<Record<string, number>>): PodInterfaceWatch {
   const current = new Map<ObjectName, PodInterfaceState>();
+  const changed: ObjectName[] = [];
   const stateOf = (pod: ObjectName, addresses: readonly Address[]): PodInterfaceState => {
     const interfaceIndex = indexes[pod];
     if (interfaceIndex === undefined) return { missing: 'macvlan', detail: 'eth0', addresses };
@@ -113,10 +114,12 @@ function interfacesAt(indexes: Readonly<Record<string, number>>): PodInterfaceWa
   };
   return {
     current,
+    takeChanged: () => new Set(changed.splice(0)),
     strangers: () => new Map(),
     ownAddresses: () => [],
     setPods(pods) {
       for (const [pod, addresses] of pods) {
+        changed.push(pod);
         if (addresses === null) current.delete(pod);
         else current.set(pod, stateOf(pod, addresses));
       }
@@ -167,7 +170,14 @@ function serviceTables({ calls }: RecordingKernel, write: () => void): ServiceDa
     write();
     return { written: 0, unprogrammed: [], unprogrammedAddresses: [] };
   };
-  return { sync: done, apply: done, repair: done, collect: async () => 0, figures: () => null };
+  return {
+    sync: done,
+    apply: done,
+    repair: done,
+    collect: async () => 0,
+    states: async () => [],
+    figures: () => null,
+  };
 }
 
 describe('the policies’ loop', () => {

@@ -48,9 +48,10 @@ export async function startPolicyAgent(
   const { compile } = configuration;
   const log = pino({ level: 'warn' }, pino.destination(2));
   const capabilities = await probeCapabilities();
+  const world = createWorld();
   const pipeline = createPipeline({
     controlPlane: completedElsewhere,
-    world: createWorld(),
+    world,
     compiler: createServiceCompiler(compile),
     policyCompiler: createPolicyCompiler(compile.node),
   });
@@ -79,7 +80,7 @@ export async function startPolicyAgent(
     socketPath: join(folder, `${instance}.sock`),
   });
   await agent.syncNow(null);
-  if (enforcement !== 'off') requireInterfaces(agent, [...pipeline.podsOnNode(node)].length);
+  if (enforcement !== 'off') requireInterfaces(agent, [...world.view.podsOnNode(node)].length);
   return {
     async change(object) {
       const began = performance.now();

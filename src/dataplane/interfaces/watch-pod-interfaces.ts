@@ -24,6 +24,8 @@ export interface PodInterfaceWatchOptions extends NetworkPlace {
 
 export interface PodInterfaceWatch {
   readonly current: ReadonlyMap<ObjectName, PodInterfaceState>;
+  /** Pods with another state than at the last call, also none. */
+  takeChanged(): ReadonlySet<ObjectName>;
   strangers(): ReadonlyMap<number, Stranger>;
   /** Of all interfaces of the node, in no order; those of the link and of the host itself are left out. The same list while they are. */
   ownAddresses(): readonly Address[];
@@ -40,9 +42,11 @@ export function watchPodInterfaces(options: PodInterfaceWatchOptions): PodInterf
   const interfaces = createPodInterfaces();
   const own = createOwnAddresses();
   let strangers: ReadonlyMap<number, Stranger> = new Map();
+  const changed: ObjectName[] = [];
   let closed = false;
   /** Returns whether anything differs. */
   const take = (changes: PodInterfaceChanges): boolean => {
+    changed.push(...changes.keys());
     if (changes.size > 0) search.plan();
     const before = strangers;
     strangers = interfaces.strangers();
@@ -74,6 +78,7 @@ export function watchPodInterfaces(options: PodInterfaceWatchOptions): PodInterf
   });
   return {
     current: interfaces.current,
+    takeChanged: () => new Set(changed.splice(0)),
     strangers: () => strangers,
     ownAddresses: own.list,
     setPods(pods) {
