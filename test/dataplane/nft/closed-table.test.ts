@@ -55,6 +55,22 @@ describe('the table of what is closed', () => {
     expect(await outcomes()).toEqual(OPEN);
   });
 
+  it('[C13] lets the node reach what is closed, and not the other way round', async () => {
+    await open();
+    await table.set(WEB);
+    for (const family of FAMILIES) {
+      // As if they had not met before.
+      network.run('node', 'ip', 'neigh', 'flush', 'all');
+      network.run('web', 'ip', 'neigh', 'flush', 'all');
+      const [web, node] = [addressOf('web', family), addressOf('node', family)];
+      expect(await network.ask('node', { address: web })).toBe('allowed');
+      expect(await network.ask('node', { address: web, protocol: 'UDP' })).toBe('allowed');
+      expect(await network.ask('web', { address: node })).toBe('blocked');
+      expect(await network.ask('web', { address: node, protocol: 'UDP' })).toBe('blocked');
+      expect(await network.ask('client', { address: node })).toBe('allowed');
+    }
+  });
+
   it('is not there before something is closed, with any number of known pods', async () => {
     await open();
     await table.set(standing('client', 'known'));

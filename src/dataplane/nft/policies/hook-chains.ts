@@ -103,23 +103,26 @@ function audited(direction: Direction, options: SkeletonOptions): Chain {
 /** The chains of a table that only closes: addresses by which nobody is known, and those of some pods. */
 export function closedChains(hasNetworks: boolean): readonly Chain[] {
   const silent: SkeletonOptions = { reject: false, logGroup: null };
-  const base = { type: 'filter', policy: 'accept' } as const;
-  const closing = (direction: Direction) => [
-    ...closePods(direction),
-    ...(hasNetworks ? closeUnknown(direction) : []),
-  ];
+  const base = { type: 'filter', policy: 'accept', priority: BEFORE_FILTERS } as const;
+  const unknown = (direction: Direction) => (hasNetworks ? closeUnknown(direction) : []);
   return [
     {
       name: 'prerouting',
-      about: 'from pods that are closed nothing; from addresses of pod networks: known pods only',
+      about: 'from addresses of pod networks: known pods only',
       base: { ...base, hook: 'prerouting', priority: BEFORE_TRACKING },
-      rules: closing('egress'),
+      rules: unknown('egress'),
     },
     {
       name: 'forward',
-      about: 'to pods that are closed nothing; to addresses of pod networks: known pods only',
-      base: { ...base, hook: 'forward', priority: BEFORE_FILTERS },
-      rules: closing('ingress'),
+      about: 'from and to pods that are closed nothing; to addresses of pod networks: known pods only',
+      base: { ...base, hook: 'forward' },
+      rules: [...closePods('egress'), ...closePods('ingress'), ...unknown('ingress')],
+    },
+    {
+      name: 'input',
+      about: 'from pods that are closed: answers to the node only, which always reaches its pods',
+      base: { ...base, hook: 'input' },
+      rules: [...acceptNeighbours(), [...matchCourse('back'), ACCEPT], ...closePods('egress')],
     },
     ...DIRECTIONS.map((direction) => dropChain('closed', direction, silent)),
   ];
