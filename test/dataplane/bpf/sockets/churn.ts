@@ -9,7 +9,7 @@ import { nativeAddon } from '../../../../src/kernel/native.ts';
 import type { Address, Family } from '../../../../src/model/address.ts';
 import type { Port, Protocol } from '../../../../src/model/names.ts';
 import { type BackendRow, DEFAULT_WEIGHT, type ServiceRows } from '../../../../src/model/rows.ts';
-import { frontend, SERVERS, type SocketScene, serviceOf } from './scene.ts';
+import { frontend, SERVER_PORT, SERVERS, type SocketScene, serviceOf } from './scene.ts';
 
 export interface Churn {
   /** Opens and closes so many sockets, one after the other. Rejects where one fares otherwise than it has to. */
@@ -19,7 +19,9 @@ export interface Churn {
   end(): void;
 }
 
-const ADDRESSES: Readonly<Record<Family, string>> = { IPv4: '10.96.0.99', IPv6: 'fd96::99' };
+/** Of a Service beside, whose connections last as long as their client wants. */
+export const HOLDING_PORT = 85;
+export const CHURN_ADDRESSES: Readonly<Record<Family, string>> = { IPv4: '10.96.0.99', IPv6: 'fd96::99' };
 const ANSWERING_PORT = 9090;
 const CLOSED_PORT = 9091;
 /** Networks that end in the loopback interface, where nobody has their addresses. */
@@ -45,11 +47,11 @@ export async function prepareChurn(scene: SocketScene): Promise<Churn> {
   const [command = '', ...rest] = inside(binary, 'serve', ...answering(), String(ANSWERING_PORT));
   const server = spawn(command, rest, { stdio: ['ignore', 'pipe', 'inherit'] });
   await once(server.stdout, 'data');
-  await scene.sync(...services());
+  await scene.sync(...churnServices());
   return {
     async run(cycles) {
       const enter = `echo $$ > ${cgroup}/pod/cgroup.procs && exec "$@"`;
-      const cycling = inside(binary, 'run', String(cycles), ADDRESSES.IPv4, ADDRESSES.IPv6);
+      const cycling = inside(binary, 'run', String(cycles), CHURN_ADDRESSES.IPv4, CHURN_ADDRESSES.IPv6);
       await run('sh', ['-c', enter, 'sh', ...cycling]).catch((error: { stdout?: string }) => {
         throw new Error(`sockets: ${error.stdout}`, { cause: error });
       });
@@ -66,8 +68,8 @@ function answering(): readonly string[] {
   return [SERVERS[0], SERVERS[3]];
 }
 
-/** See `churn.c`. */
-function services(): readonly ServiceRows[] {
+/** What `churn.c` dials. */
+export function churnServices(): readonly ServiceRows[] {
   return (['IPv4', 'IPv6'] as const).flatMap((family) => {
     const [own = ''] = answering().filter((address) => address.includes(':') === (family === 'IPv6'));
     const of = (port: number, address: string | null, target: number, protocol: Protocol = 'TCP') =>
@@ -81,6 +83,7 @@ function services(): readonly ServiceRows[] {
       of(83, UNROUTED[family], ANSWERING_PORT),
       of(84, SILENT[family], ANSWERING_PORT),
       of(84, SILENT[family], ANSWERING_PORT, 'UDP'),
+      of(HOLDING_PORT, own, SERVER_PORT),
     ];
   });
 }
@@ -93,7 +96,7 @@ function service(
 ): ServiceRows {
   const inside = backends.length === 0 ? 'reject' : 'cluster';
   return {
-    ...serviceOf(`churn-${port}`, [frontend({ address: ADDRESSES[family], port, inside })], [], {
+    ...serviceOf(`churn-${port}`, [frontend({ address: CHURN_ADDRESSES[family], port, inside })], [], {
       protocol,
     }),
     id: `test/churn-${port}:/${protocol}/${family}` as ServiceRows['id'],

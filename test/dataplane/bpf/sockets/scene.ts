@@ -38,7 +38,8 @@ export interface SocketScene {
   readonly services: ServiceDataplane;
   readonly directory: string;
   readonly cgroup: string;
-  /** Path of the pod's network namespace. */
+  /** Paths of the network namespaces. */
+  readonly nodeNamespace: string;
   readonly podNamespace: string;
   /** In the pod's namespace and below the cgroup; on the node and below it; in the pod's namespace, outside the cgroup. */
   readonly pod: Dialler;
@@ -51,6 +52,8 @@ export interface SocketScene {
   remove(): Promise<void>;
 }
 
+/** Of the node. */
+export const OWN_ADDRESSES = ['127.0.0.1', '::1', ...NODE] as unknown as readonly Address[];
 const ADDRESSES = [...SERVERS, ...NODE];
 
 export async function createSocketScene(): Promise<SocketScene> {
@@ -76,13 +79,14 @@ export async function createSocketScene(): Promise<SocketScene> {
     services,
     directory,
     cgroup,
+    nodeNamespace: networkNamespace,
     podNamespace: `/run/netns/${spaces[1]}`,
     pod,
     node,
     stranger,
     open,
     async sync(...rows) {
-      await services.sync(rowsOf(rows), ['127.0.0.1', '::1', ...NODE] as Address[]);
+      await services.sync(rowsOf(rows), OWN_ADDRESSES);
     },
     async remove() {
       await Promise.all([pod.end(), node.end(), stranger.end()]);
@@ -170,7 +174,8 @@ export function serviceOf(
   };
 }
 
-function rowsOf(services: readonly ServiceRows[]): Rows {
+/** All rows of a node that has these Services, and no others. */
+export function rowsOf(services: readonly ServiceRows[]): Rows {
   const clusterIps = services.flatMap(({ owner, frontends }) =>
     frontends.flatMap(({ kind, address }) =>
       kind === 'clusterIP' && address !== null ? [{ address, owner, kind, pingable: false } as const] : [],
