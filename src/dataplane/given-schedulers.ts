@@ -1,5 +1,6 @@
 /** What becomes of the scheduler that a Service asks for. */
 import type { Scheduler, ServiceRows } from '../model/rows.ts';
+import { packetScheduler } from './nft/schedulers.ts';
 
 export interface GivenSchedulers {
   readonly asked: Scheduler;
@@ -23,6 +24,6 @@ export function givenSchedulers(
   return {
     asked: balancing.scheduler,
     sockets: sockets && protocol !== 'SCTP' ? 'random' : null,
-    packets: packets ? 'random' : null,
+    packets: packets ? packetScheduler(balancing.scheduler) : null,
   };
 }

@@ -1,6 +1,7 @@
 /** docs/nftables.md against the table itself: what `nft list table` shows is explained there, and nothing that is gone. */
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { choiceName, choiceOf } from '../../src/dataplane/nft/chains/choice.ts';
 import { chainNumber, FIXED_PICKS, stickChainName } from '../../src/dataplane/nft/chains/pick.ts';
 import { SETS } from '../../src/dataplane/nft/layout.ts';
 import { policySkeleton } from '../../src/dataplane/nft/policies/backend.ts';
@@ -28,7 +29,10 @@ function namesBelow(heading: string): readonly string[] {
 
 /** A chain as the document names it: numbers stand for themselves only in a person's mind. */
 function documentedChain(name: string): string {
-  return name.replace(/^((?:pick|spare)(?:-local)?)-\d+$/, '$1-N').replace(/^stick-\d+$/, 'stick-T');
+  return name
+    .replace(/^(turn(?:-local)?)-\d+-\d+$/, '$1-N-C')
+    .replace(/^((?:pick|spare|source|destination)(?:-local)?)-\d+$/, '$1-N')
+    .replace(/^stick-\d+$/, 'stick-T');
 }
 
 function unique(names: Iterable<string>): readonly string[] {
@@ -63,7 +67,10 @@ describe('docs/nftables.md', () => {
   });
 
   it('names every chain, and no other', () => {
-    const chains = [...FIXED, stickChainName(10_800)].map(documentedChain);
+    const choices = (['cluster', 'local'] as const).flatMap((list) =>
+      (['turn', 'source', 'destination'] as const).map((by) => choiceName(choiceOf(by, list, 3, 7))),
+    );
+    const chains = [...FIXED, ...choices, stickChainName(10_800)].map(documentedChain);
     expect(namesBelow('## The way of a packet')).toEqual(unique(chains));
   });
 
@@ -88,6 +95,10 @@ describe('docs/nftables.md', () => {
     expect(DOCUMENT).toContain(
       `\`0x${(chainNumber('pick-local-1') - 1).toString(16).padStart(8, '0')}\` + N`,
     );
+    expect(chainNumber('turn-9-5')).toBe(0x20000 + 5 * 0x80000 + 9);
+    expect(chainNumber('turn-local-9-15')).toBe(0x30000 + 15 * 0x80000 + 9);
+    expect(chainNumber('source-32749')).toBe(0x40000 + 32_749);
+    expect(chainNumber('destination-local-2')).toBe(0x70000 + 2);
   });
 
   it('names every chain, set and map of policies, and no other', () => {

@@ -15,6 +15,7 @@ import {
   type FrontendRow,
   type NodeRows,
   type Rows,
+  type Scheduler,
   type ServiceAddressRow,
   type ServiceId,
   type ServiceRows,
@@ -39,25 +40,33 @@ export function backend(family: Family, host: number, port: number, nodeLocal: b
   };
 }
 
-/** Service number `index` of a cluster: everything about it is random but its id and addresses. */
-export function serviceRows(index: number, family: Family): fc.Arbitrary<ServiceRows> {
-  const backends = fc
-    .uniqueArray(fc.tuple(fc.integer({ min: 1, max: 9 }), fc.boolean()), {
+function backendLists(family: Family): fc.Arbitrary<readonly BackendRow[]> {
+  return fc
+    .uniqueArray(fc.tuple(fc.integer({ min: 1, max: 9 }), fc.boolean(), fc.constantFrom(1, 1, 1, 5)), {
       maxLength: 5,
       selector: ([host]) => host,
     })
-    .map((list) => list.sort(([a], [b]) => a - b).map(([host, local]) => backend(family, host, 8080, local)));
+    .map((list) =>
+      list
+        .sort(([a], [b]) => a - b)
+        .map(([host, local, weight]) => ({ ...backend(family, host, 8080, local), weight })),
+    );
+}
+
+/** Service number `index` of a cluster: everything about it is random but its id and addresses. */
+export function serviceRows(index: number, family: Family): fc.Arbitrary<ServiceRows> {
   return fc
     .record({
-      cluster: backends,
+      cluster: backendLists(family),
       protocol: fc.constantFrom<Protocol>('TCP', 'UDP', 'SCTP'),
       affinitySeconds: fc.constantFrom(null, null, 10, 10_800),
+      scheduler: fc.constantFrom<Scheduler>('random', 'random', 'rr', 'wrr', 'lc', 'sh', 'dh', 'nq'),
       external: fc.boolean(),
       nodePort: fc.boolean(),
       policy: fc.constantFrom<'cluster' | 'local'>('cluster', 'local'),
       ranges: fc.constantFrom<'none' | 'allow' | 'deny'>('none', 'allow', 'deny'),
     })
-    .map(({ cluster, protocol, affinitySeconds, external, nodePort, policy, ranges }) => {
+    .map(({ cluster, protocol, affinitySeconds, scheduler, external, nodePort, policy, ranges }) => {
       const local = cluster.filter(({ nodeLocal }) => nodeLocal);
       const inside: Treatment = cluster.length > 0 ? 'cluster' : 'reject';
       const fromOutside: Treatment = policy === 'cluster' ? inside : local.length > 0 ? 'local' : 'drop';
@@ -86,7 +95,7 @@ export function serviceRows(index: number, family: Family): fc.Arbitrary<Service
         local,
         excluded: [],
         affinitySeconds,
-        balancing: DEFAULT_BALANCING,
+        balancing: { ...DEFAULT_BALANCING, scheduler },
         sourceRanges:
           ranges === 'none'
             ? null

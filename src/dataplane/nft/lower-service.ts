@@ -2,8 +2,10 @@
 import { createHash } from 'node:crypto';
 import type { Address } from '../../model/address.ts';
 import type { BackendRow, FrontendRow, ServiceId, ServiceRows, Treatment } from '../../model/rows.ts';
+import { slotSequence } from '../schedule/slot-sequence.ts';
+import { choiceName, choiceOf } from './chains/choice.ts';
 import { scopeAddress } from './chains/frontend-key.ts';
-import { chainNumber, pickChainName, stickChainName, stickyChainName } from './chains/pick.ts';
+import { chainNumber, stickChainName, stickyChainName } from './chains/pick.ts';
 import { sourceChainName } from './chains/sources.ts';
 import {
   addressKey,
@@ -25,6 +27,7 @@ import {
   type Route,
   type SetName,
 } from './layout.ts';
+import { CHOICE_BY, packetScheduler } from './schedulers.ts';
 
 const LISTS: readonly ListName[] = ['cluster', 'local'];
 /** nft keeps no longer comments on elements. */
@@ -75,12 +78,12 @@ function lowerFrontend(rows: ServiceRows, frontend: FrontendRow, number: number)
   const elements: Element[] = [];
   const key = frontendKey(rows, frontend, frontend.address ?? scopeAddress('anyAddress', rows.family));
   for (const direction of DIRECTIONS) {
-    const chain = dispatchTarget(rows, frontend, direction);
+    const chain = dispatchTarget(rows, frontend, direction, number);
     const map = frontend.kind === 'hostPort' ? 'host-port' : 'frontend';
     const set = familySet(`${map}-${direction}`, rows.family);
     if (chain !== undefined) elements.push(...lowerRoute('route', set, key, chain));
   }
-  const elsewhere = chainFor(rows, frontend.elsewhere);
+  const elsewhere = chainFor(rows, frontend.elsewhere, number);
   if (elsewhere !== undefined) {
     const elsewhereKey = frontendKey(rows, frontend, scopeAddress('elsewhere', rows.family));
     elements.push(...lowerRoute('route', familySet('frontend-inside', rows.family), elsewhereKey, elsewhere));
@@ -94,14 +97,19 @@ function frontendKey(rows: ServiceRows, frontend: FrontendRow, address: Address)
   return addressKey(address) + protocolKey(rows.protocol) + portKey(frontend.port);
 }
 
-function dispatchTarget(rows: ServiceRows, frontend: FrontendRow, direction: Direction): string | undefined {
+function dispatchTarget(
+  rows: ServiceRows,
+  frontend: FrontendRow,
+  direction: Direction,
+  number: number,
+): string | undefined {
   const treatment = frontend[direction];
   if (treatment === 'pass') return undefined;
   const guarded = direction === 'outside' && frontend.checkSources && rows.sourceRanges !== null;
-  return guarded ? sourceChainName(rows.sourceRanges.policy) : chainFor(rows, treatment);
+  return guarded ? sourceChainName(rows.sourceRanges.policy) : chainFor(rows, treatment, number);
 }
 
-function chainFor(rows: ServiceRows, treatment: Treatment): string | undefined {
+function chainFor(rows: ServiceRows, treatment: Treatment, number: number): string | undefined {
   switch (treatment) {
     case 'pass':
       return undefined;
@@ -112,9 +120,18 @@ function chainFor(rows: ServiceRows, treatment: Treatment): string | undefined {
     case 'cluster':
     case 'local':
       return rows.affinitySeconds === null
-        ? pickChainName(treatment, rows[treatment].length)
+        ? choosingChain(rows, treatment, number)
         : stickyChainName(treatment);
   }
+}
+
+function slotsOf({ balancing, ...rows }: ServiceRows, list: ListName): readonly BackendRow[] {
+  return slotSequence(packetScheduler(balancing.scheduler), rows[list]);
+}
+
+function choosingChain(rows: ServiceRows, list: ListName, number: number): string {
+  const by = CHOICE_BY[packetScheduler(rows.balancing.scheduler)];
+  return choiceName(choiceOf(by, list, slotsOf(rows, list).length, number));
 }
 
 function lowerList(rows: ServiceRows, list: ListName, number: number): readonly Element[] {
@@ -122,14 +139,14 @@ function lowerList(rows: ServiceRows, list: ListName, number: number): readonly 
   const service = numberKey(number);
   const slotSet = familySet('slot', rows.family);
   const elements: Element[] = [];
-  for (const [slot, backend] of rows[list].entries()) {
+  for (const [slot, backend] of slotsOf(rows, list).entries()) {
     elements.push({
       set: slotSet,
       key: service + numberKey(offset + slot),
       data: numberKey(0) + backendKey(backend),
     });
-    if (backend.nodeLocal) elements.push(...lowerLocalBackend(rows, backend));
   }
+  for (const backend of rows[list]) if (backend.nodeLocal) elements.push(...lowerLocalBackend(rows, backend));
   return elements;
 }
 
@@ -153,7 +170,7 @@ function lowerAffinity(rows: ServiceRows, lists: readonly ListName[], number: nu
     { set: 'stick', key: numberKey(seconds), data: { code: 'jump', chain: stickChainName(seconds) } },
     ...lists.flatMap((list): Element[] => {
       const listKey = numberKey(LIST_NUMBER[list]);
-      const chain = pickChainName(list, rows[list].length);
+      const chain = choosingChain(rows, list, number);
       return [
         ...lowerRoute('route-pick', 'sticky-pick', service + listKey, chain),
         ...rows[list].map((backend) => ({ set: member, key: listKey + service + backendKey(backend) })),
@@ -176,7 +193,7 @@ function lowerRetry(
 
 function lowerSources(rows: ServiceRows, number: number): readonly Element[] {
   const guarded = rows.frontends.find((frontend) => frontend.checkSources && frontend.outside !== 'pass');
-  const next = guarded === undefined ? undefined : chainFor(rows, guarded.outside);
+  const next = guarded === undefined ? undefined : chainFor(rows, guarded.outside, number);
   if (rows.sourceRanges === null || next === undefined) return [];
   const service = numberKey(number);
   const source = familySet('source', rows.family);

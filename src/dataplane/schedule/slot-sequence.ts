@@ -35,11 +35,12 @@ function arranged(scheduler: Scheduler, backends: Backends): Backends {
   }
 }
 
+/** Everybody's first slots stand together at the start, where nft looks for another backend. */
 function repeated(backends: Backends): Backends {
   const counts = countsOf(backends);
-  return counts === null
-    ? backends
-    : backends.flatMap((each, index) => Array<BackendRow>(counts[index] ?? 0).fill(each));
+  if (counts === null) return backends;
+  const more = backends.flatMap((each, index) => Array<BackendRow>((counts[index] ?? 1) - 1).fill(each));
+  return [...backends, ...more];
 }
 
 /** Each backend's turns lie evenly in the whole: the n-th of them at (n + ½) / all of its own. */

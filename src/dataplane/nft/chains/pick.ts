@@ -1,13 +1,14 @@
 /**
- * Choosing a backend. A `pick-N` chain serves all services with N slots, a `stick-T` chain all with that affinity timeout:
- * they are rows, made with their first user and removed with their last. A new chain has the kernel walk the maps that
+ * Choosing a backend. A `pick-N` chain serves all services that draw from N slots at random (others: `choice.ts`), a
+ * `stick-T` chain all with that affinity timeout: they are rows, made with their first user and removed with their last. A new chain has the kernel walk the maps that
  * it reads (45 ms with 10,000 services), so the commonest pick chains are fixed, made while the maps are empty.
  */
 
-import { expr } from '../../../kernel/native.ts';
+import { type Expression, expr } from '../../../kernel/native.ts';
 import type { Family } from '../../../model/address.ts';
 import { familySet, LIST_NUMBER, type ListName, LOCAL_SLOT_OFFSET } from '../layout.ts';
 import type { Chain } from './chain.ts';
+import { type Choice, choiceName, choiceNamed, choiceNumber, randomChoice } from './choice.ts';
 import { perKnownKey, perOriginalKey } from './frontend-key.ts';
 import {
   addressWidth,
@@ -26,8 +27,8 @@ import {
 } from './matching.ts';
 import { notTried } from './retry.ts';
 
-/** Times that another slot is looked for where the first was tried; two are enough where no endpoint has several slots. */
-const SPARE_DRAWS = 4;
+/** Without one of its own the kernel makes up a seed for each rule: nodes and restarts are to agree. */
+const HASH_SEED = 0x77656972;
 
 /** Up to this many slots, the pick chain is always there. */
 export const FIXED_PICKS = 32;
@@ -41,18 +42,14 @@ const NUMBERED_CHAINS: readonly string[] = [
   'sources-deny',
 ];
 
-export function pickChainName(list: ListName, slots: number): string {
-  return list === 'cluster' ? `pick-${slots}` : `pick-local-${slots}`;
-}
-
 export function stickChainName(seconds: number): string {
   return `stick-${seconds}`;
 }
 
-/** The number that stands for a chain in maps: of a pick chain its slots, of the fixed ones a place of their own. */
+/** The number that stands for a chain in maps: of a choice it tells the slots, the fixed ones have a place of their own. */
 export function chainNumber(chain: string): number {
-  const pick = /^pick(-local)?-(\d+)$/.exec(chain);
-  if (pick !== null) return Number(pick[2]) + (pick[1] === undefined ? 0 : LOCAL_SLOT_OFFSET);
+  const choice = choiceNamed(chain);
+  if (choice !== undefined) return choiceNumber(choice);
   const place = NUMBERED_CHAINS.indexOf(chain);
   if (place < 0) throw new Error(`no number stands for the chain ${chain}`);
   return FIRST_CHAIN_NUMBER + place;
@@ -60,11 +57,9 @@ export function chainNumber(chain: string): number {
 
 /** The chain with this name if it is one of those that are rows, else undefined. */
 export function chainRow(name: string): Chain | undefined {
-  const pick = /^pick(-local)?-(\d+)$/.exec(name);
-  if (pick !== null) {
-    const slots = Number(pick[2]);
-    return slots > FIXED_PICKS ? pickChain(pick[1] === undefined ? 'cluster' : 'local', slots) : undefined;
-  }
+  const choice = choiceNamed(name);
+  if (choice !== undefined)
+    return choice.by === 'random' && choice.slots <= FIXED_PICKS ? undefined : choiceChain(choice);
   const stick = /^stick-(\d+)$/.exec(name);
   return stick === null ? undefined : stickChain(Number(stick[1]));
 }
@@ -73,7 +68,7 @@ export function chainRow(name: string): Chain | undefined {
 export function fixedPickChains(): readonly Chain[] {
   const counts = Array.from({ length: FIXED_PICKS }, (_, index) => index + 1);
   return (['cluster', 'local'] as const).flatMap((list) => [
-    ...counts.map((slots) => pickChain(list, slots)),
+    ...counts.map((slots) => choiceChain(randomChoice(list, slots))),
     ...counts.slice(1).map((slots) => spareChain(list, slots)),
   ]);
 }
@@ -95,46 +90,65 @@ export function stickyChainName(list: ListName): string {
  * frontend → service; a random slot; service, slot → backend; translate. A connection that comes again, unanswered, goes on
  * to other slots; where all of these were tried as well, to the first.
  */
-function pickChain(list: ListName, slots: number): Chain {
-  const name = pickChainName(list, slots);
-  const about = `frontend: service, a random slot of ${slots}, its backend`;
-  if (slots === 1) return { name, about, rules: drawSlot(list, 'random', slots, () => []) };
-  const spare: Rule = [jumpTo(spareChainName(list, Math.min(slots, FIXED_PICKS)))];
+function choiceChain(choice: Choice): Chain {
+  const { list, slots } = choice;
+  const name = choiceName(choice);
+  const about = `frontend: service, ${ABOUT[choice.by]} ${slots}, its backend`;
+  if (slots === 1) return { name, about, rules: drawSlot(choice, () => []) };
+  const spares = Math.min(slots, FIXED_PICKS);
+  const spare: Rule = [jumpTo(spareChainName(list, spares))];
   const rules = [
-    ...drawSlot(list, 'random', slots, notTried),
-    ...Array.from({ length: SPARE_DRAWS }, () => spare),
-    [goTo(pickChainName(list, 1))],
+    ...drawSlot(choice, notTried),
+    // By turns, so that each of them is met.
+    ...Array.from({ length: spares }, () => spare),
+    [goTo(choiceName(randomChoice(list, 1)))],
   ];
   return { name, about, rules };
 }
 
+const ABOUT: Readonly<Record<Choice['by'], string>> = {
+  random: 'a random slot of',
+  turn: 'the next slot of',
+  source: 'the slot of its source among',
+  destination: 'the slot of its destination among',
+};
+
 /** For connections that come again: slots by turns, so that the next draw is another one. */
 function spareChain(list: ListName, slots: number): Chain {
   const about = `where a backend did not answer: the next slot of ${slots}, unless it was tried as well`;
-  return { name: spareChainName(list, slots), about, rules: drawSlot(list, 'incremental', slots, notTried) };
+  const turns: Choice = { by: 'turn', list, slots, counter: 0 };
+  return { name: spareChainName(list, slots), about, rules: drawSlot(turns, notTried) };
 }
 
 /** `accept`: what must hold of the backend behind the register. */
-function drawSlot(
-  list: ListName,
-  type: 'random' | 'incremental',
-  slots: number,
-  accept: (family: Family, before: number) => Rule,
-): readonly Rule[] {
-  const offset = list === 'cluster' ? 0 : LOCAL_SLOT_OFFSET;
+function drawSlot(choice: Choice, accept: (family: Family, before: number) => Rule): readonly Rule[] {
   return perKnownKey((family, loadKey) => {
     const service = frontendWidth(family);
     const backend = service + 2;
     return [
       ...loadKey,
       ...lookUpService(family, service),
-      expr.numgen({ type, modulus: slots, offset, register: service + 1 }),
+      ...loadSlot(choice, family, service + 1),
       ...loadDestination(family, backend),
       lookUp(familySet('slot', family), service, service + 1),
       ...accept(family, service),
       translate(family, backend, backend + addressWidth(family)),
     ];
   });
+}
+
+/** Puts the slot's number into the register, which others behind it are used for. */
+function loadSlot({ by, list, slots }: Choice, family: Family, register: number): readonly Expression[] {
+  const offset = list === 'cluster' ? 0 : LOCAL_SLOT_OFFSET;
+  const range = { modulus: slots, offset, register };
+  if (by === 'random') return [expr.numgen({ type: 'random', ...range })];
+  if (by === 'turn') return [expr.numgen({ type: 'incremental', ...range })];
+  const source = register + 1;
+  const length = addressWidth(family) * 4;
+  return [
+    loadAddress(family, by, source),
+    expr.hash({ type: 'jenkins', source, length, seed: HASH_SEED, ...range }),
+  ];
 }
 
 /**
