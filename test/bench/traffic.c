@@ -10,7 +10,8 @@
  *   traffic server --port PORT [--threads N] [--cpu CPU]
  *   traffic client --address ADDRESS --port PORT --seconds S [--mode MODE] [--threads N] [--cpu CPU] [--cgroup DIRECTORY]
  *
- * The client prints one line of JSON: {"done":…,"errors":…,"seconds":…,"rate":…,"p50us":…,"p99us":…}.
+ * The client prints one line of JSON: {"done":…,"errors":…,"seconds":…,"rate":…,"p50us":…,"p99us":…,"cpuUs":…},
+ * the last of them the processor's time for each that is done.
  * Thread i runs on CPU i, or all of them on --cpu: unpinned threads make the figures jump between two modes.
  */
 #define _GNU_SOURCE
@@ -274,7 +275,14 @@ static int ascending(const void *left, const void *right) {
   return a < b ? -1 : a > b;
 }
 
+static double processor_seconds(void) {
+  struct timespec time;
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+  return (double)time.tv_sec + (double)time.tv_nsec * 1e-9;
+}
+
 static void report(struct worker *workers, int threads, double seconds) {
+  double processor = processor_seconds();
   uint64_t done = 0, errors = 0, samples = 0;
   for (int i = 0; i < threads; i++) {
     done += workers[i].done;
@@ -289,8 +297,8 @@ static void report(struct worker *workers, int threads, double seconds) {
   }
   qsort(all, samples, sizeof *all, ascending);
   double p50 = samples ? all[samples / 2] / 1e3 : 0, p99 = samples ? all[samples * 99 / 100] / 1e3 : 0;
-  printf("{\"done\":%lu,\"errors\":%lu,\"seconds\":%.3f,\"rate\":%.1f,\"p50us\":%.1f,\"p99us\":%.1f}\n",
-         done, errors, seconds, (double)done / seconds, p50, p99);
+  printf("{\"done\":%lu,\"errors\":%lu,\"seconds\":%.3f,\"rate\":%.1f,\"p50us\":%.1f,\"p99us\":%.1f,\"cpuUs\":%.2f}\n",
+         done, errors, seconds, (double)done / seconds, p50, p99, done ? processor * 1e6 / (double)done : 0);
   free(all);
 }
 

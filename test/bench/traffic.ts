@@ -11,9 +11,13 @@ const Outcome = z.object({
   rate: z.number(),
   p50us: z.number(),
   p99us: z.number(),
+  cpuUs: z.number(),
 });
 
-/** What a client saw: how many a second of what its mode does, and microseconds that one of them took. */
+/**
+ * What a client saw: how many a second of what its mode does, and microseconds that one of them took; `cpuUs`: of these, on a
+ * processor, in the client.
+ */
 export type TrafficOutcome = z.infer<typeof Outcome>;
 
 /**

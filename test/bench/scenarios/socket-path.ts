@@ -22,7 +22,7 @@ import type { Scenario, ScenarioContext } from '../scenario.ts';
 import { prepareSocketNode, type SocketNode, targetShape } from '../socket-node.ts';
 import { type Random, shuffle } from '../statistics.ts';
 import { CHUNK_BYTES, type ClientPlace, openTraffic, type Traffic, type TrafficOutcome } from '../traffic.ts';
-import { type Installer, iptablesShape, nftablesShape, nothing } from './installers.ts';
+import { type Installer, iptablesShape, nftablesShape, nothing, weir } from './installers.ts';
 
 const MODES = ['connect', 'exchange', 'stream'] as const;
 type Mode = (typeof MODES)[number];
@@ -31,8 +31,8 @@ const ROUTED = 'direct, no conntrack';
 const DIRECT = 'direct, weir tables';
 const PAST_SOCKETS = 'direct, weir sockets';
 const SOCKETS = 'weir sockets';
-const NFT = 'weir nft';
 const PEERS: readonly { readonly name: string; readonly install: Installer }[] = [
+  { name: 'weir nft', install: weir },
   { name: 'kube-proxy nftables shape', install: nftablesShape },
   { name: 'kube-proxy iptables shape (iptables-nft)', install: iptablesShape('iptables-nft-restore') },
   { name: 'kube-proxy iptables shape (iptables-legacy)', install: iptablesShape('iptables-legacy-restore') },
@@ -104,7 +104,6 @@ async function matchesOf(services: number, first: boolean, scene: Scene): Promis
     way(DIRECT, outside, pod),
     way(PAST_SOCKETS, inside, pod),
     way(SOCKETS, inside, service),
-    way(NFT, outside, service),
     ...(first ? await peerWays([{ name: ROUTED, install: nothing }], shape, scene) : []),
     ...(await peerWays(PEERS, shape, scene)),
   ];
@@ -162,6 +161,7 @@ const METRICS: Readonly<Record<Mode, readonly Metric[]>> = {
     { name: 'connections', unit: '1/s', of: ({ rate }) => rate },
     { name: 'connection, p50', unit: 'µs', of: ({ p50us }) => p50us },
     { name: 'connection, p99', unit: 'µs', of: ({ p99us }) => p99us },
+    { name: "connection, client's processor", unit: 'µs', of: ({ cpuUs }) => cpuUs },
   ],
   exchange: [
     { name: 'exchanges', unit: '1/s', of: ({ rate }) => rate },
@@ -181,9 +181,9 @@ function seriesOf(outcomes: ReadonlyMap<Match, readonly Outcomes[]>, sizes: read
         [DIRECT, DIRECT],
         [SOCKETS, DIRECT],
         [PAST_SOCKETS, DIRECT],
-        ...[NFT, ...PEERS.map(({ name }) => name)].flatMap((peer) => [
-          [peer, DIRECT],
-          [SOCKETS, peer],
+        ...PEERS.flatMap(({ name }) => [
+          [name, DIRECT],
+          [SOCKETS, name],
         ]),
       ].map((names) => names.map((name) => sized(name, size))),
     ),
