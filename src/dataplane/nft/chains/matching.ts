@@ -149,6 +149,17 @@ export function matchLoopbackDestination(family: Family): Rule {
   ];
 }
 
+/** Goes on for packets of connections whose destination was translated, whoever did it. */
+export function matchTranslated(): Rule {
+  const IPS_DST_NAT = 1 << 5;
+  const zero = numberBytes(0);
+  return [
+    expr.ct({ key: 'status', register: 0 }),
+    expr.bitwise({ source: 0, destination: 0, length: 4, mask: numberBytes(IPS_DST_NAT), xor: zero }),
+    expr.compare({ register: 0, operator: '!=', bytes: zero }),
+  ];
+}
+
 export function matchTcp(): Rule {
   return [loadProtocol(0), expr.compare({ register: 0, operator: '==', bytes: Uint8Array.of(6) })];
 }

@@ -18,6 +18,7 @@ import {
   lookUpNumber,
   lookUpService,
   matchTcp,
+  matchTranslated,
   notInSet,
   numberBytes,
   type Rule,
@@ -63,16 +64,6 @@ export function postroutingChains({ nodePortRange, retries }: PostroutingOptions
       about: 'never with a source port of the node-port range',
       rules: masquerade(nodePortRange),
     },
-  ];
-}
-
-function matchTranslated(): Rule {
-  const IPS_DST_NAT = 1 << 5;
-  const zero = numberBytes(0);
-  return [
-    expr.ct({ key: 'status', register: 0 }),
-    expr.bitwise({ source: 0, destination: 0, length: 4, mask: numberBytes(IPS_DST_NAT), xor: zero }),
-    expr.compare({ register: 0, operator: '!=', bytes: zero }),
   ];
 }
 

@@ -15,6 +15,7 @@ import { refusing } from '../refusal.ts';
 import { compareSkeleton, skeletonCommands } from '../skeleton.ts';
 import { TABLE_FAMILY } from '../table-layout.ts';
 import { deltaCommands, isEmptyDelta } from '../transaction.ts';
+import { readDialled } from './dialled.ts';
 import { readCounts } from './figures.ts';
 import { hookChains, type SkeletonOptions } from './hook-chains.ts';
 import { type InstalledPolicies, installedPolicies } from './installed.ts';
@@ -62,10 +63,11 @@ export function policySkeleton(options: SkeletonOptions): readonly Chain[] {
 
 /** Opens the backend; nothing is read or written before the first `sync`. Rejects where netlink is refused. */
 export async function openNftPolicies(options: NftPolicyOptions): Promise<PolicyBackend> {
-  const verdicts = await openVerdictReader(options.netns, options.onVerdict);
+  const nft = await openNftables(options.netns === undefined ? {} : { netns: options.netns });
+  const verdicts = await openVerdictReader(options.netns, () => readDialled(nft), options.onVerdict);
   const state: State = {
     verdicts,
-    nft: await openNftables(options.netns === undefined ? {} : { netns: options.netns }),
+    nft,
     closedPrefixes: options.closedPrefixes,
     onForeignChange: options.onForeignChange,
     skeleton: policySkeleton({ reject: options.reject, logGroup: verdicts.isOpen ? LOG_GROUP : null }),

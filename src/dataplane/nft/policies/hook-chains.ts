@@ -2,6 +2,7 @@
  * The hooks. Whether a pod speaks for itself is seen before conntrack; policies judge behind destination NAT and before
  * source NAT, where a packet has its real ends. What a node sends to its own pods is never judged (C13).
  */
+import type { DropReason } from '../../../generated/policy.ts';
 import { type Expression, expr } from '../../../kernel/native.ts';
 import type { Family } from '../../../model/address.ts';
 import { DIRECTIONS, type Direction } from '../../../model/policy-rows.ts';
@@ -36,7 +37,8 @@ import {
   PROTOCOL,
 } from './conditions.ts';
 import { endsOf, judgingChain } from './judging-chains.ts';
-import { COURSES, type Course, JUDGED_MS, LOGGED_BYTES, policySet } from './layout.ts';
+import { COURSES, type Course, JUDGED_MS, policySet } from './layout.ts';
+import { tell } from './log-rules.ts';
 
 /** Behind the reassembly of fragments (-400), before conntrack (-200): what is spoofed makes no entry. */
 const BEFORE_TRACKING = -300;
@@ -58,7 +60,7 @@ export interface SkeletonOptions {
 }
 
 export function hookChains(options: SkeletonOptions): readonly Chain[] {
-  const drop = (reason: string, direction: Direction) => dropChain(reason, direction, options);
+  const drop = (reason: DropReason, direction: Direction) => dropChain(reason, direction, options);
   return [
     prerouting(),
     fromPodNeighbour(),
@@ -71,9 +73,11 @@ export function hookChains(options: SkeletonOptions): readonly Chain[] {
       allowed(direction, options),
       audited(direction, options),
       deny(direction, options),
-      ...['closed', 'no-verdict', 'source-route'].map((reason) => drop(reason, direction)),
+      ...(['closed', 'no-verdict', 'source-route'] as const).map((reason) => drop(reason, direction)),
     ]),
-    ...['spoofed-source', 'spoofed-neighbour', 'rogue-router'].map((reason) => drop(reason, 'egress')),
+    ...(['spoofed-source', 'spoofed-neighbour', 'rogue-router'] as const).map((reason) =>
+      drop(reason, 'egress'),
+    ),
   ];
 }
 
@@ -83,7 +87,7 @@ function allowed(direction: Direction, options: SkeletonOptions): Chain {
     about: 'passes; new flows are counted',
     rules: [
       [...matchState('new'), expr.counter()],
-      ...tell(options, `allow none ${direction}`, matchState('new')),
+      ...tell(options, { kind: 'allow', reason: 'none', direction }, matchState('new')),
     ],
   };
 }
@@ -95,7 +99,7 @@ function audited(direction: Direction, options: SkeletonOptions): Chain {
     about: 'passes, and an audited policy would deny it; new flows are counted',
     rules: [
       [...matchState('new'), expr.counter()],
-      ...tell(options, `audit none ${direction}`, matchCourse('forth')),
+      ...tell(options, { kind: 'audit', reason: 'none', direction }, matchCourse('forth')),
     ],
   };
 }
@@ -128,23 +132,13 @@ export function closedChains(hasNetworks: boolean): readonly Chain[] {
   ];
 }
 
-/** Verdicts a second that one chain logs at most. */
-const LOGGED_PER_SECOND = 1000;
-
-/** A rule that logs packets that match; `words`: kind, reason, direction, as the reader takes them. */
-function tell({ logGroup }: SkeletonOptions, words: string, match: Rule): readonly Rule[] {
-  if (logGroup === null) return [];
-  const rate = expr.limit({ rate: LOGGED_PER_SECOND, unit: 'second', burst: LOGGED_PER_SECOND });
-  return [[...match, rate, expr.log({ group: logGroup, prefix: words, snaplen: LOGGED_BYTES })]];
-}
-
-function dropChain(reason: string, direction: Direction, options: SkeletonOptions): Chain {
+function dropChain(reason: DropReason, direction: Direction, options: SkeletonOptions): Chain {
   const about = `drop; counted (${reason}, ${direction})`;
   return {
     name: `drop-${reason}-${direction}`,
     about,
     rules: [
-      ...tell(options, `drop ${reason} ${direction}`, []),
+      ...tell(options, { kind: 'drop', reason, direction }, []),
       [expr.counter(), expr.verdict({ code: 'drop' })],
     ],
   };
@@ -166,8 +160,11 @@ function deny(direction: Direction, options: SkeletonOptions): Chain {
         inSet(policySet('own', family), 0),
         ACCEPT,
       ]),
-      ...tell(options, `cut policy ${direction}`, [...matchState('established'), ...matchCourse('forth')]),
-      ...tell(options, `drop policy ${direction}`, matchNotState('established')),
+      ...tell(options, { kind: 'cut', reason: 'policy', direction }, [
+        ...matchState('established'),
+        ...matchCourse('forth'),
+      ]),
+      ...tell(options, { kind: 'drop', reason: 'policy', direction }, matchNotState('established')),
       ...(options.reject ? refuse : [[expr.counter(), expr.verdict({ code: 'drop' })]]),
     ],
   };

@@ -15,7 +15,7 @@ export const COURSES: readonly Course[] = ['forth', 'back'];
 export type PeerKind = 'address' | 'block' | 'any';
 export const PEER_KINDS: readonly PeerKind[] = ['address', 'block', 'any'];
 
-type FamilySet = 'subject' | 'peer' | 'peer-block' | 'pod-source' | 'own' | 'pod-block';
+type FamilySet = 'subject' | 'peer' | 'peer-block' | 'pod-source' | 'own' | 'pod-block' | 'dialled';
 export type GroupRoute = `route-${Direction}-${Course}-${PeerKind}`;
 export type VerdictRoute = `route-${Direction}`;
 export type PolicySet =
@@ -47,6 +47,10 @@ export const JUDGED_MS = 2000;
 /** Flows that this can spare in that time; others are judged at each packet. */
 const JUDGED_SIZE = 262_144;
 
+/** What a pod dialled is kept so long for whoever reads the log, milliseconds; and for so many flows. */
+export const DIALLED_MS = 10_000;
+const DIALLED_SIZE = 8192;
+
 /** Numbers that stand for what happens to a packet: the second word of the values of `group` and `verdict`. */
 export const OUTCOME = { allow: 1, deny: 2, audit: 3, closed: 4, ports: 5, ranges: 6 } as const;
 /** The first field behind a class and a peer: a direction's number, and with a port how many of its bits count. */
@@ -76,6 +80,17 @@ function familySets(family: Family): [PolicySet, SetSpec][] {
       { key: ['ifindex', address], comment: 'interface of a pod, address that it may send from' },
     ],
     ['pod-block', { key: [address], interval: true, comment: 'closed but for local pods that are known' }],
+    [
+      'dialled',
+      {
+        key: [address, 'inet_service', address, 'inet_service', 'inet_proto'],
+        data: [address, 'inet_service'],
+        dynamic: true,
+        timeout: true,
+        size: DIALLED_SIZE,
+        comment: 'logged packet that was translated: what it was sent to',
+      },
+    ],
     ['own', { key: [address, address], comment: 'a local pod reaching itself' }],
   ];
   return specs.map(([name, spec]) => [policySet(name, family), spec]);
@@ -125,6 +140,6 @@ export const POLICY_SETS: ReadonlyMap<PolicySet, SetSpec> = new Map([
 export const POLICY_TABLE: TableLayout<PolicySet> = {
   table: 'weir-policy',
   sets: POLICY_SETS,
-  kernelWritten: new Set(['judged']),
+  kernelWritten: new Set(['judged', 'dialled4', 'dialled6']),
   chainRow: () => undefined,
 };

@@ -17,6 +17,7 @@ import {
 } from '../../../model/policy-rows.ts';
 import type { PolicyVerdict, RuleFigure } from '../../policy-backend.ts';
 import { decidePolicy, type PolicyTables, policyTables } from '../../policy-decision.ts';
+import { type DialledByFlow, dialledBy } from './dialled.ts';
 import { LOGGED_BYTES } from './layout.ts';
 import { type PacketEnds, packetEnds } from './logged-packet.ts';
 
@@ -40,6 +41,9 @@ export interface VerdictReader {
   close(): void;
 }
 
+/** Where the table is gone, or netlink fails: verdicts are told without. */
+const NOTHING_NOTED: DialledByFlow = new Map();
+
 interface Rows {
   readonly tables: PolicyTables;
   readonly classes: ReadonlyMap<Address, PolicyClassName>;
@@ -48,13 +52,14 @@ interface Rows {
 /** A kernel without such a log, or a group that somebody else has, leaves verdicts untold and stops nothing. */
 export async function openVerdictReader(
   netns: string | undefined,
+  readDialled: () => Promise<DialledByFlow>,
   onVerdict: (verdict: PolicyVerdict) => void,
 ): Promise<VerdictReader> {
   let rows: PolicyRows | null = null;
   let known: Rows | null = null;
   let lost = 0;
   const hits = new Map<RuleName, RuleFigure>();
-  const told = new Map<string, number>();
+  const before = new Map<string, number>();
 
   const lookUp = (): Rows | null => {
     if (known === null && rows !== null) known = arrange(rows);
@@ -62,19 +67,31 @@ export async function openVerdictReader(
   };
   const hit = (rule: RuleName, timeMs: number) =>
     hits.set(rule, { rule, hits: (hits.get(rule)?.hits ?? 0) + 1, lastHitMs: timeMs });
-  const take = (packet: LoggedPacket) => {
-    const verdict = verdictOf(packet, Date.now(), lookUp());
-    if (verdict === undefined) return;
-    const news = isNews(verdict, told);
+  const count = (verdict: PolicyVerdict) => {
+    const news = isNews(verdict, before);
     // An open flow is logged whenever it is judged again.
     if (verdict.kind === 'audit' && !news) return;
     if (verdict.rule !== null) hit(verdict.rule, verdict.timeMs);
     if (verdict.auditRule !== null) hit(verdict.auditRule, verdict.timeMs);
     if (news) onVerdict(verdict);
   };
+  let isClosed = false;
+  let told = Promise.resolve();
+  /** In the order of the packets, though some wait for what was dialled. */
+  const take = (packets: readonly LoggedPacket[]) => {
+    const timeMs = Date.now();
+    const verdicts = packets.flatMap((packet) => verdictOf(packet, timeMs, lookUp()) ?? []);
+    if (verdicts.length === 0) return;
+    const noted = verdicts.some(isSent) ? readDialled().catch(() => NOTHING_NOTED) : NOTHING_NOTED;
+    told = Promise.all([noted, told]).then(([known]) => {
+      if (isClosed) return;
+      for (const verdict of verdicts)
+        count(isSent(verdict) ? { ...verdict, dialled: dialledBy(verdict, known) } : verdict);
+    });
+  };
   const stop = await tryToWatch(netns, (packets) => {
     if (packets === null) lost += 1;
-    else for (const packet of packets) take(packet);
+    else take(packets);
   });
   return {
     isOpen: stop !== undefined,
@@ -85,7 +102,10 @@ export async function openVerdictReader(
     },
     rules: () => [...hits.values()],
     lost: () => lost,
-    close: () => stop?.(),
+    close() {
+      isClosed = true;
+      stop?.();
+    },
   };
 }
 
@@ -128,7 +148,6 @@ function verdictOf(packet: LoggedPacket, timeMs: number, rows: Rows | null): Pol
     kind,
     direction,
     ...pod,
-    // The packet that is logged tells where it is led only.
     dialled: null,
     interfaceIndex: direction === 'egress' ? packet.incoming : packet.outgoing,
     protocol: ends.protocol,
@@ -137,6 +156,11 @@ function verdictOf(packet: LoggedPacket, timeMs: number, rows: Rows | null): Pol
     rule: row?.rule ?? null,
     auditRule: row?.auditRule ?? null,
   };
+}
+
+/** Only who sends has dialled. */
+function isSent({ direction }: PolicyVerdict): boolean {
+  return direction === 'egress';
 }
 
 function podEnd({ source, destination, sourcePort, destinationPort }: PacketEnds, direction: Direction) {
