@@ -42,9 +42,10 @@ enum socket_tally {
   SOCKET_TALLY_FAILED = 3,     // connections that were refused or not answered in time, by backends that may be ejected
   SOCKET_TALLY_EJECTED = 4,    // times that a backend was ejected
   SOCKET_TALLY_RETURNED = 5,   // times that an ejected one answered again
+  SOCKET_TALLY_ENDED = 6,      // sockets closed under their processes because their backend went
 } __attribute__((packed));
 
-#define SOCKET_TALLIES (SOCKET_TALLY_RETURNED + 1)
+#define SOCKET_TALLIES (SOCKET_TALLY_ENDED + 1)
 
 struct socket_count {
   __u64 count;

@@ -31,11 +31,16 @@ static __always_inline bool is_answered(const struct socket_peer *peer) {
   return is_same_endpoint(&now, &peer->backend);
 }
 
-// Closes the socket under its process, which is told by ECONNABORTED, if it was connected to what is no backend any more.
+// Under its process, which is told by ECONNABORTED.
+static __always_inline void end_socket(struct sock_common *socket) {
+  if (bpf_sock_destroy(socket) == 0) count_socket(SOCKET_TALLY_ENDED);
+}
+
+// Ends the socket if it was connected to what is no backend any more.
 static __always_inline void end_if_orphan(struct udp_sock *socket) {
   if (!bpf_sock_destroy) return;
   const struct connected_peer *connected = bpf_sk_storage_get(&connected_peers, socket, 0, 0);
-  if (connected && !is_answered(&connected->peer)) bpf_sock_destroy((struct sock_common *)socket);
+  if (connected && !is_answered(&connected->peer)) end_socket((struct sock_common *)socket);
 }
 
 // The same of a connection, once its backend is gone for as long as its Service says.
@@ -51,5 +56,5 @@ static __always_inline void end_if_departed(struct sock_common *socket) {
   departure->seen = now;
   if (departure->departed_at == 0) return;
   const __u64 end = departure->departed_at + departure->grace_seconds * NANOSECONDS_PER_SECOND;
-  if (now >= end) bpf_sock_destroy(socket);
+  if (now >= end) end_socket(socket);
 }

@@ -2,9 +2,9 @@
 import { bytesAt, type Codec, u32 } from './codec.ts';
 import { LAYOUT as POLICY } from './policy.ts';
 
-export type SocketTally = 'connected' | 'sent' | 'refused' | 'failed' | 'ejected' | 'returned';
+export type SocketTally = 'connected' | 'sent' | 'refused' | 'failed' | 'ejected' | 'returned' | 'ended';
 /** A word's number is its index. */
-export const SOCKET_TALLY_WORDS: readonly SocketTally[] = ['connected', 'sent', 'refused', 'failed', 'ejected', 'returned'];
+export const SOCKET_TALLY_WORDS: readonly SocketTally[] = ['connected', 'sent', 'refused', 'failed', 'ejected', 'returned', 'ended'];
 
 export interface Endpoint {
   readonly address: Uint8Array;
@@ -163,7 +163,7 @@ export const LAYOUT = {
     witness_key: {"size":16,"fields":[{"name":"client","offset":0,"size":8,"form":"number","type":"","count":1},{"name":"service","offset":8,"size":4,"form":"number","type":"","count":1},{"name":"padding","offset":12,"size":4,"form":"number","type":"","count":1}]},
   },
   enums: {
-    socket_tally: {"size":1,"values":{"SOCKET_TALLY_CONNECTED":0,"SOCKET_TALLY_SENT":1,"SOCKET_TALLY_REFUSED":2,"SOCKET_TALLY_FAILED":3,"SOCKET_TALLY_EJECTED":4,"SOCKET_TALLY_RETURNED":5}},
+    socket_tally: {"size":1,"values":{"SOCKET_TALLY_CONNECTED":0,"SOCKET_TALLY_SENT":1,"SOCKET_TALLY_REFUSED":2,"SOCKET_TALLY_FAILED":3,"SOCKET_TALLY_EJECTED":4,"SOCKET_TALLY_RETURNED":5,"SOCKET_TALLY_ENDED":6}},
     treatment: POLICY.enums.treatment,
     frontend_scope: POLICY.enums.frontend_scope,
     node_address_kind: POLICY.enums.node_address_kind,
@@ -188,7 +188,7 @@ export const LAYOUT = {
     service_states: POLICY.maps.service_states,
     services: POLICY.maps.services,
     slots: POLICY.maps.slots,
-    socket_tallies: {"type":6,"maxEntries":6,"flags":0,"key":"u32","value":"socket_count"},
+    socket_tallies: {"type":6,"maxEntries":7,"flags":0,"key":"u32","value":"socket_count"},
     witnesses: {"type":9,"maxEntries":32768,"flags":0,"key":"witness_key","value":"witness"},
   },
   constants: {

@@ -12,7 +12,7 @@ const ROWS = rowsOf(
   serviceRows('shop/web', { cluster: [backend('10.244.1.2'), backend('10.244.1.3')] }),
   serviceRows('shop/api'),
 );
-const TALLIES = { connected: 7, sent: 2, refused: 1, failed: 4, ejected: 3, returned: 1 };
+const TALLIES = { connected: 7, sent: 2, refused: 1, failed: 4, ejected: 3, returned: 1, ended: 2 };
 
 function scene({ serviceMetrics = false } = {}) {
   const kernel: { states: readonly BackendState[]; loaded: boolean } = { states: [], loaded: true };

@@ -168,7 +168,7 @@ function serviceTables({ calls }: RecordingKernel, write: () => void): ServiceDa
   const done = async () => {
     calls.push('services');
     write();
-    return { written: 0, unprogrammed: [], unprogrammedAddresses: [] };
+    return { written: 0, unprogrammed: [], unprogrammedAddresses: [], left: [] };
   };
   return {
     sync: done,

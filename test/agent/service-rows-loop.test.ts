@@ -25,7 +25,7 @@ function createScene() {
   const done = async (what: string) => {
     if (script.fail !== null) throw script.fail;
     written.push(what);
-    return { written: 1, unprogrammed: script.unprogrammed, unprogrammedAddresses: [] };
+    return { written: 1, unprogrammed: script.unprogrammed, unprogrammedAddresses: [], left: [] };
   };
   const tables = tablesThat(done);
   const lines: string[] = [];

@@ -7,7 +7,7 @@ import type { Rows, RowsChange, ServiceId } from '../../../model/rows.ts';
 import type { BackendState } from '../../backend-state.ts';
 import { DataplaneError } from '../../dataplane.ts';
 import { createWorkQueue } from '../../work-queue.ts';
-import { collectRetired, type Installed, readInstalled } from './installed.ts';
+import { collectRetired, type Installed, type LeftBackend, readInstalled } from './installed.ts';
 import { readBackendStates, thisMoment } from './states.ts';
 import type { ServiceTables } from './tables.ts';
 import { type Touched, type Wanted, writeRows } from './transaction.ts';
@@ -27,6 +27,8 @@ export interface ServiceApplyReport {
   readonly unprogrammed: readonly ServiceId[];
   /** The same of addresses and Service CIDRs. */
   readonly unprogrammedAddresses: readonly (Address | Prefix)[];
+  /** Backends that get no new connections any more, of earlier transactions that failed too. */
+  readonly left: readonly LeftBackend[];
 }
 
 export interface TableFigure {
@@ -62,6 +64,7 @@ export function createServiceDataplane(tables: ServiceTables): ServiceDataplane 
   // Not known before the first reading, nor after a failure.
   let installed: Installed | undefined;
   let figures: ServiceFigures | null = null;
+  const left: LeftBackend[] = [];
   // One transaction after the other.
   const exclusively = createWorkQueue();
 
@@ -71,18 +74,14 @@ export function createServiceDataplane(tables: ServiceTables): ServiceDataplane 
       const touched = prepare();
       const known = touched === undefined ? undefined : installed;
       installed = undefined;
-      const state = known ?? (await readInstalled(tables, wanted.services.keys()));
+      const state = known ?? { ...(await readInstalled(tables, wanted.services.keys())), left };
       let written = await writeRows(tables, state, wanted, known && touched);
       // Perhaps what is retired took the room.
       if (state.unprogrammed.size > 0 && (await collectRetired(tables, state)) > 0)
         written += await writeRows(tables, state, wanted, NOTHING_TOUCHED);
       installed = state;
       figures = figuresOf(state);
-      return {
-        written,
-        unprogrammed: [...state.unprogrammed],
-        unprogrammedAddresses: [...state.unprogrammedAddresses],
-      };
+      return reportOf(state, written);
     }).catch((cause: unknown) => {
       throw failureOf(cause);
     });
@@ -118,6 +117,19 @@ export function createServiceDataplane(tables: ServiceTables): ServiceDataplane 
 }
 
 const NOTHING_TOUCHED: Touched = { services: [], addresses: [], node: false };
+
+/** Backends that left are told once. */
+function reportOf(
+  { unprogrammed, unprogrammedAddresses, left }: Installed,
+  written: number,
+): ServiceApplyReport {
+  return {
+    written,
+    unprogrammed: [...unprogrammed],
+    unprogrammedAddresses: [...unprogrammedAddresses],
+    left: left.splice(0),
+  };
+}
 
 /** Returns what the change is about. */
 function wantChange(wanted: Wanted, { rows, ownAddresses }: ServiceChange): Touched {

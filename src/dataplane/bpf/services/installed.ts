@@ -14,7 +14,7 @@ import {
   standingOf,
 } from './found-services.ts';
 import type { Counters, Retired, StandingService } from './plan.ts';
-import { digestOf, type ServedFrontend } from './served.ts';
+import { digestOf, type Endpoint, type ServedFrontend } from './served.ts';
 import type { ServiceTables } from './tables.ts';
 
 export interface Installed {
@@ -28,9 +28,18 @@ export interface Installed {
   used: Room;
   /** Goes when it is collected. */
   retired: Retired[];
+  /** Backends that the transactions up to now took off all lists, until they are told. */
+  readonly left: LeftBackend[];
   /** No room was found for them: they are tried again with every transaction. */
   unprogrammed: ReadonlySet<ServiceId>;
   unprogrammedAddresses: ReadonlySet<Address | Prefix>;
+}
+
+/** A backend that gets no new connections: its endpoint is gone, or in no list, or has another number from now on. */
+export interface LeftBackend {
+  readonly number: number;
+  readonly service: ServiceId;
+  readonly endpoint: Pick<Endpoint, 'address' | 'port'>;
 }
 
 export interface Strays {
@@ -66,6 +75,7 @@ export async function readInstalled(tables: ServiceTables, ids: Iterable<Service
         slots: [...found.straySlots, ...strangers.flatMap(([number, service]) => slotsOf(number, service))],
       },
     ],
+    left: [],
     unprogrammed: new Set(),
     unprogrammedAddresses: new Set(),
   };

@@ -1,7 +1,10 @@
 /** Services from how they stand in the tables to how they ought to, one complete after the other. */
 import { setImmediate } from 'node:timers/promises';
+import type { Backend } from '../../../generated/policy.ts';
+import type { Port } from '../../../model/names.ts';
 import type { ServiceId, ServiceRows } from '../../../model/rows.ts';
-import { type Installed, SERVICES_AT_ONCE } from './installed.ts';
+import { unmappedAddress } from '../mapped-address.ts';
+import { type Installed, type LeftBackend, SERVICES_AT_ONCE } from './installed.ts';
 import { frontendsThatMove, type ServicePair, settleMoves } from './moved-frontends.ts';
 import { planService, type ServicePlan } from './plan.ts';
 import { backendValue, frontendKey, frontendName, type ServedFrontend, servedBy } from './served.ts';
@@ -43,6 +46,8 @@ export async function writeServices(
     else installed.services.set(pair.id, plan.standing);
     if (pair.standing !== undefined) installed.retired.push(plan.retired);
     for (const entry of plan.left) left.push(entry);
+    for (const entry of [...plan.leaving, ...plan.left])
+      if (entry[1].lists === 0) installed.left.push(leftBackend(pair.id, entry));
     if (moves.size > 0 && pair.rows !== undefined)
       for (const frontend of servedBy(pair.rows).frontends) taken.add(frontendName(frontend));
     written += await group.add(plan);
@@ -54,6 +59,13 @@ export async function writeServices(
   for (let from = 0; from < left.length; from += GROUP_ENTRIES)
     await tables.backends.set(left.slice(from, from + GROUP_ENTRIES));
   return written + left.length;
+}
+
+function leftBackend(
+  service: ServiceId,
+  [number, { address, port }]: readonly [number, Backend],
+): LeftBackend {
+  return { number, service, endpoint: { address: unmappedAddress(address), port: port as Port } };
 }
 
 function pairsOf(

@@ -9,12 +9,13 @@ import {
   TABLES,
 } from '../../../generated/socket.ts';
 import { loadBpfObject } from '../../../kernel/bpf-object.ts';
-import { openCounterTable } from '../../../kernel/bpf-table.ts';
+import { openCounterTable, openTable } from '../../../kernel/bpf-table.ts';
 import { networkNamespacesOf } from '../../../kernel/cgroup.ts';
 import { nativeAddon } from '../../../kernel/native.ts';
 import type { CgroupHook, Descriptor } from '../../../kernel/native-bpf.ts';
 import type { ObjectName } from '../../../model/names.ts';
 import { dropChangedPins } from '../migration/changed-pins.ts';
+import type { DepartureKernel } from './departures.ts';
 import { createExemptions, type ExemptPods } from './exemptions.ts';
 import { createSocketHooks, SOCKET_HOOKS } from './hooks.ts';
 
@@ -35,7 +36,7 @@ export interface SocketOptions {
 /** How often sockets were given a backend, or refused. */
 export type SocketFigures = Readonly<Record<SocketTally, number>>;
 
-export interface SocketServices {
+export interface SocketServices extends DepartureKernel {
   /** All maps of the programs, by name: those of Services among them. */
   readonly maps: Readonly<Record<string, Descriptor>>;
   /** Has sockets be served from now on, or sees to it that they still are. Rejects with the kernel's Error. */
@@ -67,21 +68,24 @@ export async function openSocketServices(options: SocketOptions): Promise<Socket
     SOCKET_HOOKS.map((hook) => [hook, named(object.programs, hook)]),
   ) as Record<CgroupHook, Descriptor>;
   const hooks = createSocketHooks(`${directory}/sockets`, cgroup, programs);
-  const sweeper = named(object.programs, 'end_orphans');
   const tallies = openCounterTable(named(object.maps, 'socket_tallies'), TABLES.socket_tallies);
+  const runOnSockets = async (name: string): Promise<void> => {
+    const program = named(object.programs, name);
+    for (const namespace of await networkNamespacesOf(cgroup)) {
+      // With its last process a namespace goes, and its sockets.
+      await nativeAddon()
+        .runIterator(program, namespace)
+        .catch((error: unknown) => {
+          if (existsSync(namespace)) throw error;
+        });
+    }
+  };
   return {
     maps: object.maps,
     attach: hooks.attach,
-    async endOrphans() {
-      for (const namespace of await networkNamespacesOf(cgroup)) {
-        // With its last process a namespace goes, and its sockets.
-        await nativeAddon()
-          .runIterator(sweeper, namespace)
-          .catch((error: unknown) => {
-            if (existsSync(namespace)) throw error;
-          });
-      }
-    },
+    endOrphans: () => runOnSockets('end_orphans'),
+    departures: openTable(named(object.maps, 'departures'), TABLES.departures),
+    endDeparted: () => runOnSockets('end_departed'),
     exempt: createExemptions(cgroup, named(object.maps, 'exempt_namespaces')),
     async figures() {
       const counts = new Map(await tallies.entries());

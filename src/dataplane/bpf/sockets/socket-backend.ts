@@ -11,6 +11,7 @@ import {
   type SocketServices,
 } from './backend.ts';
 
+import { createDepartures, type Departures } from './departures.ts';
 import type { ExemptPods } from './exemptions.ts';
 
 export interface SocketStatus {
@@ -65,9 +66,15 @@ export function createSocketBackend(options: SocketOptions): SocketBackend {
       throw cause;
     }
   };
+  const departures = createDepartures(
+    () => sockets,
+    (cause) => {
+      error = `connections could not be ended: ${cause instanceof Error ? cause.message : String(cause)}`;
+    },
+  );
   return {
     over(shared) {
-      followed = withSockets(shared, open, attach);
+      followed = withSockets(shared, open, attach, departures);
       return followed;
     },
     async exempt(pods) {
@@ -84,7 +91,10 @@ export function createSocketBackend(options: SocketOptions): SocketBackend {
       figures: (await sockets?.figures()) ?? null,
     }),
     states: async () => (await followed?.states()) ?? [],
-    close: () => sockets?.close(),
+    close() {
+      departures.close();
+      sockets?.close();
+    },
   };
 }
 
@@ -93,6 +103,7 @@ function withSockets(
   shared: ServiceDataplane | null,
   open: () => Promise<SocketServices>,
   attach: () => Promise<void>,
+  departures: Departures,
 ): ServiceDataplane {
   let tables = shared;
   // Whether backends of datagrams may have gone that sockets are connected to.
@@ -104,18 +115,28 @@ function withSockets(
   return {
     async sync(rows, ownAddresses) {
       mayHaveOrphans = true;
+      departures.follow(rows.services);
       const report = await (await opened()).sync(rows, ownAddresses);
+      departures.add(report.left);
       await attach();
+      await departures.settle(rows.services);
       return report;
     },
     async apply(change) {
       mayHaveOrphans ||= [...(change.rows?.services.keys() ?? [])].some(isOfDatagrams);
-      return (await opened()).apply(change);
+      departures.follow(change.rows?.services ?? []);
+      const report = await (await opened()).apply(change);
+      departures.add(report.left);
+      await departures.settle();
+      return report;
     },
     async repair() {
       mayHaveOrphans = true;
       const report = await (await opened()).repair();
+      departures.add(report.left);
       await attach();
+      await departures.settle();
+      await departures.sweep();
       return report;
     },
     async collect() {

@@ -92,7 +92,7 @@ describe('rows of Services in BPF maps', () => {
         const again = createServiceDataplane(maps.tables);
         const silent = async () => {
           const report = await again.sync(state.rows, state.ownAddresses);
-          expect(report).toEqual({ written: 0, unprogrammed: [], unprogrammedAddresses: [] });
+          expect(report).toEqual({ written: 0, unprogrammed: [], unprogrammedAddresses: [], left: [] });
           expect(await again.apply({})).toEqual(report);
           await again.collect();
         };

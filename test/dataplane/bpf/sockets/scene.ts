@@ -10,6 +10,10 @@ import {
 } from '../../../../src/dataplane/bpf/services/dataplane.ts';
 import { openServiceTables } from '../../../../src/dataplane/bpf/services/tables.ts';
 import { openSocketServices, type SocketServices } from '../../../../src/dataplane/bpf/sockets/backend.ts';
+import {
+  createSocketBackend,
+  type SocketBackend,
+} from '../../../../src/dataplane/bpf/sockets/socket-backend.ts';
 import { cgroupRoot } from '../../../../src/kernel/cgroup.ts';
 import type { Address } from '../../../../src/model/address.ts';
 import { familyOf } from '../../../../src/model/address.ts';
@@ -47,6 +51,8 @@ export interface SocketScene {
   readonly stranger: Dialler;
   /** Loads the programs as an agent does that starts. */
   open(options?: { readonly nodeOnly?: boolean }): Promise<SocketServices>;
+  /** The same, followed by rows through tables of its own: all that an agent does of it. */
+  startBackend(): { readonly backend: SocketBackend; readonly tables: ServiceDataplane };
   /** Brings these Services, and no others, into the tables. */
   sync(...services: readonly ServiceRows[]): Promise<void>;
   remove(): Promise<void>;
@@ -85,6 +91,10 @@ export async function createSocketScene(): Promise<SocketScene> {
     node,
     stranger,
     open,
+    startBackend() {
+      const backend = createSocketBackend({ directory, cgroup, nodeOnly: false, networkNamespace });
+      return { backend, tables: backend.over(null) };
+    },
     async sync(...rows) {
       await services.sync(rowsOf(rows), OWN_ADDRESSES);
     },
