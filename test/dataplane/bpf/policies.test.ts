@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createPolicyDataplane } from '../../../src/dataplane/bpf/policies/dataplane.ts';
 import { openPolicyTables, type PolicyTables } from '../../../src/dataplane/bpf/policies/tables.ts';
-import { LAYOUT } from '../../../src/generated/policy.ts';
+import { LAYOUT, type SubjectState } from '../../../src/generated/policy.ts';
 import { type BpfObject, loadBpfObject } from '../../../src/kernel/bpf-object.ts';
 import { interfaceOf, PEERS, POD, POD_ADDRESSES } from '../../packet/pod.ts';
 import { OBJECT, POD_INTERFACE } from '../../packet/policy-node.ts';
@@ -286,6 +286,28 @@ describe('policy rows in BPF maps', () => {
     // Only where what the rows before needed is collected first.
     await expect(dataplane.sync(rows(250), interfaceOf())).resolves.toMatchObject({ unprogrammed: [] });
     expect(await state()).toBe('judged');
+  });
+
+  it('[H19] a pod that is judged in another way than it should be is noticed, whatever of it differs', async () => {
+    const dataplane = createPolicyDataplane(tables);
+    await dataplane.sync(
+      rowsOf(POD, POD_ADDRESSES, PEERS, deniedBut({ direction: 'ingress', verdict: 'allow' })),
+      interfaceOf(),
+    );
+    const subject = (await tables.subjects.get(POD_INTERFACE)) ?? never();
+    const { ipv4, ipv6, policyClass, state } = subject;
+    const shifted = ([one, other]: readonly [number, number]) => [one + 1, other + 1] as const;
+    for (const wrong of [
+      { ...subject, ipv4: ipv6 },
+      { ...subject, ipv6: ipv4 },
+      { ...subject, policyClass: shifted(policyClass) },
+      { ...subject, state: state.map(() => 'open') as [SubjectState, SubjectState] },
+    ]) {
+      expect(await dataplane.isDisturbed()).toBe(false);
+      await tables.subjects.set([[POD_INTERFACE, wrong]]);
+      expect(await dataplane.isDisturbed()).toBe(true);
+      await dataplane.repair();
+    }
   });
 
   it('[H19] what another process deleted or added is repaired', async () => {

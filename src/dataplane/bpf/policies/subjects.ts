@@ -1,6 +1,6 @@
 /** The table of subjects: what each local pod's interface is judged by, now and in the revision to come. */
 import type { Subject, SubjectState } from '../../../generated/policy.ts';
-import { type Address, familyOf } from '../../../model/address.ts';
+import { type Address, type Family, familyOf } from '../../../model/address.ts';
 import { mappedBytes, unmappedAddress } from '../mapped-address.ts';
 import { slots } from './peer-classes.ts';
 
@@ -59,7 +59,7 @@ export function createSubjects(installed: readonly SubjectEntry[], revision: num
       const table = new Map(entries);
       return [...current].some(([index, judgement]) => {
         const subject = table.get(index);
-        return subject === undefined || !sameJudgement(judgement, judgementOf(subject, from));
+        return subject === undefined || !says(subject, judgement, from);
       });
     },
     stage(changes, from) {
@@ -93,21 +93,48 @@ export function createSubjects(installed: readonly SubjectEntry[], revision: num
 
 /** Addresses are of no revision: those of a pod do not change, and stay while its interface does. */
 function subjectOf(now: Judgement, next: Judgement, revision: number): Subject {
-  const addresses = next === UNKNOWN ? now.addresses : next.addresses;
-  const own = (family: 'IPv4' | 'IPv6') => {
-    const address = addresses.find((candidate) => familyOf(candidate) === family);
-    return address === undefined ? NO_ADDRESS : mappedBytes(address);
-  };
   return {
-    ipv4: own('IPv4'),
-    ipv6: own('IPv6'),
+    ...ownBytes(next === UNKNOWN ? now.addresses : next.addresses),
     policyClass: slots(revision, now.policyClass, next.policyClass),
     state: slots(revision, now.state, next.state),
   };
 }
 
+type OwnBytes = Pick<Subject, 'ipv4' | 'ipv6'>;
+
+const knownBytes = new WeakMap<readonly Address[], OwnBytes>();
+
+/** The table is compared now and then: reading a thousand addresses again each time would be a long turn. */
+function ownBytes(addresses: readonly Address[]): OwnBytes {
+  const known = knownBytes.get(addresses);
+  if (known !== undefined) return known;
+  const own = (family: Family) => {
+    const address = addresses.find((candidate) => familyOf(candidate) === family);
+    return address === undefined ? NO_ADDRESS : mappedBytes(address);
+  };
+  const bytes = { ipv4: own('IPv4'), ipv6: own('IPv6') };
+  knownBytes.set(addresses, bytes);
+  return bytes;
+}
+
+/** The entry has this judgement in the slot of the revision. */
+function says(subject: Subject, { addresses, state, policyClass }: Judgement, revision: number): boolean {
+  const slot = slotOf(revision);
+  const { ipv4, ipv6 } = ownBytes(addresses);
+  return (
+    subject.state[slot] === state &&
+    subject.policyClass[slot] === policyClass &&
+    Buffer.compare(subject.ipv4, ipv4) === 0 &&
+    Buffer.compare(subject.ipv6, ipv6) === 0
+  );
+}
+
+function slotOf(revision: number): 0 | 1 {
+  return revision & 1 ? 1 : 0;
+}
+
 function judgementOf(subject: Subject, revision: number): Judgement {
-  const slot = revision & 1 ? 1 : 0;
+  const slot = slotOf(revision);
   return {
     addresses: [subject.ipv4, subject.ipv6]
       .filter((bytes) => bytes.some((byte) => byte !== 0))
@@ -122,7 +149,7 @@ function sameJudgement(a: Judgement | undefined, b: Judgement | undefined): bool
   return a.state === b.state && a.policyClass === b.policyClass && sameAddresses(a.addresses, b.addresses);
 }
 
-/** In any order. Of pods that a change is not about they are the same array: every change compares all of them. */
+/** In any order. Most are the same array: a pod's stays until its addresses change. */
 function sameAddresses(one: readonly Address[], other: readonly Address[]): boolean {
   return one === other || [...one].sort().join() === [...other].sort().join();
 }
