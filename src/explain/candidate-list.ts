@@ -13,6 +13,8 @@ export interface ExcludedEndpoint {
 export interface CandidateList {
   /** Sorted `address:port`. */
   readonly candidates: readonly string[];
+  /** In the same order. */
+  readonly weights: readonly number[];
   readonly excluded: readonly ExcludedEndpoint[];
 }
 
@@ -32,6 +34,9 @@ export function candidateList(service: ServiceRows, list: ListName): CandidateLi
 
 function listTexts(service: ServiceRows, list: ListName): CandidateList {
   const backends = list === 'none' ? [] : service[list];
+  const candidates = backends
+    .map(({ address, port, weight }) => ({ name: formatEndpoint(address, port), weight }))
+    .sort((a, b) => compareText(a.name, b.name));
   const excluded = new Map<string, ExcludedEndpoint>();
   for (const each of service.excluded) {
     if (list !== 'none' && each.list !== 'both' && each.list !== list) continue;
@@ -39,7 +44,8 @@ function listTexts(service: ServiceRows, list: ListName): CandidateList {
     excluded.set(`${endpoint} ${why}`, { endpoint, why });
   }
   return {
-    candidates: backends.map(({ address, port }) => formatEndpoint(address, port)).sort(compareText),
+    candidates: candidates.map(({ name }) => name),
+    weights: candidates.map(({ weight }) => weight),
     excluded: [...excluded.values()],
   };
 }

@@ -29,7 +29,7 @@ const ECHO_VERDICTS: Readonly<Record<EchoDecision['verdict'], ProbeVerdict>> = {
   dropped: 'blocked',
   untouched: 'allowed',
 };
-const NO_CANDIDATES: CandidateList = { candidates: [], excluded: [] };
+const NO_CANDIDATES: CandidateList = { candidates: [], weights: [], excluded: [] };
 
 /** Answers a TCP, UDP or SCTP probe that enters at `node`. */
 export function answerProbe(scene: TraceScene, probe: Probe, node: NodeName): TraceAnswer {
@@ -117,6 +117,8 @@ function serviceAnswer(scene: TraceScene, probe: Probe, path: Path): TraceAnswer
     frontend: frontend?.kind ?? row?.kind ?? null,
     policy,
     candidates: verdict === 'translated' ? list.candidates : [],
+    weights: verdict === 'translated' ? list.weights : [],
+    scheduler: verdict === 'translated' ? (service?.balancing.scheduler ?? null) : null,
     excluded: decision.step === 'source-range' ? [] : list.excluded,
     masquerade: candidates.some((each) => each.masquerade && each.backend.address !== packet.source),
   };
@@ -227,6 +229,8 @@ function withoutService(probe: Probe, verdict: ProbeVerdict): TraceAnswer {
     frontend: null,
     policy: null,
     candidates: [],
+    weights: [],
+    scheduler: null,
     excluded: [],
     masquerade: false,
     egress: null,

@@ -1,6 +1,6 @@
 /** What a trace answers: a line per probe, in the lab's form plus its reasons. */
 import type { ProbeAnswer, ProbeFailure } from '../model/probe-request.ts';
-import type { FrontendKind } from '../model/rows.ts';
+import type { FrontendKind, Scheduler } from '../model/rows.ts';
 import type { ExcludedEndpoint } from './candidate-list.ts';
 import type { PolicyAnswer } from './policy-answer.ts';
 
@@ -15,6 +15,10 @@ export interface TraceAnswer extends ProbeAnswer {
   readonly policy: 'Cluster' | 'Local' | null;
   /** Sorted `address:port`. */
   readonly candidates: readonly string[];
+  /** Their shares beside each other, in the same order. */
+  readonly weights: readonly number[];
+  /** How the Service asks for one of them to be chosen; null without candidates. */
+  readonly scheduler: Scheduler | null;
   readonly excluded: readonly ExcludedEndpoint[];
   /** At least one candidate other than the client itself would see a node's address. */
   readonly masquerade: boolean;

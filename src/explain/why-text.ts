@@ -1,6 +1,6 @@
 /** One readable line: why a packet goes where it goes. */
 import type { NodeName } from '../model/names.ts';
-import type { ExclusionReason } from '../model/rows.ts';
+import type { ExclusionReason, ServiceRows } from '../model/rows.ts';
 import type { CandidateList } from './candidate-list.ts';
 import type { Decision } from './decide.ts';
 
@@ -35,7 +35,7 @@ export function decisionText(
   }
   if (frontend.kind === 'hostPort') return `${name}: the pod on ${node} has the port`;
   const met = policy === null ? name : `${name}, policy ${policy}`;
-  if (decision.verdict === 'translated') return `${met}: ${countText(list)}`;
+  if (decision.verdict === 'translated') return `${met}: ${countText(list)}${choiceText(service, list)}`;
   const missing = list.excluded.length > 0 ? ` (${excludedText(list)})` : '';
   if (decision.verdict === 'rejected') return `${met}: no endpoint at all${missing}, refused`;
   return `${met}: no endpoint on ${node}${missing}, dropped`;
@@ -53,6 +53,14 @@ function countText(list: CandidateList): string {
   const total = known.size;
   const counted = `${list.candidates.length} of ${total} endpoint${total === 1 ? '' : 's'}`;
   return list.excluded.length === 0 ? counted : `${counted}, ${excludedText(list)}`;
+}
+
+/** How one of several is chosen, unless all have the same chance. */
+function choiceText({ balancing }: ServiceRows, { weights }: CandidateList): string {
+  if (weights.length < 2) return '';
+  const differ = weights.some((weight) => weight !== weights[0]);
+  const scheduler = balancing.scheduler === 'random' && !differ ? '' : `; one by ${balancing.scheduler}`;
+  return differ ? `${scheduler}, weights ${weights.join(', ')}` : scheduler;
 }
 
 function excludedText({ excluded }: CandidateList): string {

@@ -1,18 +1,28 @@
 /** Rows as named facts: what `plan` compares and prints, one line per frontend, slot or setting. */
 import { formatEndpoint } from '../model/address.ts';
-import type { BackendRow, FrontendRow, NodeRows, ServiceAddressRow, ServiceRows } from '../model/rows.ts';
+import {
+  type BackendRow,
+  type Balancing,
+  DEFAULT_BALANCING,
+  DEFAULT_WEIGHT,
+  type FrontendRow,
+  type NodeRows,
+  type ServiceAddressRow,
+  type ServiceRows,
+} from '../model/rows.ts';
 
 /** What the fact is about → what it says. The order is that of printing. */
 export type Facts = ReadonlyMap<string, string>;
 
 /** Facts of one Service port and family: frontends, slots, and what concerns all of them. */
 export function serviceFacts(service: ServiceRows): Facts {
-  const { affinitySeconds, sourceRanges } = service;
+  const { affinitySeconds, sourceRanges, balancing } = service;
   return new Map([
     ...service.frontends.map((frontend) => [frontendName(frontend), treatmentText(frontend)] as const),
     ...slotFacts('cluster', service.cluster),
     ...slotFacts('local', service.local),
     ...(affinitySeconds === null ? [] : [['affinity', `${affinitySeconds} s`] as const]),
+    ...balancingFacts(balancing),
     ...(sourceRanges === null
       ? []
       : [['source ranges', `${sourceRanges.policy} ${sourceRanges.prefixes.join(', ') || 'none'}`] as const]),
@@ -59,9 +69,30 @@ function slotFacts(list: string, backends: readonly BackendRow[]): readonly (rea
   return backends.map((backend, slot) => [`slot ${list}/${slot}`, backendText(backend)] as const);
 }
 
-function backendText({ address, port, pod, nodeName, nodeLocal, zone }: BackendRow): string {
+/** What differs from the balancing of a Service that asks for nothing. */
+function balancingFacts({
+  scheduler,
+  slowStartSeconds,
+  ejects,
+  retries,
+  terminateAfterSeconds,
+}: Balancing): readonly (readonly [string, string])[] {
+  const plain = DEFAULT_BALANCING;
+  return [
+    ...(scheduler === plain.scheduler ? [] : [['scheduler', scheduler] as const]),
+    ...(slowStartSeconds === plain.slowStartSeconds
+      ? []
+      : [['slow start', `${slowStartSeconds} s`] as const]),
+    ...(ejects === plain.ejects ? [] : [['ejection', 'off'] as const]),
+    ...(retries === plain.retries ? [] : [['retry', 'off'] as const]),
+    ...(terminateAfterSeconds === null ? [] : [['terminate after', `${terminateAfterSeconds} s`] as const]),
+  ];
+}
+
+function backendText({ address, port, weight, pod, nodeName, nodeLocal, zone }: BackendRow): string {
   const place = nodeLocal ? 'this node' : nodeName === null ? null : `node ${nodeName}`;
-  const known = [pod, place, zone === null ? null : `zone ${zone}`].filter((part) => part !== null);
+  const share = weight === DEFAULT_WEIGHT ? null : `weight ${weight}`;
+  const known = [pod, place, zone === null ? null : `zone ${zone}`, share].filter((part) => part !== null);
   const text = formatEndpoint(address, port);
   return known.length === 0 ? text : `${text} (${known.join(', ')})`;
 }

@@ -71,6 +71,8 @@ describe('judge of answers', () => {
       frontend: 'clusterIP',
       policy: 'Cluster',
       candidates: [`${address}:8080`],
+      weights: [1],
+      scheduler: 'random',
       excluded: [],
       masquerade: false,
       egress: null,

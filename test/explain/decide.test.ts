@@ -93,7 +93,12 @@ describe('steps', () => {
     expect(ask130(ranged('deny', []), STRANGER).verdict).toBe('rejected');
     expect(ask130(ranged('allow', []), POD).verdict).toBe('translated');
     const why = (table: Rows) =>
-      decisionText('n1' as NodeName, ask130(table, STRANGER), { candidates: [], excluded: [] }, null);
+      decisionText(
+        'n1' as NodeName,
+        ask130(table, STRANGER),
+        { candidates: [], weights: [], excluded: [] },
+        null,
+      );
     expect(why(ranged('allow', []))).toContain('is outside its source ranges, dropped at n1');
     expect(why(ranged('deny', ['203.0.113.0/24']))).toContain('is inside its denied source ranges');
   });

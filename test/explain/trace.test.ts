@@ -4,7 +4,7 @@ import { compileAll } from '../../src/compile/services/compiler.ts';
 import { traceManifests, traceRows } from '../../src/explain/trace.ts';
 import type { TraceAnswer, TraceLine } from '../../src/explain/trace-line.ts';
 import type { Address } from '../../src/model/address.ts';
-import type { NodeName, Port } from '../../src/model/names.ts';
+import { type NodeName, objectName, type Port } from '../../src/model/names.ts';
 import type { SliceEndpoint, WeirObject } from '../../src/model/objects.ts';
 import { parseProbeRequest } from '../../src/model/probe-request.ts';
 import { createWorld } from '../../src/world/world.ts';
@@ -48,6 +48,32 @@ describe('Services', () => {
       candidates: [`${REMOTE}:8080`],
       excluded: [{ endpoint: `${LOCAL}:8080`, why: 'not-ready' }],
       masquerade: false,
+    });
+  });
+
+  it('[A58] [E14] [F8] tells weights and the scheduler, and who is in maintenance', () => {
+    const endpoints = [ready(LOCAL, 'n0'), { ...ready(REMOTE, 'n1'), targetPod: objectName('a', 'p1') }];
+    const tracedWith = (weight: string, scheduler: string) => {
+      const annotations = { 'weir.dev/weight': weight };
+      const objects = clusterOf(endpoints, { annotations: { 'weir.dev/scheduler': scheduler } });
+      return traceManifests({
+        objects: objects.map((object) => (object === SERVER ? { ...SERVER, annotations } : object)),
+        requests: [parseProbeRequest({ from: 'a/p0', to: 'svc:a/web', family: 4 })],
+        options: { compile: COMPILE_DEFAULTS, node: null },
+      })[0];
+    };
+    expect(tracedWith('5', 'wrr')).toMatchObject({
+      candidates: [`${LOCAL}:8080`, `${REMOTE}:8080`],
+      weights: [1, 5],
+      scheduler: 'wrr',
+      why: 'a/web:http clusterIP, policy Cluster: 2 of 2 endpoints; one by wrr, weights 1, 5',
+    });
+    expect(tracedWith('0', 'random')).toMatchObject({
+      candidates: [`${LOCAL}:8080`],
+      weights: [1],
+      scheduler: 'random',
+      excluded: [{ endpoint: `${REMOTE}:8080`, why: 'maintenance' }],
+      why: expect.stringMatching(/1 of 2 endpoints, 10\.244\.1\.11:8080 in maintenance$/),
     });
   });
 
@@ -215,7 +241,7 @@ function trace(
 
 function clusterOf(
   endpoints: readonly SliceEndpoint[],
-  service: Pick<Parameters<typeof serviceOf>[2], 'labels'> & {
+  service: Pick<Parameters<typeof serviceOf>[2], 'labels' | 'annotations'> & {
     readonly externalTrafficPolicy?: 'Cluster' | 'Local';
   },
 ): readonly WeirObject[] {

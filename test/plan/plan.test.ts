@@ -49,6 +49,26 @@ node: 1 to change
       ~ masquerade all: true (was false)`);
   });
 
+  it('[A58] [F8] tells weights, and how a Service is balanced where it asks for that', () => {
+    const balancing = {
+      scheduler: 'wrr',
+      slowStartSeconds: 30,
+      ejects: false,
+      retries: false,
+      terminateAfterSeconds: 0,
+    } as const;
+    const changed = { ...web, cluster: [{ ...LOCAL, weight: 5 }, REMOTE], balancing };
+    const report = planReport(diffRows(rows([web]), rows([changed])), { observed: rows([web]) });
+    expect(planLines(report).slice(2)).toEqual([
+      '      ~ slot cluster/0: 10.244.0.10:8080 (this node, weight 5) (was 10.244.0.10:8080 (this node))',
+      '      + scheduler: wrr',
+      '      + slow start: 30 s',
+      '      + ejection: off',
+      '      + retry: off',
+      '      + terminate after: 0 s',
+    ]);
+  });
+
   it('tells endpoints that come to be excluded, and zones', () => {
     const excluded = [{ endpoint: '10.244.1.12:8080', list: 'both' as const, why: 'not-ready' as const }];
     const changed = { ...web, cluster: [{ ...LOCAL, zone: 'east' }, REMOTE], excluded };
