@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createPolicyDataplane } from '../../../src/dataplane/bpf/policies/dataplane.ts';
 import { openPolicyTables, type PolicyTables } from '../../../src/dataplane/bpf/policies/tables.ts';
-import { LAYOUT, type SubjectState } from '../../../src/generated/policy.ts';
+import { LAYOUT, type Subject } from '../../../src/generated/policy.ts';
 import { type BpfObject, loadBpfObject } from '../../../src/kernel/bpf-object.ts';
 import { interfaceOf, PEERS, POD, POD_ADDRESSES } from '../../packet/pod.ts';
 import { OBJECT, POD_INTERFACE } from '../../packet/policy-node.ts';
@@ -294,17 +294,17 @@ describe('policy rows in BPF maps', () => {
       rowsOf(POD, POD_ADDRESSES, PEERS, deniedBut({ direction: 'ingress', verdict: 'allow' })),
       interfaceOf(),
     );
-    const subject = (await tables.subjects.get(POD_INTERFACE)) ?? never();
-    const { ipv4, ipv6, policyClass, state } = subject;
-    const shifted = ([one, other]: readonly [number, number]) => [one + 1, other + 1] as const;
-    for (const wrong of [
-      { ...subject, ipv4: ipv6 },
-      { ...subject, ipv6: ipv4 },
-      { ...subject, policyClass: shifted(policyClass) },
-      { ...subject, state: state.map(() => 'open') as [SubjectState, SubjectState] },
-    ]) {
+    const spoilers: readonly ((subject: Subject) => Partial<Subject>)[] = [
+      ({ ipv6 }) => ({ ipv4: ipv6 }),
+      ({ ipv4 }) => ({ ipv6: ipv4 }),
+      ({ policyClass: [one, other] }) => ({ policyClass: [one + 1, other + 1] }),
+      () => ({ state: ['open', 'open'] }),
+    ];
+    for (const spoil of spoilers) {
+      await dataplane.collect();
+      const subject = (await tables.subjects.get(POD_INTERFACE)) ?? never();
       expect(await dataplane.isDisturbed()).toBe(false);
-      await tables.subjects.set([[POD_INTERFACE, wrong]]);
+      await tables.subjects.set([[POD_INTERFACE, { ...subject, ...spoil(subject) }]]);
       expect(await dataplane.isDisturbed()).toBe(true);
       await dataplane.repair();
     }
