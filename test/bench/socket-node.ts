@@ -12,7 +12,7 @@ import { CLIENT_ADDRESS, createTriple, removeNamespaces, SERVER_ADDRESS, type Tr
 import { type SocketProcess, startSocketProcess } from './socket-process.ts';
 import type { ClientPlace, Traffic } from './traffic.ts';
 
-interface Destination {
+export interface Destination {
   readonly address: string;
   readonly port: number;
 }

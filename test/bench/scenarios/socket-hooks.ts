@@ -6,10 +6,11 @@ import type { Series } from '../report.ts';
 import { runInterleaved } from '../rounds.ts';
 import type { Scenario } from '../scenario.ts';
 import type { Counted } from '../socket-messages.ts';
-import { prepareSocketNode, type SocketNode, targetShape } from '../socket-node.ts';
+import { type Destination, prepareSocketNode, type SocketNode, targetShape } from '../socket-node.ts';
 import { openTraffic, type Traffic, type TrafficMode } from '../traffic.ts';
 
 interface Load {
+  readonly name: string;
   readonly mode: TrafficMode;
   readonly of: 'a Service' | 'no Service';
   readonly address: string;
@@ -56,16 +57,16 @@ export const SOCKET_HOOKS: Scenario = {
 
 /** Connections by IPv4 and, with mapped addresses, by IPv6; datagrams; and questions who is at the other end. */
 function loadsOn({ service, pod, lasting }: SocketNode): readonly Load[] {
-  const of = (mode: TrafficMode, [served, other] = [lasting.service, lasting.pod]): readonly Load[] => [
-    { mode, of: 'a Service', ...served },
-    { mode, of: 'no Service', ...other },
+  const of = (mode: TrafficMode, name: string, served: Destination, other: Destination): readonly Load[] => [
+    { name, mode, of: 'a Service', ...served },
+    { name, mode, of: 'no Service', ...other },
   ];
-  const mapped = ({ address, port }: typeof pod) => ({ address: `::ffff:${address}`, port });
+  const mapped = ({ address, port }: Destination) => ({ address: `::ffff:${address}`, port });
   return [
-    ...of('connect', [service, pod]),
-    ...of('connect', [mapped(service), mapped(pod)]),
-    ...of('message'),
-    ...of('name'),
+    ...of('connect', 'connection', service, pod),
+    ...of('connect', 'mapped connection', mapped(service), mapped(pod)),
+    ...of('message', 'message', lasting.service, lasting.pod),
+    ...of('name', 'name', lasting.service, lasting.pod),
   ];
 }
 
@@ -80,15 +81,25 @@ function count(
 
 function seriesOf({ services, load }: Variant, rounds: readonly Counted[], least: number): Series[] {
   const nameOf = (size: number) => `${size} ${size === 1 ? 'Service' : 'Services'}`;
-  const busy = Object.keys(rounds[0] ?? {}).filter((hook) =>
-    rounds.every((round) => (round[hook]?.runs ?? 0) >= LEAST_RUNS),
-  );
-  return busy.map((hook) => ({
+  const series = (metric: string, of: (round: Counted) => number): Series => ({
     scenario: 'socket-hooks',
     variant: nameOf(services),
     baseline: nameOf(least),
-    metric: `${hook}, ${load.of}, ${load.mode}`,
+    metric: `${load.name} to ${load.of}: ${metric}`,
     unit: 'ns',
-    values: rounds.map((round) => (round[hook]?.nanoseconds ?? 0) / (round[hook]?.runs ?? 1)),
-  }));
+    values: rounds.map(of),
+  });
+  const busy = Object.keys(rounds[0] ?? {}).filter((hook) =>
+    rounds.every((round) => (round[hook]?.runs ?? 0) >= LEAST_RUNS),
+  );
+  const perRun = busy.map((hook) =>
+    series(hook, (round) => (round[hook]?.nanoseconds ?? 0) / (round[hook]?.runs ?? 1)),
+  );
+  return load.mode === 'connect' ? [...perRun, series('all hooks', perConnection)] : perRun;
+}
+
+/** All that the programs took, for each connect. */
+function perConnection(round: Counted): number {
+  const runs = (round.connect4?.runs ?? 0) + (round.connect6?.runs ?? 0);
+  return Object.values(round).reduce((total, { nanoseconds }) => total + nanoseconds, 0) / runs;
 }
