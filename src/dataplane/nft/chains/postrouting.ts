@@ -1,4 +1,4 @@
-/** Postrouting: what affinity learns, and who is masqueraded: only those whose replies would not come back here. */
+/** Behind the translation: what is remembered of it, and who is masqueraded: only those whose replies would not come back here. */
 
 import { type Expression, expr } from '../../../kernel/native.ts';
 import type { Port } from '../../../model/names.ts';
@@ -40,20 +40,33 @@ export function postroutingChains({ nodePortRange, retries }: PostroutingOptions
   return [
     {
       name: 'postrouting',
-      about: 'behind the translation: affinity learns, and who needs it is masqueraded',
+      about: 'behind the translation: what is remembered, and who needs it is masqueraded',
       base: { type: 'nat', hook: 'postrouting', priority: BEFORE_SOURCE_NAT, policy: 'accept' },
       rules: [[...matchTranslated(), jumpTo('translated')], ...leavingCluster()],
     },
     {
+      name: 'input',
+      about: 'behind the translation to an address of this node: what is remembered of all others as well',
+      base: { type: 'nat', hook: 'input', priority: BEFORE_SOURCE_NAT, policy: 'accept' },
+      rules: [[...matchTranslated(), jumpTo('remember')]],
+    },
+    {
       name: 'translated',
-      about: 'learn attempts and affinity; masquerade hairpins, and outside clients of backends elsewhere',
+      about: 'remember; masquerade hairpins, and outside clients of backends elsewhere',
       rules: [
-        ...(retries ? [[...matchTcp(), jumpTo('attempt')]] : []),
-        ...ifProtocolIn('sticky-protocol', 'learn'),
+        [jumpTo('remember')],
         ...hairpin(),
         ...ifProtocolIn('masquerade-all', 'always'),
         ...stays(),
         ...ours(),
+      ],
+    },
+    {
+      name: 'remember',
+      about: 'whom an attempt goes to, and the backend that affinity keeps',
+      rules: [
+        ...(retries ? [[...matchTcp(), jumpTo('attempt')]] : []),
+        ...ifProtocolIn('sticky-protocol', 'learn'),
       ],
     },
     ...(retries ? [attemptChain()] : []),
