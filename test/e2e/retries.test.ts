@@ -12,6 +12,7 @@ const FRONTENDS = Object.fromEntries(
   CROWDS.map((count) => [count, { IPv4: `203.0.113.${count}`, IPv6: `2001:db8:a::${count}` }]),
 );
 const STICKY = { IPv4: '203.0.113.77', IPv6: '2001:db8:a::77' };
+const UNEVEN = { IPv4: '203.0.113.80', IPv6: '2001:db8:a::80' };
 const ALONE = { IPv4: '203.0.113.78', IPv6: '2001:db8:a::78' };
 const PATIENT = { IPv4: '203.0.113.79', IPv6: '2001:db8:a::79' };
 const FAMILIES = ['IPv4', 'IPv6'] as const;
@@ -36,7 +37,19 @@ const PODS = Array.from({ length: 10 }, (_, index) =>
   }),
 );
 
-function balanced(name: string, of: number, addresses: Readonly<Record<string, string>>, spec: object = {}) {
+const HEAVY = pod('heavy', {
+  node: 'one',
+  labels: { 'of-uneven': 'yes' },
+  metadata: { annotations: { 'weir.dev/weight': '99' } },
+});
+const LIGHT = pod('light', { node: 'two', labels: { 'of-uneven': 'yes' } });
+
+function balanced(
+  name: string,
+  of: number | 'uneven',
+  addresses: Readonly<Record<string, string>>,
+  spec: object = {},
+) {
   return service(
     name,
     { type: 'LoadBalancer', selector: { [`of-${of}`]: 'yes' }, ...spec },
@@ -51,9 +64,12 @@ describe.each(['bpf', 'nft'] as const)('unanswered connections, beside policies 
       node('two'),
       client('asker', 'one'),
       ...PODS,
+      HEAVY,
+      LIGHT,
       ...CROWDS.map((count) => balanced(`of-${count}`, count, FRONTENDS[count] ?? {})),
       balanced('sticky', 2, STICKY, { sessionAffinity: 'ClientIP' }),
       balanced('alone', 1, ALONE),
+      balanced('uneven', 'uneven', UNEVEN),
       {
         ...balanced('patient', 2, PATIENT),
         metadata: { name: 'patient', namespace: 'default', annotations: { 'weir.dev/retry': 'off' } },
@@ -99,6 +115,13 @@ describe.each(['bpf', 'nft'] as const)('unanswered connections, beside policies 
     const answers = await answering(lab, 'external', { address, port: 80, count: 24 });
     expect(answers).toEqual(answers.map(() => 'pod-0'));
     expect(await lost('pod-1', 'again')).toBe(0);
+  });
+
+  it.each(FAMILIES)('[F4] [F8] however little weight the other one has (%s)', async (family) => {
+    await deafen('heavy');
+    const answers = await answering(lab, 'external', { address: UNEVEN[family], port: 80, count: 8 });
+    expect(answers).toEqual(answers.map(() => 'light'));
+    expect(await lost('heavy')).toBeGreaterThan(0);
   });
 
   it.each(FAMILIES)(

@@ -9,36 +9,32 @@ import { slotCounts } from './shares.ts';
 
 type Backends = readonly BackendRow[];
 
+/** Of lists that are arranged. */
 const known = new WeakMap<Backends, Map<Scheduler, Backends>>();
 
 /** The backends by slot; computed once for each list. Schedulers that count connections, `rr` and `dh` have each once. */
 export function slotSequence(scheduler: Scheduler, backends: Backends): Backends {
-  if (backends.length < 2) return backends;
+  const arrange = ARRANGEMENTS[scheduler];
+  const [first] = backends;
+  const isEven = backends.every(({ weight }) => weight === first?.weight);
+  if (arrange === undefined || backends.length < 2 || (isEven && scheduler !== 'maglev')) return backends;
   const sequences = known.get(backends) ?? new Map<Scheduler, Backends>();
   known.set(backends, sequences);
-  const sequence = sequences.get(scheduler) ?? arranged(scheduler, backends);
+  const sequence = sequences.get(scheduler) ?? arrange(backends);
   sequences.set(scheduler, sequence);
   return sequence;
 }
 
-function arranged(scheduler: Scheduler, backends: Backends): Backends {
-  switch (scheduler) {
-    case 'random':
-    case 'sh':
-      return repeated(backends);
-    case 'wrr':
-      return interleaved(backends);
-    case 'maglev':
-      return tabled(backends);
-    default:
-      return backends;
-  }
-}
+const ARRANGEMENTS: Readonly<Partial<Record<Scheduler, (backends: Backends) => Backends>>> = {
+  random: repeated,
+  sh: repeated,
+  wrr: interleaved,
+  maglev: tabled,
+};
 
 /** Everybody's first slots stand together at the start, where nft looks for another backend. */
 function repeated(backends: Backends): Backends {
   const counts = countsOf(backends);
-  if (counts === null) return backends;
   const more = backends.flatMap((each, index) => Array<BackendRow>((counts[index] ?? 1) - 1).fill(each));
   return [...backends, ...more];
 }
@@ -46,7 +42,6 @@ function repeated(backends: Backends): Backends {
 /** Each backend's turns lie evenly in the whole: the n-th of them at (n + ½) / all of its own. */
 function interleaved(backends: Backends): Backends {
   const counts = countsOf(backends);
-  if (counts === null) return backends;
   return backends
     .flatMap((backend, index) => {
       const count = counts[index] ?? 0;
@@ -56,10 +51,7 @@ function interleaved(backends: Backends): Backends {
     .map(({ backend }) => backend);
 }
 
-/** Slots of each backend; null: one each. */
-function countsOf(backends: Backends): readonly number[] | null {
-  const [first] = backends;
-  if (backends.every(({ weight }) => weight === first?.weight)) return null;
+function countsOf(backends: Backends): readonly number[] {
   return slotCounts(backends.map(({ weight }) => weight));
 }
 
