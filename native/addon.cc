@@ -31,6 +31,7 @@ constexpr Export kExports[] = {
     {"runProgramOnPackets", weir::run_program_on_packets_async},
     {"runProgramOnContext", weir::run_program_on_context_async},
     {"runIterator", weir::run_iterator_async},
+    {"runIteratorOnMap", weir::run_iterator_on_map_async},
     {"describeProgram", weir::describe_program_async},
     {"countProgramRuns", weir::count_program_runs_async},
     {"describeMap", weir::describe_map_async},

@@ -22,9 +22,8 @@ struct connected_peer {
   __u32 service;  // number
   __u32 counted;  // id of the map in which the connection counts as open; 0: it does not
   __u8 watched;   // 1: its failure is one of the backend's
-  __u8 opened;    // 1: it was answered once
-  __u8 failed;    // 1: its failure was noted, or is for nobody to note
-  __u8 padding;
+  __u8 failed;    // 1: it was refused, or not answered in time
+  __u8 padding[2];
 };
 
 // Peers that a datagram socket sends to without being connected; the eldest makes room.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "pair.h"
+#include "schedule.h"
 #include "transport.h"
 
 // The node answers echo requests to Services: judged as a flow to the address by which it does, translated by others.
@@ -26,6 +27,19 @@ static __always_inline bool is_service(const struct backend *backend, __u8 proto
   return beyond.outcome != SERVICE_NONE;
 }
 
+// Who answers what the pod sends, and that backend's number; null where the rows are just being replaced.
+static __always_inline const struct backend *choose_for_packet(const struct flow_key *key, struct opening *opening) {
+  const __u32 service_number = opening->match.service;
+  const struct service *service = bpf_map_lookup_elem(&services, &service_number);
+  if (!service) return 0;
+  struct choice choice = choice_of(&opening->match, service);
+  choice.hashed = choice.scheduler == SCHEDULER_DESTINATION_HASH ? key->peer : key->local;
+  __u32 number = remembered_backend(&opening->match, service, &key->local);
+  if (!number || !takes(&choice, number)) number = draw(&choice);
+  opening->backend = number;
+  return bpf_map_lookup_elem(&backends, &number);
+}
+
 // Sets the opening's `match`, and where served the backend's ends and the translation to them.
 SEPARATE int resolve(void) {
   const struct packet *packet = packet_in_hand();
@@ -42,7 +56,7 @@ SEPARATE int resolve(void) {
   if (is_answered_ping(packet, opening)) return 0;
   match_service(&key->peer, has_ports(key->protocol) ? key->peer_port : 0, key->protocol, &opening->match);
   if (opening->match.outcome != SERVICE_SERVED) return 0;
-  const struct backend *backend = choose_backend(&opening->match, &key->local, &opening->backend);
+  const struct backend *backend = choose_for_packet(key, opening);
   if (!backend || is_service(backend, key->protocol)) {
     opening->match.outcome = SERVICE_DROPPED;
     return 0;

@@ -92,38 +92,23 @@ static __always_inline const struct backend *eligible_backend(const struct servi
   return backend->lists & (1 << match->list) ? backend : 0;
 }
 
-static __always_inline const struct backend *remembered_backend(const struct service_match *match,
-                                                                const struct service *service,
-                                                                const struct address *client, __u32 *number) {
+// Number of the backend that the client keeps; 0: none.
+static __always_inline __u32 remembered_backend(const struct service_match *match, const struct service *service,
+                                                const struct address *client) {
+  if (!service->affinity_seconds) return 0;
   const struct affinity_key key = {.client = *client, .service = match->service};
   const struct affinity *affinity = bpf_map_lookup_elem(&affinities, &key);
   if (!affinity) return 0;
   if (bpf_ktime_get_ns() - affinity->last_used >= service->affinity_seconds * NANOSECONDS_PER_SECOND) return 0;
-  *number = affinity->backend;
-  return eligible_backend(match, *number);
+  const __u32 number = affinity->backend;
+  return eligible_backend(match, number) ? number : 0;
 }
 
-// Who answers the client's new connection, and that backend's number; null where the rows are just being replaced.
-static __always_inline const struct backend *choose_backend(const struct service_match *match,
-                                                            const struct address *client, __u32 *number) {
-  const struct service *service = bpf_map_lookup_elem(&services, &match->service);
-  if (!service) return 0;
-  if (service->affinity_seconds) {
-    const struct backend *remembered = remembered_backend(match, service, client, number);
-    if (remembered) return remembered;
-  }
-  const __u32 count = service->slots[match->list == LIST_LOCAL];
-  if (count == 0) return 0;
-  const struct slot_key key = {
-      .service = match->service,
-      .generation = service->generation,
-      .slot = bpf_get_prandom_u32() % count,
-      .list = match->list,
-  };
+// Number of the backend; 0 where the rows are just being replaced.
+static __always_inline __u32 backend_in_slot(__u32 service, __u32 generation, enum slot_list list, __u32 index) {
+  const struct slot_key key = {.service = service, .generation = generation, .slot = index, .list = list};
   const struct slot *slot = bpf_map_lookup_elem(&slots, &key);
-  if (!slot) return 0;
-  *number = slot->backend;
-  return bpf_map_lookup_elem(&backends, number);
+  return slot ? slot->backend : 0;
 }
 
 // Has the client's next connection go to the same backend, where the Service asks for that.

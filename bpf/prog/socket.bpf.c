@@ -1,14 +1,9 @@
 // Services at the sockets of a cgroup: who connects or sends to a Service talks to one of its backends directly, and goes
 // on seeing the Service's address. What is not translated here meets nft as a packet.
+#include "../lib/connections.h"
 #include "../lib/orphans.h"
+#include "../lib/schedule.h"
 #include "../lib/socket.h"
-
-static __always_inline void set_peer(struct socket_peer *peer, const struct endpoint *dialled,
-                                     const struct backend *backend, __u32 number) {
-  peer->dialled = *dialled;
-  peer->backend = (struct endpoint){.address = backend->address, .port = backend->port};
-  peer->number = number;
-}
 
 // What stands at a Service's address itself would be translated, or dropped, once more: nft has to do it in one go.
 static __always_inline bool is_plain(const struct bpf_sock_addr *context, const struct backend *backend) {
@@ -17,24 +12,67 @@ static __always_inline bool is_plain(const struct bpf_sock_addr *context, const 
   return match.outcome == SERVICE_NONE;
 }
 
+static __always_inline struct connected_peer *connected_peer(struct bpf_sock_addr *context, __u64 flags) {
+  return context->sk ? bpf_sk_storage_get(&connected_peers, context->sk, 0, flags) : 0;
+}
+
 static __always_inline void forget_connected(struct bpf_sock_addr *context) {
-  if (context->sk) bpf_sk_storage_delete(&connected_peers, context->sk);
+  struct connected_peer *connected = connected_peer(context, 0);
+  if (!connected) return;
+  end_count(connected);
+  bpf_sk_storage_delete(&connected_peers, context->sk);
+}
+
+// Whom the socket is given, and what the choice went by.
+struct chosen {
+  const struct backend *backend;  // null: nobody
+  __u32 number;
+  bool ejects;
+};
+
+// `avoided`: number of the backend that the socket has just tried; 0: none.
+static __always_inline struct chosen choose(struct bpf_sock_addr *context, const struct endpoint *dialled,
+                                            const struct service_match *match, __u32 avoided) {
+  const __u32 service_number = match->service;
+  const struct service *service = bpf_map_lookup_elem(&services, &service_number);
+  if (!service) return (struct chosen){};
+  struct choice choice = choice_of(match, service);
+  struct address client = {};
+  if (service->affinity_seconds || choice.scheduler == SCHEDULER_CLIENT_HASH) read_client(context, &client);
+  choice.hashed = choice.scheduler == SCHEDULER_DESTINATION_HASH ? dialled->address : client;
+  choice.avoided = avoided;
+  choice.probes = context->protocol == IPPROTO_TCP;
+  __u32 number = remembered_backend(match, service, &client);
+  if (!number || !takes(&choice, number)) number = is_compared(&choice) ? compare(&choice) : draw(&choice);
+  const struct backend *backend = bpf_map_lookup_elem(&backends, &number);
+  if (!backend || !is_plain(context, backend)) return (struct chosen){};
+  if (service->affinity_seconds) remember_backend(match, &client, number);
+  return (struct chosen){.backend = backend, .number = number, .ejects = service->ejects};
+}
+
+static __always_inline void set_peer(struct socket_peer *peer, const struct endpoint *dialled,
+                                     const struct chosen *chosen) {
+  peer->dialled = *dialled;
+  peer->backend = (struct endpoint){.address = chosen->backend->address, .port = chosen->backend->port};
+  peer->number = chosen->number;
 }
 
 // False where the connection is better left to nft.
 static __always_inline bool connect_to(struct bpf_sock_addr *context, bool ipv6, const struct endpoint *dialled,
                                        const struct service_match *match) {
-  struct address client;
-  __u32 number = 0;
-  read_client(context, &client);
-  const struct backend *backend = choose_backend(match, &client, &number);
-  if (!backend || !is_plain(context, backend) || !context->sk) return false;
-  struct connected_peer *connected =
-      bpf_sk_storage_get(&connected_peers, context->sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+  struct connected_peer *connected = connected_peer(context, BPF_SK_STORAGE_GET_F_CREATE);
   if (!connected) return false;
-  set_peer(&connected->peer, dialled, backend, number);
+  const bool again = connected->failed && is_same_endpoint(&connected->peer.dialled, dialled);
+  const struct chosen chosen = choose(context, dialled, match, again ? connected->peer.number : 0);
+  if (!chosen.backend) return false;
+  end_count(connected);
+  set_peer(&connected->peer, dialled, &chosen);
+  connected->service = match->service;
+  connected->watched = context->protocol == IPPROTO_TCP && chosen.ejects;
+  connected->failed = 0;
+  // A connection counts from its SYN on: before, the kernel may still find no way for it.
+  if (context->protocol != IPPROTO_TCP) begin_count(connected);
   write_endpoint(context, ipv6, &connected->peer.backend);
-  remember_backend(match, &client, number);
   count_socket(SOCKET_TALLY_CONNECTED);
   return true;
 }
@@ -78,15 +116,11 @@ static __always_inline struct socket_peer *peer_by_service(struct socket_peers *
 static __always_inline struct socket_peer *choose_peer(struct bpf_sock_addr *context, struct socket_peers *peers,
                                                        const struct endpoint *dialled,
                                                        const struct service_match *match) {
-  struct address client;
-  __u32 number = 0;
-  read_client(context, &client);
-  const struct backend *backend = choose_backend(match, &client, &number);
-  if (!backend || !is_plain(context, backend)) return 0;
+  const struct chosen chosen = choose(context, dialled, match, 0);
+  if (!chosen.backend) return 0;
   peers->last = (peers->last + 1) % SOCKET_PEERS;
   struct socket_peer *peer = &peers->peers[peers->last % SOCKET_PEERS];
-  set_peer(peer, dialled, backend, number);
-  remember_backend(match, &client, number);
+  set_peer(peer, dialled, &chosen);
   count_socket(SOCKET_TALLY_SENT);
   return peer;
 }
@@ -126,8 +160,7 @@ static __always_inline bool name_peer(struct bpf_sock_addr *context, bool ipv6, 
 }
 
 static __always_inline bool name_connected(struct bpf_sock_addr *context, bool ipv6, const struct endpoint *sender) {
-  const struct connected_peer *connected =
-      context->sk ? bpf_sk_storage_get(&connected_peers, context->sk, 0, 0) : 0;
+  const struct connected_peer *connected = connected_peer(context, 0);
   return connected && name_peer(context, ipv6, sender, &connected->peer);
 }
 
@@ -176,6 +209,41 @@ int getpeername4(struct bpf_sock_addr *context) { return on_getpeername(context,
 
 SEC("cgroup/getpeername6")
 int getpeername6(struct bpf_sock_addr *context) { return on_getpeername(context, true); }
+
+SEC("cgroup/sock_release")
+int sock_release(struct bpf_sock *socket) {
+  struct connected_peer *connected = bpf_sk_storage_get(&connected_peers, socket, 0, 0);
+  if (connected) end_count(connected);
+  return PROCEED;
+}
+
+SEC("sockops")
+int sock_ops(struct bpf_sock_ops *context) {
+  if (context->op == BPF_SOCK_OPS_TCP_CONNECT_CB) on_begin(context);
+  else if (context->op == BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB) on_answer(context);
+  else if (context->op == BPF_SOCK_OPS_RTO_CB) on_silence(context);
+  else if (context->op == BPF_SOCK_OPS_STATE_CB) on_state(context);
+  return PROCEED;
+}
+
+struct bpf_iter__bpf_sk_storage_map {
+  struct sock *sk;
+} __attribute__((preserve_access_index));
+
+static __always_inline int count_socket_again(const struct bpf_iter__bpf_sk_storage_map *context, bool all) {
+  struct sock *socket = context->sk;
+  struct connected_peer *connected = socket ? bpf_sk_storage_get(&connected_peers, socket, 0, 0) : 0;
+  if (connected) count_again(connected, all);
+  return 0;
+}
+
+// Connections that count in the table of an earlier build.
+SEC("iter/bpf_sk_storage_map")
+int count_others(struct bpf_iter__bpf_sk_storage_map *context) { return count_socket_again(context, false); }
+
+// All connections, where they were not counted all the time.
+SEC("iter/bpf_sk_storage_map")
+int count_all(struct bpf_iter__bpf_sk_storage_map *context) { return count_socket_again(context, true); }
 
 SEC("iter/udp")
 int end_orphans(struct bpf_iter__udp *context) {

@@ -179,6 +179,18 @@ Napi::Value run_iterator_async(const Napi::CallbackInfo& info) {
       nothing);
 }
 
+Napi::Value run_iterator_on_map_async(const Napi::CallbackInfo& info) {
+  const SharedFd program = descriptor_argument(info, 0);
+  const SharedFd map = descriptor_argument(info, 1);
+  return PromiseWorker<bool>::start(
+      info.Env(),
+      [program, map] {
+        run_iterator(*program, map.get());
+        return true;
+      },
+      nothing);
+}
+
 Napi::Value describe_program_async(const Napi::CallbackInfo& info) {
   const SharedFd program = descriptor_argument(info, 0);
   return PromiseWorker<ProgramDescription>::start(

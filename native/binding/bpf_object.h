@@ -26,6 +26,9 @@ Napi::Value run_program_on_context_async(const Napi::CallbackInfo& info);
 // runIterator(program, networkNamespace?): Promise<undefined>
 Napi::Value run_iterator_async(const Napi::CallbackInfo& info);
 
+// runIteratorOnMap(program, map): Promise<undefined>
+Napi::Value run_iterator_on_map_async(const Napi::CallbackInfo& info);
+
 // describeProgram(program): Promise<{id, name, runs, nanoseconds}>
 Napi::Value describe_program_async(const Napi::CallbackInfo& info);
 

@@ -15,6 +15,7 @@ std::optional<uint32_t> cgroup_hook(const std::string& name) {
       {"sendmsg4", BPF_CGROUP_UDP4_SENDMSG},          {"sendmsg6", BPF_CGROUP_UDP6_SENDMSG},
       {"recvmsg4", BPF_CGROUP_UDP4_RECVMSG},          {"recvmsg6", BPF_CGROUP_UDP6_RECVMSG},
       {"getpeername4", BPF_CGROUP_INET4_GETPEERNAME}, {"getpeername6", BPF_CGROUP_INET6_GETPEERNAME},
+      {"sock_release", BPF_CGROUP_INET_SOCK_RELEASE}, {"sock_ops", BPF_CGROUP_SOCK_OPS},
   };
   const auto found = hooks.find(name);
   return found == hooks.end() ? std::nullopt : std::optional<uint32_t>(found->second);

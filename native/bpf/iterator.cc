@@ -9,8 +9,15 @@
 
 namespace weir {
 
-void run_iterator(const UniqueFd& program) {
-  const int link = bpf_link_create(program.get(), 0, BPF_TRACE_ITER, nullptr);
+void run_iterator(const UniqueFd& program, const UniqueFd* map) {
+  bpf_iter_link_info entries = {};
+  LIBBPF_OPTS(bpf_link_create_opts, options);
+  if (map != nullptr) {
+    entries.map.map_fd = static_cast<uint32_t>(map->get());
+    options.iter_info = &entries;
+    options.iter_info_len = sizeof(entries);
+  }
+  const int link = bpf_link_create(program.get(), 0, BPF_TRACE_ITER, &options);
   if (link < 0) throw ErrnoError("bpf_link_create", "an iterator", -link);
   const UniqueFd owned_link(link);
   const int iteration = bpf_iter_create(link);

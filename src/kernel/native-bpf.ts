@@ -9,8 +9,11 @@ export type Descriptor = { readonly [brand]: 'Descriptor' };
 /** The two tc hooks of an interface, as seen from the interface: `ingress` is what it receives. */
 export type TcHook = 'ingress' | 'egress';
 
-/** What sockets of a cgroup do, in either family. */
-export type CgroupHook = `${'connect' | 'sendmsg' | 'recvmsg' | 'getpeername'}${4 | 6}`;
+/** What sockets of a cgroup do: in either family, being closed, and what becomes of TCP connections. */
+export type CgroupHook =
+  | `${'connect' | 'sendmsg' | 'recvmsg' | 'getpeername'}${4 | 6}`
+  | 'sock_release'
+  | 'sock_ops';
 
 export interface NativeObjectOptions {
   /** Bytes of variables in .rodata. */
@@ -78,6 +81,8 @@ export interface NativeBpf {
   ): Promise<{ readonly value: number; readonly context: Uint8Array }>;
   /** On all objects of its kind; of sockets, those of the namespace (left out: the caller's). */
   runIterator(program: Descriptor, networkNamespace?: string): Promise<undefined>;
+  /** On each entry of a map whose kind the program is for. */
+  runIteratorOnMap(program: Descriptor, map: Descriptor): Promise<undefined>;
   describeProgram(program: Descriptor): Promise<{
     readonly id: number;
     readonly name: string;

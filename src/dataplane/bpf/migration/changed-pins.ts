@@ -16,7 +16,8 @@ export async function dropChangedPins(directory: string, layout: ObjectLayout): 
   const pinned = Object.keys(layout.maps).filter((name) => existsSync(`${set}/${name}`));
   const differ = await Promise.all(pinned.map((name) => hasChanged(`${set}/${name}`, name, layout)));
   const changed = new Set(pinned.filter((_, index) => differ[index]));
-  const fresh = new Set<string>(freshMaps(MAP_NAMES.filter((name) => changed.has(name))));
+  const rows = MAP_NAMES.filter((name) => changed.has(name));
+  const fresh = new Set<string>(rows.length === 0 ? [] : freshMaps(rows));
   const isCarried = existsSync(`${set}/subjects`);
   const shared = new Set<string>(MAP_NAMES);
   for (const name of pinned)

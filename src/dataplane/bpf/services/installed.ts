@@ -13,6 +13,7 @@ import {
   slotsOf,
   standingOf,
 } from './found-services.ts';
+import { forgetNoted, notedWithoutRow } from './noted-backends.ts';
 import type { Counters, Retired, StandingService } from './plan.ts';
 import { digestOf, type Endpoint, type ServedFrontend } from './served.ts';
 import type { ServiceTables } from './tables.ts';
@@ -28,6 +29,8 @@ export interface Installed {
   used: Room;
   /** Goes when it is collected. */
   retired: Retired[];
+  /** Backends that are collected but for what the programs noted of them, since connections to them may be open. */
+  readonly noted: Set<number>;
   /** Backends that the transactions up to now took off all lists, until they are told. */
   readonly left: LeftBackend[];
   /** No room was found for them: they are tried again with every transaction. */
@@ -75,6 +78,7 @@ export async function readInstalled(tables: ServiceTables, ids: Iterable<Service
         slots: [...found.straySlots, ...strangers.flatMap(([number, service]) => slotsOf(number, service))],
       },
     ],
+    noted: await notedWithoutRow(tables, services.values()),
     left: [],
     unprogrammed: new Set(),
     unprogrammedAddresses: new Set(),
@@ -122,17 +126,20 @@ async function capacitiesOf(tables: ServiceTables): Promise<Room> {
  * them, also by an agent that has restarted, since sockets and flows remember backends. Returns how many entries went.
  */
 export async function collectRetired(tables: ServiceTables, installed: Installed): Promise<number> {
-  const { counters, retired } = installed;
-  if (retired.length === 0) return 0;
+  const { counters, retired, noted } = installed;
+  for (const number of retired.flatMap(({ backends }) => backends)) noted.add(number);
+  const forgotten = await forgetNoted(tables, noted);
+  if (retired.length === 0) return forgotten;
   const services = retired.flatMap((each) => each.services);
   const backends = retired.flatMap((each) => each.backends);
   installed.retired = kept(counters, services, backends);
-  const [names, slots, gone, rows, affinities] = await Promise.all([
+  const [names, slots, gone, rows, affinities, states] = await Promise.all([
     tables.names.delete(services.filter((number) => number !== counters.service)),
     deleteSlots(tables, retired),
     tables.backends.delete(backends.filter((number) => number !== counters.backend)),
     tables.services.delete(services),
     forgetClients(tables, new Set(services)),
+    tables.serviceStates.delete(services),
   ]);
   const { used } = installed;
   installed.used = {
@@ -141,7 +148,7 @@ export async function collectRetired(tables: ServiceTables, installed: Installed
     slots: used.slots - slots,
     backends: used.backends - gone,
   };
-  return names + slots + gone + rows + affinities;
+  return forgotten + names + slots + gone + rows + affinities + states;
 }
 
 /** What stays for now: it goes once there is a higher number. */

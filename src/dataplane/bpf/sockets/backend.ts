@@ -15,6 +15,7 @@ import { nativeAddon } from '../../../kernel/native.ts';
 import type { CgroupHook, Descriptor } from '../../../kernel/native-bpf.ts';
 import type { ObjectName } from '../../../model/names.ts';
 import { dropChangedPins } from '../migration/changed-pins.ts';
+import { createCounts } from './counts.ts';
 import type { DepartureKernel } from './departures.ts';
 import { createExemptions, type ExemptPods } from './exemptions.ts';
 import { createSocketHooks, SOCKET_HOOKS } from './hooks.ts';
@@ -68,6 +69,12 @@ export async function openSocketServices(options: SocketOptions): Promise<Socket
     SOCKET_HOOKS.map((hook) => [hook, named(object.programs, hook)]),
   ) as Record<CgroupHook, Descriptor>;
   const hooks = createSocketHooks(`${directory}/sockets`, cgroup, programs);
+  const counts = createCounts({
+    backend_states: named(object.maps, 'backend_states'),
+    connected_peers: named(object.maps, 'connected_peers'),
+    count_all: named(object.programs, 'count_all'),
+    count_others: named(object.programs, 'count_others'),
+  });
   const tallies = openCounterTable(named(object.maps, 'socket_tallies'), TABLES.socket_tallies);
   const runOnSockets = async (name: string): Promise<void> => {
     const program = named(object.programs, name);
@@ -82,7 +89,11 @@ export async function openSocketServices(options: SocketOptions): Promise<Socket
   };
   return {
     maps: object.maps,
-    attach: hooks.attach,
+    async attach() {
+      if (!(await hooks.isCounting())) await counts.beginAnew();
+      await hooks.attach();
+      await counts.takeOver();
+    },
     endOrphans: () => runOnSockets('end_orphans'),
     departures: openTable(named(object.maps, 'departures'), TABLES.departures),
     endDeparted: () => runOnSockets('end_departed'),

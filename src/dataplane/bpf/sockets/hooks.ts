@@ -4,8 +4,12 @@ import { attachToCgroup, type CgroupLink, openCgroupLink } from '../../../kernel
 import type { CgroupHook, Descriptor } from '../../../kernel/native-bpf.ts';
 import { restorePin } from '../policies/hooks.ts';
 
-/** In the order in which they are attached: nothing is translated whose answers are not translated back. */
+/** Those that keep count of what is open. */
+const COUNTING_HOOKS: readonly CgroupHook[] = ['sock_release', 'sock_ops'];
+
+/** In the order in which they are attached: nothing is counted that ends unseen, or translated whose answers are not. */
 export const SOCKET_HOOKS: readonly CgroupHook[] = [
+  ...COUNTING_HOOKS,
   'recvmsg4',
   'recvmsg6',
   'getpeername4',
@@ -19,6 +23,8 @@ export const SOCKET_HOOKS: readonly CgroupHook[] = [
 export interface SocketHooks {
   /** Puts the programs on the cgroup, in the place of those of an earlier process. Rejects with the kernel's Error. */
   attach(): Promise<void>;
+  /** Whether those that count are on the cgroup already, of this process or an earlier one. Rejects with the kernel's Error. */
+  isCounting(): Promise<boolean>;
   /** Lets go of the links; those that are pinned stay. */
   close(): void;
 }
@@ -33,15 +39,24 @@ export function createSocketHooks(
   const pinOf = (hook: CgroupHook) => `${directory}/${hook}`;
 
   /** The link of an earlier process, if it is on this very cgroup. */
-  const adopt = async (hook: CgroupHook): Promise<CgroupLink | undefined> => {
+  const found = async (hook: CgroupHook): Promise<CgroupLink | undefined> => {
     if (!existsSync(pinOf(hook))) return undefined;
     const link = await openCgroupLink(pinOf(hook));
-    if (await link.isOn(cgroup)) {
-      await link.update(programs[hook]);
-      return link;
-    }
+    if (await link.isOn(cgroup)) return link;
     link.close();
     return undefined;
+  };
+  const adopt = async (hook: CgroupHook): Promise<CgroupLink | undefined> => {
+    const link = await found(hook);
+    await link?.update(programs[hook]);
+    return link;
+  };
+  const isAttached = async (hook: CgroupHook): Promise<boolean> => {
+    const own = links.get(hook);
+    if (own !== undefined) return own.isOn(cgroup);
+    const link = await found(hook);
+    link?.close();
+    return link !== undefined;
   };
   const attachOne = async (hook: CgroupHook): Promise<void> => {
     const standing = links.get(hook);
@@ -59,6 +74,10 @@ export function createSocketHooks(
     async attach() {
       mkdirSync(directory, { recursive: true, mode: 0o700 });
       for (const hook of SOCKET_HOOKS) await attachOne(hook);
+    },
+    async isCounting() {
+      for (const hook of COUNTING_HOOKS) if (!(await isAttached(hook))) return false;
+      return true;
     },
     close() {
       for (const link of links.values()) link.close();

@@ -8,6 +8,7 @@
 //   receive N                      what came, and from which address and port
 //   peer N                         address and port that getpeername tells
 //   close N
+//   fork                           a child that has all sockets, until its parent dies
 // Addresses of an IPv6 socket may be IPv4 ones: they are mapped.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -117,6 +118,13 @@ static int open_socket(const char *kind) {
   return fd;
 }
 
+static int make_child(void) {
+  const pid_t child = fork();
+  if (child != 0) return child < 0 ? -1 : 0;
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  for (;;) pause();
+}
+
 static int family_of(int fd) {
   int family = 0;
   socklen_t size = sizeof family;
@@ -162,6 +170,7 @@ static void obey(char *line) {
   else if (strcmp(verb, "receive") == 0) receive(fd);
   else if (strcmp(verb, "peer") == 0) tell_peer(fd);
   else if (strcmp(verb, "close") == 0) answer(close(fd));
+  else if (strcmp(verb, "fork") == 0) answer(make_child());
   else printf("no such command: %s", line);
 }
 

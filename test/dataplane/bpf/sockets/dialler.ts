@@ -10,6 +10,9 @@ export interface Dialler {
   /** TCP and UDP servers that answer `ADDRESS PORT CLIENT-ADDRESS CLIENT-PORT`. */
   serve(address: string, port: number): Promise<string>;
   open(kind: SocketKind): Promise<TestSocket>;
+  /** Gives it a child that has all its sockets, and dies with it. */
+  fork(): Promise<string>;
+  kill(): Promise<void>;
   end(): Promise<void>;
 }
 
@@ -64,6 +67,12 @@ export function startDialler(binary: string, networkNamespace: string, cgroup: s
         close: () => ask(`close ${number}`),
       };
     },
+    fork: () => ask('fork'),
+    kill: () =>
+      new Promise((resolve) => {
+        child.on('exit', () => resolve());
+        child.kill('SIGKILL');
+      }),
     end: () =>
       new Promise((resolve) => {
         child.on('exit', () => resolve());

@@ -49,6 +49,8 @@ export interface SocketScene {
   readonly pod: Dialler;
   readonly node: Dialler;
   readonly stranger: Dialler;
+  /** One more like `pod`, to be killed. */
+  start(): Dialler;
   /** Loads the programs as an agent does that starts. */
   open(options?: { readonly nodeOnly?: boolean }): Promise<SocketServices>;
   /** The same, followed by rows through tables of its own: all that an agent does of it. */
@@ -79,6 +81,7 @@ export async function createSocketScene(): Promise<SocketScene> {
   const binary = compileDialler(folder);
   const [node, pod] = spaces.map((space) => startDialler(binary, `/run/netns/${space}`, `${cgroup}/pod`));
   if (node === undefined || pod === undefined) throw new Error('two namespaces');
+  const start = () => startDialler(binary, `/run/netns/${spaces[1]}`, `${cgroup}/pod`);
   const stranger = startDialler(binary, `/run/netns/${spaces[1]}`, null);
   for (const where of [node, pod]) for (const address of SERVERS) await where.serve(address, SERVER_PORT);
   return {
@@ -90,6 +93,7 @@ export async function createSocketScene(): Promise<SocketScene> {
     pod,
     node,
     stranger,
+    start,
     open,
     startBackend() {
       const backend = createSocketBackend({ directory, cgroup, nodeOnly: false, networkNamespace });
