@@ -1,10 +1,17 @@
 /** Retries as nftables has them: for which Services, and on which kernels. */
+import { execFileSync } from 'node:child_process';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { lowerService } from '../../../src/dataplane/nft/lower-service.ts';
 import { buildSkeleton } from '../../../src/dataplane/nft/skeleton.ts';
 import { takesTimeouts } from '../../../src/dataplane/nft/timeout-support.ts';
-import { type Nftables, NftError, type Transaction } from '../../../src/kernel/native.ts';
+import {
+  type Nftables,
+  NftError,
+  openNftables,
+  printTransaction,
+  type Transaction,
+} from '../../../src/kernel/native.ts';
 import { DEFAULT_BALANCING, type ServiceRows } from '../../../src/model/rows.ts';
 import { backend, NODE_PORT_RANGE, serviceRows } from '../rows-arbitrary.ts';
 
@@ -20,15 +27,26 @@ function isTriedAgain(changes: Partial<ServiceRows>): boolean {
   return lowerService(rows, 7).some(({ set }) => set === 'retry');
 }
 
-/** `errno`: of what it answers; null: it takes everything. */
-function kernelThat(errno: number | null): { nft: Nftables; asked: Transaction[] } {
-  const asked: Transaction[] = [];
+/** Refuses the first command of this kind. */
+function kernelThat(refuses: string, errno: number): Nftables {
   const commit = async (transaction: Transaction) => {
-    asked.push(transaction);
-    if (errno !== null) throw new NftError({ errno, operation: 'commit', object: 'it' });
+    const object = transaction
+      .map((command) => printTransaction([command]))
+      .find((text) => text.includes(refuses));
+    if (object !== undefined) throw new NftError({ errno, operation: 'commit', object });
     return { bytes: 1 };
   };
-  return { nft: { commit } as unknown as Nftables, asked };
+  return { commit } as unknown as Nftables;
+}
+
+async function withNamespace(work: (path: string) => Promise<void>): Promise<void> {
+  const name = `weir-test-retry-${process.pid}`;
+  execFileSync('ip', ['netns', 'add', name]);
+  try {
+    await work(`/run/netns/${name}`);
+  } finally {
+    execFileSync('ip', ['netns', 'delete', name]);
+  }
 }
 
 describe('retries', () => {
@@ -40,14 +58,25 @@ describe('retries', () => {
   });
 
   it.each([
-    ['nothing', null, true],
-    ['EOPNOTSUPP', 95, false],
-    ['ENOENT', 2, false],
-    ['EPERM', 1, true],
-  ])('[F4] are missing only where the kernel knows no such timeout (%s)', async (_, errno, takes) => {
-    const { nft, asked } = kernelThat(errno);
-    expect(await takesTimeouts(nft)).toBe(takes);
-    expect(asked[0]?.at(-1)).toMatchObject({ verb: 'delete', object: 'table' });
+    ['delete chain', 2, true],
+    ['add ct timeout', 95, false],
+    ['add ct timeout', 2, false],
+    ['add table', 1, true],
+  ])(
+    '[F4] are missing only where the kernel knows no such timeout (%s, %i)',
+    async (refuses, errno, takes) => {
+      expect(await takesTimeouts(kernelThat(refuses, errno))).toBe(takes);
+    },
+  );
+
+  it('[F4] [H5] are asked for without writing anything', async () => {
+    await withNamespace(async (netns) => {
+      const nft = await openNftables({ netns });
+      const before = await nft.generation();
+      expect(await takesTimeouts(nft)).toBe(true);
+      expect(await nft.generation()).toBe(before);
+      await nft.close();
+    });
   });
 
   it('[F4] leave no trace in chains for a kernel without them', () => {
