@@ -167,8 +167,14 @@ describe.each(POLICY_BACKENDS)('attacks on %s', (backend) => {
       const packet = fromEvil('IPv6', 'web', UDP, saying(OPEN), { extensions });
       expect(await heardAt('web', 'IPv6', packet)).toBe(0);
     }
-    expect(await dropped('one', 'source-route')).toBe(before + 6);
     const done = { kind: 43, rest: joined(Uint8Array.of(2, 3, 0), new Uint8Array(20)) };
+    const open = { kind: 43, rest: joined(Uint8Array.of(2, 3, 1), new Uint8Array(20)) };
+    // Behind one that is done, and behind that and another header.
+    for (const between of [[], [extension(60)]]) {
+      const packet = fromEvil('IPv6', 'web', UDP, saying(OPEN), { extensions: [done, ...between, open] });
+      expect(await heardAt('web', 'IPv6', packet)).toBe(0);
+    }
+    expect(await dropped('one', 'source-route')).toBe(before + 8);
     const packet = fromEvil('IPv6', 'web', UDP, saying(OPEN), { extensions: [extension(60), done] });
     expect(await heardAt('web', 'IPv6', packet)).toBe(1);
   });

@@ -107,24 +107,3 @@ export function incoming(register: number): Expression {
 export function outgoing(register: number): Expression {
   return expr.meta({ key: 'oif', register });
 }
-
-/** Goes on for packets that name further destinations, which would get them past the verdict for this one. */
-export function matchSourceRoutes(): readonly Rule[] {
-  const [LOOSE, STRICT, ROUTING, PLAIN] = [131, 137, 43, 0x45];
-  return [
-    ...[LOOSE, STRICT].map((type) => [
-      ...matchFamily('IPv4'),
-      // Few packets have options: most rules end here.
-      expr.payload({ base: 'network', offset: 0, length: 1, register: 0 }),
-      expr.compare({ register: 0, operator: '!=', bytes: Uint8Array.of(PLAIN) }),
-      expr.exthdr({ of: 'ipv4', type, offset: 0, length: 1, present: true, register: 0 }),
-      expr.compare({ register: 0, operator: '!=', bytes: new Uint8Array(1) }),
-    ]),
-    [
-      ...matchFamily('IPv6'),
-      // How many destinations are still to come.
-      expr.exthdr({ of: 'ipv6', type: ROUTING, offset: 3, length: 1, register: 0 }),
-      expr.compare({ register: 0, operator: '!=', bytes: new Uint8Array(1) }),
-    ],
-  ];
-}

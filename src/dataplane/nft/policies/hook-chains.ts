@@ -31,7 +31,6 @@ import {
   matchNotLinkLocal,
   matchNotState,
   matchProtocol,
-  matchSourceRoutes,
   matchState,
   outgoing,
   PROTOCOL,
@@ -39,6 +38,7 @@ import {
 import { endsOf, judgingChain } from './judging-chains.ts';
 import { COURSES, type Course, JUDGED_MS, policySet } from './layout.ts';
 import { tell } from './log-rules.ts';
+import { dropSourceRoutes, routingHeaderChains } from './source-routes.ts';
 
 /** Behind the reassembly of fragments (-400), before conntrack (-200): what is spoofed makes no entry. */
 const BEFORE_TRACKING = -300;
@@ -69,6 +69,7 @@ export function hookChains(options: SkeletonOptions): readonly Chain[] {
     related(),
     input(),
     output(),
+    ...routingHeaderChains(),
     ...DIRECTIONS.flatMap((direction) => [
       allowed(direction, options),
       audited(direction, options),
@@ -179,7 +180,7 @@ function prerouting(): Chain {
     rules: [
       ...closeUnknown('egress'),
       [incoming(0), notInSet('pod-interface', 0), ACCEPT],
-      ...matchSourceRoutes().map((match) => [...match, goTo('drop-source-route-egress')]),
+      ...dropSourceRoutes('egress', []),
       [...matchNeighbourProtocol(), jumpTo('from-pod-neighbour')],
       [
         ...matchFamily('IPv6'),
@@ -238,12 +239,7 @@ function forward(): Chain {
     rules: [
       [outgoing(0), inSet('closed-interface', 0), goTo('drop-closed-ingress')],
       ...closeUnknown('ingress'),
-      ...matchSourceRoutes().map((match) => [
-        ...match,
-        outgoing(0),
-        inSet('pod-interface', 0),
-        goTo('drop-source-route-ingress'),
-      ]),
+      ...dropSourceRoutes('ingress', [outgoing(0), inSet('pod-interface', 0)]),
       passJudged(),
       ...acceptNeighbours(),
       ...goToRelated(),
