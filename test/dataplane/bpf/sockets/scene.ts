@@ -49,6 +49,11 @@ export interface SocketScene {
   readonly pod: Dialler;
   readonly node: Dialler;
   readonly stranger: Dialler;
+  /**
+   * What becomes of SYNs to servers in the namespace of the pod, or the node's, by a verdict of nft; of no others. Left out:
+   * all are answered.
+   */
+  obstruct(where: 'pod' | 'node', servers?: readonly string[], verdict?: string): void;
   /** One more like `pod`, to be killed. */
   start(): Dialler;
   /** Loads the programs as an agent does that starts. */
@@ -93,6 +98,13 @@ export async function createSocketScene(): Promise<SocketScene> {
     pod,
     node,
     stranger,
+    obstruct(where, servers = [], verdict = 'accept') {
+      const rules = servers.map((server) => `ip daddr ${server} tcp flags syn ${verdict};`);
+      const input = `table ip obstructing { chain input { type filter hook input priority 0; ${rules.join(' ')} }; }`;
+      const reset = 'table ip obstructing;\ndelete table ip obstructing;\n';
+      const space = `/run/netns/${spaces[where === 'node' ? 0 : 1]}`;
+      execFileSync('nsenter', [`--net=${space}`, 'nft', '-f', '-'], { input: `${reset}${input}\n` });
+    },
     start,
     open,
     startBackend() {
