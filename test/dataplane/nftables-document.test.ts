@@ -31,7 +31,7 @@ function namesBelow(heading: string): readonly string[] {
 function documentedChain(name: string): string {
   return name
     .replace(/^(turn(?:-local)?)-\d+-\d+$/, '$1-N-C')
-    .replace(/^((?:pick|spare|source|destination)(?:-local)?)-\d+$/, '$1-N')
+    .replace(/^((?:pick|spares?|source|destination)(?:-local)?)-\d+$/, '$1-N')
     .replace(/^stick-\d+$/, 'stick-T');
 }
 

@@ -138,14 +138,12 @@ function lowerList(rows: ServiceRows, list: ListName, number: number): readonly 
   const offset = list === 'cluster' ? 0 : LOCAL_SLOT_OFFSET;
   const service = numberKey(number);
   const slotSet = familySet('slot', rows.family);
-  const elements: Element[] = [];
-  for (const [slot, backend] of slotsOf(rows, list).entries()) {
-    elements.push({
-      set: slotSet,
-      key: service + numberKey(offset + slot),
-      data: numberKey(0) + backendKey(backend),
-    });
-  }
+  // A schedule may have a backend in thousands of slots.
+  const values = new Map(rows[list].map((backend) => [backend, numberKey(0) + backendKey(backend)]));
+  const elements = slotsOf(rows, list).map((backend, slot): Element => {
+    const data = values.get(backend) ?? '';
+    return { set: slotSet, key: service + numberKey(offset + slot), data };
+  });
   for (const backend of rows[list]) if (backend.nodeLocal) elements.push(...lowerLocalBackend(rows, backend));
   return elements;
 }

@@ -32,6 +32,9 @@ const HASH_SEED = 0x77656972;
 
 /** Up to this many slots, the pick chain is always there. */
 export const FIXED_PICKS = 32;
+/** Slots that others are looked for in where the first was tried; what is beyond those of a list is drawn in vain. */
+const SPARES = [2, 4, 8, 16, 32] as const;
+const MOST_SPARES = 32;
 const FIRST_CHAIN_NUMBER = 0x1000000;
 const NUMBERED_CHAINS: readonly string[] = [
   'refuse',
@@ -69,12 +72,8 @@ export function fixedPickChains(): readonly Chain[] {
   const counts = Array.from({ length: FIXED_PICKS }, (_, index) => index + 1);
   return (['cluster', 'local'] as const).flatMap((list) => [
     ...counts.map((slots) => choiceChain(randomChoice(list, slots))),
-    ...counts.slice(1).map((slots) => spareChain(list, slots)),
+    ...SPARES.flatMap((slots) => [sparesChain(list, slots), spareChain(list, slots)]),
   ]);
-}
-
-function spareChainName(list: ListName, slots: number): string {
-  return list === 'cluster' ? `spare-${slots}` : `spare-local-${slots}`;
 }
 
 /** Affinity first, where the service has it; fixed. */
@@ -95,15 +94,17 @@ function choiceChain(choice: Choice): Chain {
   const name = choiceName(choice);
   const about = `frontend: service, ${ABOUT[choice.by]} ${slots}, its backend`;
   if (slots === 1) return { name, about, rules: drawSlot(choice, () => []) };
-  const spares = Math.min(slots, FIXED_PICKS);
-  const spare: Rule = [jumpTo(spareChainName(list, spares))];
+  const spares = SPARES.find((count) => count >= slots) ?? MOST_SPARES;
   const rules = [
     ...drawSlot(choice, notTried),
-    // By turns, so that each of them is met.
-    ...Array.from({ length: spares }, () => spare),
+    [jumpTo(listChainName('spares', list, spares))],
     [goTo(choiceName(randomChoice(list, 1)))],
   ];
   return { name, about, rules };
+}
+
+function listChainName(kind: 'spare' | 'spares', list: ListName, slots: number): string {
+  return `${kind}${list === 'local' ? '-local' : ''}-${slots}`;
 }
 
 const ABOUT: Readonly<Record<Choice['by'], string>> = {
@@ -113,11 +114,19 @@ const ABOUT: Readonly<Record<Choice['by'], string>> = {
   destination: 'the slot of its destination among',
 };
 
+/** Each of the slots is met, and twice, since other packets draw from the same counter meanwhile. */
+function sparesChain(list: ListName, slots: number): Chain {
+  const draw: Rule = [jumpTo(listChainName('spare', list, slots))];
+  const rules = Array.from({ length: 2 * slots }, () => draw);
+  const about = `where a backend did not answer: any of ${slots} slots whose backend was not tried as well`;
+  return { name: listChainName('spares', list, slots), about, rules };
+}
+
 /** For connections that come again: slots by turns, so that the next draw is another one. */
 function spareChain(list: ListName, slots: number): Chain {
-  const about = `where a backend did not answer: the next slot of ${slots}, unless it was tried as well`;
+  const about = `the next slot of ${slots}, if there is one and it was not tried`;
   const turns: Choice = { by: 'turn', list, slots, counter: 0 };
-  return { name: spareChainName(list, slots), about, rules: drawSlot(turns, notTried) };
+  return { name: listChainName('spare', list, slots), about, rules: drawSlot(turns, notTried) };
 }
 
 /** `accept`: what must hold of the backend behind the register. */
