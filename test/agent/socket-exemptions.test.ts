@@ -60,7 +60,7 @@ describe('the loop of exempt pods', () => {
   });
 
   it('[E2] finds a pod whose processes come later within a second, and looks ever less often for others', async () => {
-    const { clock, kernel, loop, want } = start();
+    const { clock, kernel, loop, want, told } = start();
     want('a/x');
     await clock.advance(300);
     kernel.here.add('a/x');
@@ -69,8 +69,12 @@ describe('the loop of exempt pods', () => {
     await clock.advance(10_000);
     expect(kernel.calls.length).toBe(length);
     want('a/x', 'a/gone');
-    await clock.advance(28_000);
+    await clock.advance(1000);
+    expect(loop.problems()).toEqual([]);
+    await clock.advance(27_000);
     expect(kernel.calls.length - length).toBeLessThan(10);
+    expect(loop.problems()).toMatchObject([{ object: { name: 'gone' }, reason: 'NotExempt' }]);
+    expect(told()).toBe(1);
     expect(clock.timers()).toBe(2);
     await loop.stop();
     expect(clock.timers()).toBe(0);

@@ -18,13 +18,15 @@ interface ConversationOptions {
   readonly source?: string;
   /** Bytes of what is said. Default: 6. */
   readonly length?: number;
+  /** It belongs to the pod's cgroup, as the pod's own processes do. Default: to the test's. */
+  readonly inCgroup?: boolean;
 }
 
 const PATIENCE_MS = 450;
 
 /** Runs in the namespace: an answer for each line of stdin. */
 function converse(
-  order: Required<Omit<ConversationOptions, 'source'>> & { source?: string; patience: number },
+  order: Required<Omit<ConversationOptions, 'source' | 'inCgroup'>> & { source?: string; patience: number },
 ) {
   const { createConnection } = require('node:net') as typeof import('node:net');
   const { createSocket } = require('node:dgram') as typeof import('node:dgram');
@@ -57,15 +59,18 @@ function converse(
 
 /** Starts talking from `who`; nothing is said yet, but a TCP connection is opened. */
 export function startConversation(
-  lab: Pick<LabCluster, 'netns'>,
+  lab: Pick<LabCluster, 'netns' | 'cgroup'>,
   who: string,
-  options: ConversationOptions,
+  { inCgroup = false, ...options }: ConversationOptions,
 ): Conversation {
   const order = { protocol: 'tcp', length: 6, patience: PATIENCE_MS, ...options };
   const script = `(${converse.toString()})(${JSON.stringify(order)})`;
-  const child: ChildProcess = spawn('nsenter', [`--net=${lab.netns(who)}`, process.execPath, '-e', script], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-  });
+  const move = inCgroup ? `echo $$ > ${lab.cgroup(who)}/cgroup.procs && ` : '';
+  const child: ChildProcess = spawn(
+    'sh',
+    ['-c', `${move}exec "$@"`, 'sh', 'nsenter', `--net=${lab.netns(who)}`, process.execPath, '-e', script],
+    { stdio: ['pipe', 'pipe', 'inherit'] },
+  );
   if (child.stdout === null) throw new Error('no output of the conversation');
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   return {

@@ -1,6 +1,6 @@
 // Sockets on demand: reads a command a line, answers each with a line. Ends with its input.
 //   serve ADDRESS PORT             TCP and UDP servers that answer "ADDRESS PORT CLIENT"; said to whoever connects or sends
-//   open KIND                      tcp4, tcp6, udp4 or udp6; answers with the socket's number
+//   open KIND                      tcp4, tcp6, udp4, udp6 or mptcp4; answers with the socket's number
 //   connect N ADDRESS PORT         "ok", or the error's name
 //   disconnect N                   connect to AF_UNSPEC
 //   send N                         a message to whom the socket is connected to
@@ -112,7 +112,8 @@ static int start_servers(const char *address, int port) {
 
 static int open_socket(const char *kind) {
   const int family = strchr(kind, '6') ? AF_INET6 : AF_INET;
-  const int fd = socket(family, strncmp(kind, "tcp", 3) == 0 ? SOCK_STREAM : SOCK_DGRAM, 0);
+  const int type = strncmp(kind, "udp", 3) == 0 ? SOCK_DGRAM : SOCK_STREAM;
+  const int fd = socket(family, type, strncmp(kind, "mptcp", 5) == 0 ? IPPROTO_MPTCP : 0);
   setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &PATIENCE, sizeof PATIENCE);
   setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &PATIENCE, sizeof PATIENCE);
   return fd;

@@ -1,9 +1,10 @@
 /** Processes that open, connect and send as they are told, in a network namespace and a cgroup of the test's choice. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
-export type SocketKind = 'tcp4' | 'tcp6' | 'udp4' | 'udp6';
+export type SocketKind = 'tcp4' | 'tcp6' | 'udp4' | 'udp6' | 'mptcp4';
 
 /** A process with sockets; every method resolves with the line it answers: `ok`, an error's name, or what was asked for. */
 export interface Dialler {
@@ -13,6 +14,8 @@ export interface Dialler {
   /** Gives it a child that has all its sockets, and dies with it. */
   fork(): Promise<string>;
   kill(): Promise<void>;
+  /** Moves the process; sockets stay where they were made. */
+  moveTo(cgroup: string): void;
   end(): Promise<void>;
 }
 
@@ -73,6 +76,7 @@ export function startDialler(binary: string, networkNamespace: string, cgroup: s
         child.on('exit', () => resolve());
         child.kill('SIGKILL');
       }),
+    moveTo: (cgroup) => writeFileSync(`${cgroup}/cgroup.procs`, String(child.pid)),
     end: () =>
       new Promise((resolve) => {
         child.on('exit', () => resolve());
