@@ -168,6 +168,7 @@ function assemble(options: AgentOptions) {
   const verdict = (): HealthVerdict => judgeHealth(health(), syncPeriodMs);
   const status = async (): Promise<AgentStatus> => ({
     ...describe(options, { core, verdict: verdict(), startedAtMs, heard }),
+    counts: await countRows(pipeline.rows()),
     policies: (await policies?.status()) ?? null,
     sockets: (await options.sockets?.backend?.status()) ?? null,
     ejectedBackends: balance.ejected(),
@@ -232,12 +233,12 @@ interface Described {
   readonly heard: boolean;
 }
 
-/** All but what the kernel has to be asked for. */
+/** All but what takes a while: the kernel is to be asked, or all rows are. */
 function describe(
   options: AgentOptions,
   { core, verdict, startedAtMs, heard }: Described,
-): Omit<AgentStatus, 'policies' | 'sockets' | 'ejectedBackends'> {
-  const { configuration, pipeline, clock, source, capabilities } = options;
+): Omit<AgentStatus, 'counts' | 'policies' | 'sockets' | 'ejectedBackends'> {
+  const { configuration, clock, source, capabilities } = options;
   const socketChoice = options.sockets?.choice ?? NO_SOCKETS;
   const features = featuresOf(capabilities, socketChoice);
   const dataplane = core.installation.dataplane()?.status() ?? null;
@@ -259,7 +260,6 @@ function describe(
     },
     features: { ...features, missing: [...features.missing, ...(dataplane?.missing ?? [])] },
     source: source.state(),
-    counts: countRows(pipeline.rows()),
     dataplane,
     sync: core.record.status(core.loop.state(), clock.monotonicMs(), heard),
     problems: core.problems(),

@@ -5,10 +5,11 @@ import type { BackendChoice, Features } from '../dataplane/capabilities.ts';
 import type { ApplyReport, DataplaneStatus } from '../dataplane/dataplane.ts';
 import type { CompileOptions } from '../model/compile-options.ts';
 import type { Problem } from '../model/objects.ts';
-import type { Rows } from '../model/rows.ts';
+import type { Rows, ServiceRows } from '../model/rows.ts';
 import type { SourceState } from '../model/source.ts';
 import type { EventCounts } from './event-writer.ts';
 import type { PolicyStatus } from './policy-record.ts';
+import { inTurns } from './turns.ts';
 
 export interface RowCounts {
   /** Objects of kind Service that have rows here. */
@@ -81,12 +82,15 @@ export interface AgentStatus {
   readonly conntrackDeleted: number;
 }
 
-/** Counts rows; cost is that of looking at each once. */
-export function countRows(rows: Rows): RowCounts {
+/** Services whose rows are counted in one turn of the event loop: a few milliseconds where each has ten endpoints. */
+const SERVICES_AT_ONCE = 500;
+
+/** Looks at each row once; changes go on meanwhile. */
+export async function countRows(rows: Rows): Promise<RowCounts> {
   const owners = new Set<string>();
   const backends = new Set<string>();
   const counts = { frontends: 0, slots: 0, hostPorts: 0, internal: 0, external: 0 };
-  for (const row of rows.services.values()) {
+  const count = (row: ServiceRows): void => {
     const isHostPort = row.id.startsWith('hostport:');
     if (isHostPort) counts.hostPorts += 1;
     else owners.add(row.owner);
@@ -98,7 +102,8 @@ export function countRows(rows: Rows): RowCounts {
       counts.internal += 1;
     if (row.frontends.some((frontend) => frontend.kind !== 'clusterIP' && frontend.outside === 'drop'))
       counts.external += 1;
-  }
+  };
+  for await (const some of inTurns([...rows.services.values()], SERVICES_AT_ONCE)) some.forEach(count);
   return {
     services: owners.size,
     frontends: counts.frontends,

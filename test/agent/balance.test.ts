@@ -35,7 +35,7 @@ function scene({ serviceMetrics = false } = {}) {
   });
   const agentStatus = async () =>
     ({
-      counts: countRows(ROWS),
+      counts: await countRows(ROWS),
       dataplane: null,
       problems: [],
       source: { synced: true, retries: 0 },

@@ -46,7 +46,7 @@ const STATUS: AgentStatus = {
     skippedKinds: { NetworkPolicy: 2 },
     missingKinds: { ServiceCIDR: 'not served' },
   },
-  counts: countRows(rowsOf(WEB)),
+  counts: await countRows(rowsOf(WEB)),
   dataplane: {
     backend: 'nft',
     skeleton: 1,
