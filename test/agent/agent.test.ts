@@ -163,6 +163,7 @@ describe('control socket', () => {
       repairs: 5,
     });
     expect(status.sync.syncs).toBeGreaterThan(0);
+    expect(status.features.missing).toContainEqual({ feature: 'haste', why: 'there is no hurry' });
   });
 
   it('answers GET /rows so that the rows can be read back', async () => {

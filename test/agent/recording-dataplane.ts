@@ -36,7 +36,7 @@ export function createRecordingDataplane(refuse: (call: Call) => Error | null = 
       chains: 7,
       repairs: 5,
       readings: 6,
-      missing: [],
+      missing: [{ feature: 'haste', why: 'there is no hurry' }],
     }),
     settled: async () => {},
     async close() {
