@@ -94,6 +94,7 @@ function addTrace(program: Command): void {
       '--no-masquerade-pods',
       'pods that leave the cluster keep their address (the lab masquerades them)',
     )
+    .option('--live', 'who the next connection of a running agent’s node would get, and why')
     .option('--kernel', 'run the policy programs of a running agent on the packet too, and compare')
     .option(...INSTANCE)
     .option(...JSON_FLAG)

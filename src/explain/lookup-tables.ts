@@ -1,6 +1,7 @@
 /** The rows arranged as the kernel's maps are: one lookup per step of a decision, whatever the number of rows. */
 import type { Address, Family, Prefix } from '../model/address.ts';
-import type { Port, Protocol } from '../model/names.ts';
+import type { NodeName, Port, Protocol } from '../model/names.ts';
+import type { WeirObject } from '../model/objects.ts';
 import type { FrontendRow, Rows, ServiceAddressRow, ServiceRows } from '../model/rows.ts';
 import { type PrefixSet, prefixSet } from './prefix-set.ts';
 
@@ -28,6 +29,14 @@ export interface LookupTables {
   readonly serviceCidrs: PrefixSet;
   readonly masqueradeSources: PrefixSet;
   readonly nonMasquerade: PrefixSet;
+}
+
+/** Those of a node, as far as its object tells. */
+export function addressesOfNode(objects: readonly WeirObject[], node: NodeName): readonly Address[] {
+  const nodes = objects.filter((object) => object.kind === 'Node');
+  return nodes
+    .filter(({ name }) => name === node)
+    .flatMap(({ addresses }) => addresses.map(({ address }) => address));
 }
 
 /** Arranges the rows of a node for `decide`; `own` are the node's addresses (the kernel knows them as local). */

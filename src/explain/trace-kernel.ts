@@ -5,7 +5,7 @@ import type { PodInterface } from '../dataplane/policy-change.ts';
 import { policyTables } from '../dataplane/policy-decision.ts';
 import { objectName } from '../model/names.ts';
 import { askKernel, type KernelAnswer, unguardedAnswer } from './kernel-answer.ts';
-import { lookupTables } from './lookup-tables.ts';
+import { addressesOfNode, lookupTables } from './lookup-tables.ts';
 import type { PolicyEnd } from './policy-answer.ts';
 import type { KnownRows } from './rows-judgement.ts';
 import { type InstalledRows, type TraceInput, traceManifests } from './trace.ts';
@@ -29,7 +29,7 @@ export async function traceKernel(
   const { installed, rehearsal } = input;
   const known = {
     policies: policyTables(installed.policyRows),
-    services: lookupTables(installed.rows, ownAddresses(input)),
+    services: lookupTables(installed.rows, addressesOfNode(input.objects, installed.node)),
   };
   const interfaces = new Map(input.interfaces.map((each) => [each.pod, each]));
   const asked = new Map<TraceLine, readonly PolicyEnd[]>();
@@ -59,14 +59,6 @@ function dialledEnd(
   const end = ends.find(({ direction }) => direction === 'egress');
   if (service === null || port === null || end === undefined) return [];
   return [{ ...end, peer: address, port }];
-}
-
-/** Of the agent’s node, as far as its object tells. */
-function ownAddresses({ objects, installed }: { objects: TraceInput['objects']; installed: InstalledRows }) {
-  const nodes = objects.filter((object) => object.kind === 'Node');
-  return nodes
-    .filter(({ name }) => name === installed.node)
-    .flatMap(({ addresses }) => addresses.map(({ address }) => address));
 }
 
 async function answersOf(

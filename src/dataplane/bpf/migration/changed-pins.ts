@@ -14,7 +14,7 @@ import { currentSet } from './map-sets.ts';
 export async function dropChangedPins(directory: string, layout: ObjectLayout): Promise<void> {
   const set = currentSet(directory);
   const pinned = Object.keys(layout.maps).filter((name) => existsSync(`${set}/${name}`));
-  const differ = await Promise.all(pinned.map((name) => hasChanged(`${set}/${name}`, name, layout)));
+  const differ = await Promise.all(pinned.map((name) => isLaidOutOtherwise(`${set}/${name}`, name, layout)));
   const changed = new Set(pinned.filter((_, index) => differ[index]));
   const rows = MAP_NAMES.filter((name) => changed.has(name));
   const fresh = new Set<string>(rows.length === 0 ? [] : freshMaps(rows));
@@ -24,7 +24,8 @@ export async function dropChangedPins(directory: string, layout: ObjectLayout): 
     if (shared.has(name) ? fresh.has(name) && !isCarried : changed.has(name)) rmSync(`${set}/${name}`);
 }
 
-async function hasChanged(path: string, name: string, layout: ObjectLayout): Promise<boolean> {
+/** Whether the map that is pinned at the path has other entries than `layout` says. Rejects with the kernel's Error. */
+export async function isLaidOutOtherwise(path: string, name: string, layout: ObjectLayout): Promise<boolean> {
   const wanted = layout.maps[name];
   const map = await nativeAddon().openPinned(path);
   try {

@@ -28,7 +28,8 @@ export function createExemptions(
   const table = openTable(map, TABLES.exempt_namespaces);
   let known: ReadonlyMap<ObjectName, KnownPod> = new Map();
   return async (pods) => {
-    const namespaces = pods.size === 0 ? new Map<Address, readonly number[]>() : await cookiesIn(cgroup);
+    const namespaces =
+      pods.size === 0 ? new Map<Address, readonly number[]>() : await namespaceCookiesIn(cgroup);
     const next = new Map<ObjectName, KnownPod>();
     for (const [pod, addresses] of pods) {
       const found = addresses.flatMap((address) => namespaces.get(address) ?? []);
@@ -46,8 +47,8 @@ export function createExemptions(
   };
 }
 
-/** By address the cookies of the namespaces in the cgroup that have it. */
-async function cookiesIn(cgroup: string): Promise<ReadonlyMap<Address, readonly number[]>> {
+/** By address the cookies of the network namespaces in the cgroup that have it. */
+export async function namespaceCookiesIn(cgroup: string): Promise<ReadonlyMap<Address, readonly number[]>> {
   const cookies = new Map<Address, readonly number[]>();
   for (const networkNamespace of await networkNamespacesOf(cgroup)) {
     // With its last process a namespace goes; some may not be entered.
