@@ -23,7 +23,7 @@ export function givenSchedulers(
 ): GivenSchedulers {
   return {
     asked: balancing.scheduler,
-    sockets: sockets && protocol !== 'SCTP' ? 'random' : null,
+    sockets: sockets && protocol !== 'SCTP' ? balancing.scheduler : null,
     packets: packets ? packetScheduler(balancing.scheduler) : null,
   };
 }
