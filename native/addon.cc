@@ -51,6 +51,7 @@ constexpr Export kExports[] = {
     {"attachFilter", weir::attach_filter_async},
     {"detachFilter", weir::detach_filter_async},
     {"filterPrograms", weir::filter_programs_async},
+    {"othersOn", weir::others_on_async},
     {"readRing", weir::read_ring},
     {"closeReader", weir::close_reader},
     {"listInterfaces", weir::list_interfaces_async},

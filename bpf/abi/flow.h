@@ -47,6 +47,12 @@ struct ends {
   __be16 peer_port;
 };
 
+// How what the pod sends in a flow gets to another pod of the node without the node's network stack.
+struct passage {
+  __u32 interface;     // index of that pod's host side's; 0: there is none, the stack has it
+  __u8 link_ends[12];  // destination and source of the frames, as the pod is to see them
+};
+
 struct flow {
   __u64 last_seen;    // ns, CLOCK_MONOTONIC; refreshed at most four times a second
   __u64 packets[2];   // in the direction that opened it, and back
@@ -60,6 +66,7 @@ struct flow {
   enum translation translation;
   struct ends other;  // of the other entry; all 0 without translation
   __u32 backend;      // number; TRANSLATION_TO_BACKEND and _OUT_AND_BACK only
+  struct passage passage;
 };
 
 struct fragment_key {
@@ -94,7 +101,8 @@ struct sweep {
 
 _Static_assert(sizeof(struct flow_key) == 44, "size is part of the ABI");
 _Static_assert(sizeof(struct ends) == 20, "size is part of the ABI");
-_Static_assert(sizeof(struct flow) == 80, "size is part of the ABI");
+_Static_assert(sizeof(struct passage) == 16, "size is part of the ABI");
+_Static_assert(sizeof(struct flow) == 96, "size is part of the ABI");
 _Static_assert(sizeof(struct fragment_key) == 44, "size is part of the ABI");
 _Static_assert(sizeof(struct fragment) == 16, "size is part of the ABI");
 _Static_assert(sizeof(struct usage) == 4, "size is part of the ABI");

@@ -24,7 +24,8 @@ struct subject {
   struct address ipv6;
   __u32 policy_class[2];  // 0: none
   enum subject_state state[2];
-  __u8 padding[2];
+  __u8 passable;  // 1: what is between two such pods may go past the node's stack; of no revision
+  __u8 padding;
 };
 
 // Longest prefix match on the address of a peer that no table of single addresses knows. `prefix_length` counts from the

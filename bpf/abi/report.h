@@ -43,9 +43,10 @@ enum tally {
   TALLY_EVENTS_LOST = 8,      // events left out since nobody read the ring
   TALLY_TRANSLATED = 9,       // flows translated from a Service's address to a backend
   TALLY_PORTS_CHANGED = 10,   // of those, with another port of the pod, since its own was taken there
+  TALLY_PASSED_BY = 11,       // packets that went from pod to pod past the node's stack
 };
 
-#define TALLIES (TALLY_PORTS_CHANGED + 1)
+#define TALLIES (TALLY_PASSED_BY + 1)
 
 struct tally_count {
   __u64 count;

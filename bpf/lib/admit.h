@@ -2,6 +2,7 @@
 #pragma once
 
 #include "connection.h"
+#include "passage.h"
 #include "resolve.h"
 #include "translate.h"
 
@@ -55,10 +56,11 @@ static __noinline void judge_opening(struct __sk_buff *skb, struct packet *packe
 // have an entry already, or another error.
 SEPARATE long open_pair(struct __sk_buff *skb, const struct decision *decision, struct opening *opening) {
   const struct packet *packet = packet_in_hand();
-  if (!packet || !decision || !opening) return -EINVAL;
+  struct flow *flow = workspace_of(WORKSPACE_FLOW);
+  if (!packet || !flow || !decision || !opening) return -EINVAL;
   const bool hairpin = is_hairpin(opening->translation);
   struct flow_key key = packet->key;
-  struct flow flow = {
+  *flow = (struct flow){
       .last_seen = packet->now,
       .packets = {1},
       .bytes = {skb->len},
@@ -70,15 +72,16 @@ SEPARATE long open_pair(struct __sk_buff *skb, const struct decision *decision, 
       .origin = hairpin ? FLOW_EXEMPT : FLOW_JUDGED,
       .translation = hairpin ? TRANSLATION_BACK_AND_OUT : TRANSLATION_TO_SERVICE,
       .other = ends_of(&packet->key),
+      .passage = packet->passage,
   };
   set_ends(&key, &opening->ends);
-  const long taken = insert_back(&key, &flow);
+  const long taken = insert_back(&key, flow);
   if (taken != 0) return taken == -EEXIST ? -ENOSPC : taken;
   opening->ends = ends_of(&key);
-  flow.translation = opening->translation;
-  flow.other = opening->ends;
-  flow.backend = opening->backend;
-  const long failure = insert_flow(&packet->key, &flow);
+  flow->translation = opening->translation;
+  flow->other = opening->ends;
+  flow->backend = opening->backend;
+  const long failure = insert_flow(&packet->key, flow);
   if (failure != 0) remove_flow(&key);
   return failure;
 }
@@ -102,6 +105,7 @@ static __noinline int admit_to_backend(struct __sk_buff *skb, struct packet *pac
   } else {
     judge_opening(skb, packet, subject, opening, &decision);
     if (decision.reason != DROP_NONE) return refuse(skb, packet, decision.reason);
+    find_passage(skb, packet, subject, &opening->ends.peer);
   }
   if (old) remove_entries(&packet->key, old);
   const long failure = open_pair(skb, &decision, opening);
@@ -116,6 +120,12 @@ static __noinline int admit_to_backend(struct __sk_buff *skb, struct packet *pac
   return translate(skb, packet, &opening->ends, opening->translation);
 }
 
+// True if this is the first packet of all that the pod's own flow has, and nobody but these programs changes its ends.
+static __always_inline bool begins_here(const struct packet *packet, const struct opening *opening) {
+  return opening->direction == DIRECTION_EGRESS && sent_by_pod(packet) && opening->origin == FLOW_JUDGED &&
+         opening->translation == TRANSLATION_NONE && !opening->tracked && !is_middle(packet);
+}
+
 // A flow that goes where its packets say, or where conntrack leads them.
 static __noinline int admit_as_it_is(struct __sk_buff *skb, struct packet *packet, const struct subject *subject,
                                      struct flow *old, const struct opening *opening) {
@@ -126,7 +136,10 @@ static __noinline int admit_as_it_is(struct __sk_buff *skb, struct packet *packe
     judge_opening(skb, packet, subject, opening, &decision);
     if (decision.reason != DROP_NONE) return refuse(skb, packet, decision.reason);
   }
-  if (can_open(packet)) open_flow(skb, packet, old, opening, &decision);
+  if (can_open(packet)) {
+    if (begins_here(packet, opening)) find_passage(skb, packet, subject, &packet->key.peer);
+    open_flow(skb, packet, old, opening, &decision);
+  }
   return pass(packet);
 }
 
@@ -145,6 +158,7 @@ static __noinline void ask_conntrack(struct __sk_buff *skb, const struct packet 
   const enum tracked known = find_tracked(skb, packet, from_pod, &opening->ends);
   const bool reply = known == TRACKED_NOT ? find_tracked(skb, packet, !from_pod, &opening->ends) == TRACKED_ORIGINAL
                                           : known == TRACKED_REPLY;
+  opening->tracked = known != TRACKED_NOT || reply;
   if (reply) opening->direction = from_pod ? DIRECTION_INGRESS : DIRECTION_EGRESS;
   // The tuple that is known was the pod's.
   const bool asked = from_pod ? known == TRACKED_ORIGINAL : known == TRACKED_NOT && reply;

@@ -170,19 +170,26 @@ static __always_inline bool swap_link_addresses(struct __sk_buff *skb) {
   return bpf_skb_store_bytes(skb, 0, swapped, sizeof(swapped), 0) == 0;
 }
 
+// Asks where the node sends what comes from the packet's pod.
+static __always_inline long find_way(struct __sk_buff *skb, const struct packet *packet, const struct address *peer,
+                                     struct bpf_fib_lookup *route) {
+  route->ifindex = packet->key.interface;
+  if (packet->ipv6) {
+    route->family = ADDRESS_FAMILY_IPV6;
+    __builtin_memcpy(route->ipv6_src, &packet->key.local, sizeof(route->ipv6_src));
+    __builtin_memcpy(route->ipv6_dst, peer, sizeof(route->ipv6_dst));
+  } else {
+    route->family = ADDRESS_FAMILY_IPV4;
+    route->ipv4_src = ((const __be32 *)packet->key.local.bytes)[3];
+    route->ipv4_dst = ((const __be32 *)peer->bytes)[3];
+  }
+  return bpf_fib_lookup(skb, route, sizeof(*route), 0);
+}
+
 // Out by the interface that leads to the peer.
 static __noinline int send_to_peer(struct __sk_buff *skb, const struct packet *packet) {
-  struct bpf_fib_lookup route = {.ifindex = skb->ifindex};
-  if (packet->ipv6) {
-    route.family = ADDRESS_FAMILY_IPV6;
-    __builtin_memcpy(route.ipv6_src, &packet->key.local, sizeof(route.ipv6_src));
-    __builtin_memcpy(route.ipv6_dst, &packet->key.peer, sizeof(route.ipv6_dst));
-  } else {
-    route.family = ADDRESS_FAMILY_IPV4;
-    route.ipv4_src = ((const __be32 *)packet->key.local.bytes)[3];
-    route.ipv4_dst = ((const __be32 *)packet->key.peer.bytes)[3];
-  }
-  const long found = bpf_fib_lookup(skb, &route, sizeof(route), 0);
+  struct bpf_fib_lookup route = {};
+  const long found = find_way(skb, packet, &packet->key.peer, &route);
   if (found != BPF_FIB_LKUP_RET_SUCCESS && found != BPF_FIB_LKUP_RET_NO_NEIGH) return TC_ACT_SHOT;
   return bpf_redirect_neigh(route.ifindex, 0, 0, 0);
 }

@@ -10,9 +10,9 @@
 #define UNDECIDED -100  // no verdict of tc
 
 // Counts a packet of a known flow and sends it on. `entry` is what the packet's ends are found by, `flow` what is known.
-static __noinline int go_on(struct __sk_buff *skb, const struct packet *packet, const struct flow *entry,
-                            struct flow *flow) {
+static __noinline int go_on(struct __sk_buff *skb, struct packet *packet, const struct flow *entry, struct flow *flow) {
   const enum translation translation = entry->translation;
+  packet->passage = flow->passage;
   advance(skb, packet, flow, is_hairpin(translation) ? is_back(translation) : flow->direction != packet->direction);
   if (!is_front(translation) && !is_back(translation)) return pass(packet);
   return translate(skb, packet, &entry->other, translation);
@@ -63,6 +63,11 @@ static __noinline int judge_again(struct __sk_buff *skb, struct packet *packet, 
     flow->rule = decision.rule;
     flow->audit_rule = decision.audit_rule;
     flow->revision = packet->revision;
+    // By the way that the packet came, its answer goes.
+    if (flow->passage.interface != 0) {
+      if (sent_by_pod(packet)) find_passage(skb, packet, subject, &packet->key.peer);
+      flow->passage = packet->passage;
+    }
   } else {
     count_drop(packet, decision.reason);
     count_rule(packet, decision.rule);
@@ -85,8 +90,7 @@ static __always_inline int judge_packet(struct __sk_buff *skb, struct packet *pa
 }
 
 // From the pod's own node: passes whatever the rows say, and so do the replies.
-static __noinline int exempt(const struct __sk_buff *skb, const struct packet *packet, struct flow *entry,
-                             struct flow *flow) {
+static __noinline int exempt(const struct __sk_buff *skb, struct packet *packet, struct flow *entry, struct flow *flow) {
   if (packet->piece == PIECE_LATER) return PASS;
   if (flow) {
     advance(skb, packet, flow, flow->direction != packet->direction);
@@ -99,34 +103,25 @@ static __noinline int exempt(const struct __sk_buff *skb, const struct packet *p
   return PASS;
 }
 
-static __always_inline enum subject_state state_of(const struct packet *packet, const struct subject *subject) {
-  return subject->state[packet->revision & 1];
-}
-
 static __always_inline int meet_stranger(struct __sk_buff *skb, const struct packet *packet) {
   return options.unknown_interface_closed ? drop_because(skb, DROP_CLOSED) : PASS;
 }
 
 // Sent by a process on the node, or by the pod to itself by way of a Service.
 static __always_inline bool is_exempt(const struct __sk_buff *skb, const struct packet *packet) {
-  return !sent_by_pod(packet) && (skb->ingress_ifindex == 0 || skb->ingress_ifindex == skb->ifindex);
-}
-
-static __always_inline bool is_own_address(const struct packet *packet, const struct subject *subject) {
-  if (packet->ipv6) return same_address(&packet->key.local, &subject->ipv6);
-  return same_address(&packet->key.local, &subject->ipv4);
+  return !sent_by_pod(packet) && (skb->ingress_ifindex == 0 || skb->ingress_ifindex == packet->key.interface);
 }
 
 // An ICMP error passes if it is about a flow of the pod, translated if that is; else it is UNDECIDED.
-static __noinline int report_error(struct __sk_buff *skb, const struct packet *packet, bool judged) {
+static __noinline int report_error(struct __sk_buff *skb, struct packet *packet, bool judged) {
   struct packet *quoted = workspace_of(WORKSPACE_QUOTED);
   if (!quoted) return TC_ACT_SHOT;
   const struct flow *about = find_related(skb, packet, quoted);
   if (!about) return UNDECIDED;
-  if (is_front(about->translation) || is_back(about->translation)) {
-    return translate_error(skb, packet, quoted, about);
-  }
-  return judged ? pass(packet) : UNDECIDED;
+  const bool translated = is_front(about->translation) || is_back(about->translation);
+  if (!translated && !judged) return UNDECIDED;
+  packet->passage = quoted->passage;
+  return translated ? translate_error(skb, packet, quoted, about) : pass(packet);
 }
 
 // A packet that is what it says it is: its flow decides, or the pod's rows.
@@ -148,7 +143,10 @@ static __noinline int go_by_state(struct __sk_buff *skb, struct packet *packet, 
   struct flow *flow = entry ? find_open_flow(skb, packet, entry) : 0;
   if (judged) return judge_packet(skb, packet, subject, entry, flow);
   // What is translated stays so, whatever becomes of the pod's policies.
-  if (flow && flow->translation != TRANSLATION_NONE) return go_on(skb, packet, entry, flow);
+  if (flow && flow->translation != TRANSLATION_NONE) {
+    flow->passage.interface = 0;
+    return go_on(skb, packet, entry, flow);
+  }
   return state == SUBJECT_JUDGED && exempted ? exempt(skb, packet, entry, flow) : PASS;
 }
 
@@ -165,7 +163,7 @@ static __always_inline int look_closely(struct __sk_buff *skb, struct packet *pa
     case LINK_LOCAL_NOT:
       break;
   }
-  if (sent_by_pod(packet) && !is_own_address(packet, subject)) {
+  if (sent_by_pod(packet) && !has_address(subject, packet, &packet->key.local)) {
     return drop_because(skb, DROP_SPOOFED_SOURCE);
   }
   return go_by_state(skb, packet, subject, entry);
@@ -175,7 +173,7 @@ static __always_inline int look_closely(struct __sk_buff *skb, struct packet *pa
 static __noinline int meet_translated(struct __sk_buff *skb, struct packet *packet, struct flow *entry) {
   if (!is_for(entry, packet->direction)) {
     // What the pod sent to itself was judged as it came.
-    if (is_hairpin(entry->translation) && skb->ingress_ifindex == skb->ifindex) return PASS;
+    if (is_hairpin(entry->translation) && skb->ingress_ifindex == packet->key.interface) return PASS;
     entry = find_entry(&packet->key, packet->direction);
   }
   struct flow *flow = entry ? find_open_flow(skb, packet, entry) : 0;
@@ -204,9 +202,22 @@ static __always_inline __u32 read_revision(void) {
   return current ? *current : 0;
 }
 
-static __always_inline int enforce(struct __sk_buff *skb, enum direction direction) {
-  struct packet *packet = packet_in_hand();
-  if (!packet) return TC_ACT_SHOT;
+// The verdict at the interface and in the direction that the packet says.
+static __always_inline int decide(struct __sk_buff *skb, struct packet *packet) {
+  struct flow *flow = packet->piece == PIECE_LATER ? 0 : bpf_map_lookup_elem(&flows, &packet->key);
+  if (flow && flow->translation != TRANSLATION_NONE) {
+    const int verdict = meet_translated(skb, packet, flow);
+    if (verdict != UNDECIDED) return verdict;
+    flow = find_entry(&packet->key, packet->direction);
+  } else if (flow && goes_on(packet, flow)) {
+    packet->passage = flow->passage;
+    advance(skb, packet, flow, flow->direction != packet->direction);
+    return pass(packet);
+  }
+  return look_closely(skb, packet, flow);
+}
+
+static __always_inline int enforce(struct __sk_buff *skb, struct packet *packet, enum direction direction) {
   *packet = (struct packet){
       .key = {.interface = skb->ifindex},
       .revision = read_revision(),
@@ -223,14 +234,16 @@ static __always_inline int enforce(struct __sk_buff *skb, enum direction directi
     return enforce_other(skb, packet);
   }
   if (reason != DROP_NONE) return drop_because(skb, reason);
-  struct flow *flow = packet->piece == PIECE_LATER ? 0 : bpf_map_lookup_elem(&flows, &packet->key);
-  if (flow && flow->translation != TRANSLATION_NONE) {
-    const int verdict = meet_translated(skb, packet, flow);
-    if (verdict != UNDECIDED) return verdict;
-    flow = find_entry(&packet->key, direction);
-  } else if (flow && goes_on(packet, flow)) {
-    advance(skb, packet, flow, flow->direction != direction);
-    return pass(packet);
-  }
-  return look_closely(skb, packet, flow);
+  return decide(skb, packet);
+}
+
+// What the pod may send goes to another pod of the node at once, where that is possible and that pod may get it: what the
+// program there would say and note down is said and noted here.
+static __always_inline int pass_by(struct __sk_buff *skb, struct packet *packet) {
+  struct passage *onward = workspace_of(WORKSPACE_PASSAGE);
+  if (!onward || needs_stack(skb, packet)) return PASS;
+  *onward = packet->passage;
+  if (!turn_packet(skb, packet)) return PASS;
+  const int verdict = decide(skb, packet);
+  return verdict == PASS ? hand_over(skb, packet, onward) : verdict;
 }

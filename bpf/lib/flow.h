@@ -7,6 +7,8 @@
 
 #define REFRESH (SECOND / 4)  // how stale `last_seen` may be: most packets then write no shared line for it
 
+_Static_assert(sizeof(struct flow) <= WORKSPACE_BYTES, "a flow has its place");
+
 static __always_inline __u64 lifetime(__u8 protocol, enum flow_state state) {
   if (protocol != IPPROTO_TCP) {
     return (state == FLOW_OPENING ? options.other_opening_seconds : options.other_established_seconds) * SECOND;

@@ -119,7 +119,7 @@ struct opening {
   enum translation translation;
   enum direction direction;
   enum flow_origin origin;
-  __u8 padding;
+  bool tracked;  // conntrack knows it
 };
 
 _Static_assert(sizeof(struct opening) <= WORKSPACE_BYTES, "an opening has its place");
@@ -130,10 +130,12 @@ static __always_inline bool is_middle(const struct packet *packet) {
 
 // Writes the flow that this packet opens, in the place of `old` where its ports are used again. Without a place each packet
 // is judged for itself.
-static __noinline void open_flow(const struct __sk_buff *skb, const struct packet *packet, struct flow *old,
+static __noinline void open_flow(const struct __sk_buff *skb, struct packet *packet, struct flow *old,
                                  const struct opening *opening, const struct decision *decision) {
   const bool reply = opening->direction != packet->direction;
-  const struct flow fresh = {
+  struct flow *fresh = workspace_of(WORKSPACE_FLOW);
+  if (!fresh) return;
+  *fresh = (struct flow){
       .last_seen = packet->now,
       .packets = {!reply, reply},
       .bytes = {reply ? 0 : skb->len, reply ? skb->len : 0},
@@ -146,15 +148,16 @@ static __noinline void open_flow(const struct __sk_buff *skb, const struct packe
       .origin = opening->origin,
       .translation = opening->translation,
       .other = opening->ends,
+      .passage = packet->passage,
   };
   if (old && (is_front(old->translation) || is_back(old->translation))) {
     remove_entries(&packet->key, old);
     old = 0;
   }
   if (old) {
-    *old = fresh;
-  } else {
-    // -EEXIST: another processor made the same flow meanwhile.
-    insert_flow(&packet->key, &fresh);
+    *old = *fresh;
+  } else if (insert_flow(&packet->key, fresh) != 0) {
+    // -EEXIST: another processor made the same flow meanwhile. It is that one's, or nobody's, by which way packets go.
+    packet->passage.interface = 0;
   }
 }

@@ -22,5 +22,7 @@ static __noinline struct flow *find_related(struct __sk_buff *skb, const struct 
   if (sent_by_pod(packet) && !same_address(&quoted->key.peer, &packet->key.peer)) return 0;
   struct flow *entry = find_entry(&quoted->key, packet->direction);
   const struct flow *flow = entry ? find_flow(&quoted->key, entry) : 0;
-  return flow && !has_ended(&quoted->key, flow, packet->now) ? entry : 0;
+  if (!flow || has_ended(&quoted->key, flow, packet->now)) return 0;
+  quoted->passage = flow->passage;
+  return entry;
 }

@@ -143,9 +143,11 @@ enum workspace_part {
   WORKSPACE_QUOTED = 1,   // struct packet, as an ICMP error quotes it
   WORKSPACE_OPENING = 2,  // struct opening
   WORKSPACE_CHANGE = 3,   // struct change
+  WORKSPACE_FLOW = 4,     // struct flow, as it is to be written
+  WORKSPACE_PASSAGE = 5,  // struct passage, to the other pod
 };
 
-#define WORKSPACE_PARTS (WORKSPACE_CHANGE + 1)
+#define WORKSPACE_PARTS (WORKSPACE_PASSAGE + 1)
 
 struct {
   __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);

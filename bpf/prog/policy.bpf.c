@@ -3,10 +3,18 @@
 #include "../lib/enforce.h"
 
 SEC("tc")
-int from_pod(struct __sk_buff *skb) { return enforce(skb, DIRECTION_EGRESS); }
+int from_pod(struct __sk_buff *skb) {
+  struct packet *packet = packet_in_hand();
+  if (!packet) return TC_ACT_SHOT;
+  const int verdict = enforce(skb, packet, DIRECTION_EGRESS);
+  return verdict == PASS && packet->passage.interface != 0 ? pass_by(skb, packet) : verdict;
+}
 
 SEC("tc")
-int to_pod(struct __sk_buff *skb) { return enforce(skb, DIRECTION_INGRESS); }
+int to_pod(struct __sk_buff *skb) {
+  struct packet *packet = packet_in_hand();
+  return packet ? enforce(skb, packet, DIRECTION_INGRESS) : TC_ACT_SHOT;
+}
 
 // Holds a place on a hook for one of the two.
 SEC("tc")

@@ -4,6 +4,7 @@
 #include "binding/promise_worker.h"
 #include "bpf/tc.h"
 #include "link/network_namespace.h"
+#include "link/traffic_control.h"
 
 namespace weir {
 namespace {
@@ -142,6 +143,27 @@ Napi::Value filter_programs_async(const Napi::CallbackInfo& info) {
           }
         });
         return programs;
+      },
+      numbers_value);
+}
+
+Napi::Value others_on_async(const Napi::CallbackInfo& info) {
+  const std::vector<uint32_t> interfaces = numbers_argument(info, 0, "interfaces");
+  const std::vector<uint32_t> own = numbers_argument(info, 1, "ownPrograms");
+  const std::string network_namespace = optional_text_argument(info, 2, "networkNamespace");
+  return PromiseWorker<std::vector<uint32_t>>::start(
+      info.Env(),
+      [interfaces, own, network_namespace] {
+        std::vector<uint32_t> sums;
+        in_network_namespace(network_namespace, [&] {
+          const std::vector<TrafficControl> controls = find_traffic_control(interfaces, kFilterHandle);
+          for (size_t index = 0; index < interfaces.size(); ++index) {
+            const bool program = has_other_program(interfaces[index], TcHook::kIngress, own) ||
+                                 has_other_program(interfaces[index], TcHook::kEgress, own);
+            sums.push_back((program ? 1U : 0U) + (controls[index].filter ? 2U : 0U) + (controls[index].queue ? 4U : 0U));
+          }
+        });
+        return sums;
       },
       numbers_value);
 }

@@ -33,4 +33,8 @@ Napi::Value detach_filter_async(const Napi::CallbackInfo& info);
 // filterPrograms(interfaces, priority, networkNamespace?): Promise<Uint32Array>, two ids for each: at ingress, at egress
 Napi::Value filter_programs_async(const Napi::CallbackInfo& info);
 
+// othersOn(interfaces, ownPrograms, networkNamespace?): Promise<Uint32Array>, a sum for each: 1 for a program, 2 for a filter, 4
+// for a queue
+Napi::Value others_on_async(const Napi::CallbackInfo& info);
+
 }  // namespace weir

@@ -5,6 +5,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <string>
 
 #include "core/errno_error.h"
@@ -16,8 +17,6 @@ namespace {
 constexpr uint32_t kTcxIngress = 46;
 constexpr uint32_t kTcxEgress = 47;
 constexpr uint32_t kBefore = 1U << 3;
-// Others count from 1.
-constexpr uint32_t kHandle = 0x77656972;
 constexpr uint32_t kMostPrograms = 64;
 
 struct CreateLink {
@@ -131,7 +130,7 @@ void attach_filter(const UniqueFd& program, uint32_t interface, TcHook hook, uin
     throw ErrnoError("bpf_tc_hook_create", place(interface, hook), -created);
   }
   LIBBPF_OPTS(bpf_tc_opts, filter);
-  filter.handle = kHandle;
+  filter.handle = kFilterHandle;
   filter.priority = priority;
   filter.prog_fd = program.get();
   filter.flags = BPF_TC_F_REPLACE;
@@ -142,7 +141,7 @@ void attach_filter(const UniqueFd& program, uint32_t interface, TcHook hook, uin
 void detach_filter(uint32_t interface, TcHook hook, uint32_t priority) {
   const bpf_tc_hook point = filter_hook(interface, hook);
   LIBBPF_OPTS(bpf_tc_opts, filter);
-  filter.handle = kHandle;
+  filter.handle = kFilterHandle;
   filter.priority = priority;
   const int failure = bpf_tc_detach(&point, &filter);
   if (failure != 0) throw ErrnoError("bpf_tc_detach", place(interface, hook), -failure);
@@ -151,12 +150,24 @@ void detach_filter(uint32_t interface, TcHook hook, uint32_t priority) {
 uint32_t filter_program(uint32_t interface, TcHook hook, uint32_t priority) {
   const bpf_tc_hook point = filter_hook(interface, hook);
   LIBBPF_OPTS(bpf_tc_opts, filter);
-  filter.handle = kHandle;
+  filter.handle = kFilterHandle;
   filter.priority = priority;
   const int failure = bpf_tc_query(&point, &filter);
   if (failure == 0) return filter.prog_id;
   if (failure == -ENOENT || failure == -EINVAL || failure == -ENODEV) return 0;
   throw ErrnoError("bpf_tc_query", place(interface, hook), -failure);
+}
+
+bool has_other_program(uint32_t interface, TcHook hook, const std::vector<uint32_t>& own) {
+  try {
+    const auto attached = programs_on(interface, hook);
+    return std::any_of(attached.begin(), attached.end(), [&](const AttachedProgram& each) {
+      return std::find(own.begin(), own.end(), each.program) == own.end();
+    });
+  } catch (const ErrnoError& error) {
+    if (error.number() == EINVAL || error.number() == ENODEV) return false;
+    throw;
+  }
 }
 
 }  // namespace weir

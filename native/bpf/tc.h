@@ -10,6 +10,9 @@ namespace weir {
 
 enum class TcHook { kIngress, kEgress };
 
+// Of the filters that `attach_filter` puts somewhere; others count from 1.
+inline constexpr uint32_t kFilterHandle = 0x77656972;
+
 struct LinkDescription {
   uint32_t id = 0;
   uint32_t program = 0;    // its id
@@ -44,5 +47,8 @@ void detach_filter(uint32_t interface, TcHook hook, uint32_t priority);
 
 // Id of the program that `attach_filter` put there; 0: it is gone, or so is the interface.
 uint32_t filter_program(uint32_t interface, TcHook hook, uint32_t priority);
+
+// Whether the hook has a program of tcx that is none of `own`. None where the kernel has no tcx, or the interface is gone.
+bool has_other_program(uint32_t interface, TcHook hook, const std::vector<uint32_t>& own);
 
 }  // namespace weir

@@ -87,6 +87,12 @@ export const CONFIGURATION_KEYS: readonly ConfigurationKey[] = [
   key('policy-backend', 'BACKEND', 'auto', 'auto, bpf or nft'),
   key('policy-deny', 'HOW', 'drop', 'what policies deny is dropped in silence (drop), or answered (reject)'),
   key(
+    'same-node',
+    'WAY',
+    'stack',
+    'with bpf: from pod to pod of the node by its network stack, or direct, past its netfilter',
+  ),
+  key(
     'policy-default-closed',
     null,
     'false',

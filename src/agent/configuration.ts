@@ -38,6 +38,8 @@ export interface AgentConfiguration {
   readonly policyBackend: 'auto' | 'bpf' | 'nft';
   /** `reject`: who is denied gets a TCP reset or an ICMP error. */
   readonly policyDeny: 'drop' | 'reject';
+  /** With policies by BPF: how packets go from pod to pod of the node. */
+  readonly sameNode: 'stack' | 'direct';
   /** Interfaces of pods that are not known (yet) let nothing through. */
   readonly policyDefaultClosed: boolean;
   /** null: not served. */
@@ -103,6 +105,7 @@ const schema = z.object({
   'socket-lb-cgroup': values.optionalText,
   'policy-backend': values.oneOf('auto', 'bpf', 'nft'),
   'policy-deny': values.oneOf('drop', 'reject'),
+  'same-node': values.oneOf('stack', 'direct'),
   'policy-default-closed': values.switchValue,
   'healthz-bind-address': values.bindAddress,
   'metrics-bind-address': values.bindAddress,
@@ -280,6 +283,7 @@ function fromValues(data: z.infer<typeof schema>, kubectlsFile: string | null): 
     socketLbCgroup: data['socket-lb-cgroup'],
     policyBackend: data['policy-backend'],
     policyDeny: data['policy-deny'],
+    sameNode: data['same-node'],
     policyDefaultClosed: data['policy-default-closed'],
     healthzBind: data['healthz-bind-address'],
     metricsBind: data['metrics-bind-address'],

@@ -2,12 +2,13 @@
 import type { PolicyStatus } from '../agent/policy-record.ts';
 import type { ServiceRowsStatus } from '../agent/service-rows-record.ts';
 import type { MapUpgrade } from '../dataplane/bpf/migration/takeover.ts';
+import type { PassageFigures } from '../dataplane/policy-backend.ts';
 import { compareText } from '../model/names.ts';
 import type { RuleRow } from '../model/policy-rows.ts';
 import { policyText, ruleText } from '../model/rule-place.ts';
 import { table } from './output.ts';
 
-/** A line on rows, then drops by reason, pods where nothing is enforced, policies that a failure closed, and rules by hits. `unused`: rules without any. */
+/** A line on rows, then drops by reason, pods where nothing is enforced, interfaces whose packets all go by the node's stack, policies that a failure closed, and rules by hits. `unused`: rules without any. */
 export function policiesTable(status: PolicyStatus, unused: readonly RuleRow[]): string {
   const { rows, kernel, services, unenforced, closed, guarded, lastError } = status;
   const summary = [
@@ -16,6 +17,7 @@ export function policiesTable(status: PolicyStatus, unused: readonly RuleRow[]):
       ? ['nothing is in the kernel yet']
       : [`revision ${kernel.revision}${kernel.flows === null ? '' : `, ${kernel.flows} open flows`}`]),
     ...upgradeLines(kernel?.upgrade ?? null),
+    ...passageLines(kernel),
     ...(lastError === null ? [] : [`last error: ${lastError}`]),
     ...(services === null ? [] : [servicesText(services)]),
   ].join('\n');
@@ -31,11 +33,35 @@ export function policiesTable(status: PolicyStatus, unused: readonly RuleRow[]):
       unenforced.map(({ pod, reason, detail }) => [pod, [reason, detail].filter(Boolean).join(': ')]),
     ),
     ...section(
+      ['by the stack at', 'because of'],
+      (kernel?.passages?.refused ?? []).map((each) => [
+        each.interface,
+        each.why.map((word) => STRANGERS[word]).join(', '),
+      ]),
+    ),
+    ...section(
       ['closed for its pods', 'because'],
       closed.map(({ policy, reason, message }) => [policyText(policy), `${reason}: ${message}`]),
     ),
     ...section(['rule', 'direction', 'hits', 'last'], ruleLines(status, unused)),
   ].join('\n\n');
+}
+
+/** Whom packets would miss that went past the node's stack. */
+const STRANGERS: Readonly<Record<PassageFigures['refused'][number]['why'][number], string>> = {
+  program: 'another’s program (tcx)',
+  filter: 'another’s filter (clsact)',
+  queue: 'a queueing discipline',
+  bridge: 'the bridge it is a port of',
+};
+
+function passageLines(kernel: PolicyStatus['kernel']): readonly string[] {
+  if (kernel === null || kernel.passages === null) return [];
+  const { interfaces, lastError } = kernel.passages;
+  const count = `${kernel.tallies['passed-by']} packets went from pod to pod past the node’s stack`;
+  return [
+    lastError === null ? `${count}, between ${interfaces} interfaces` : `${count}; not now: ${lastError}`,
+  ];
 }
 
 function servicesText({ tables, unprogrammed, lastError }: ServiceRowsStatus): string {

@@ -58,12 +58,13 @@ async function openBpf(
   onVerdict: (verdict: PolicyVerdict) => void,
   onForeignChange: () => void,
 ): Promise<PolicyBackend> {
-  const { instance, policyDefaultClosed, policyDeny, compile } = configuration;
+  const { instance, policyDefaultClosed, policyDeny, sameNode, compile } = configuration;
   const backend = await openBpfPolicies({
     directory: pinDirectory(instance),
     unknownInterfaceClosed: policyDefaultClosed,
     answerDenied: policyDeny === 'reject',
     hookKind: capabilities.policyHook ?? 'clsact',
+    sameNode,
     onVerdict,
     onForeignChange,
   });

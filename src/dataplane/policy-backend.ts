@@ -33,6 +33,19 @@ export interface RuleFigure {
   readonly lastHitMs: number;
 }
 
+/** Interfaces of pods between which packets go past the node's stack, and those where somebody else would miss them. */
+export interface PassageFigures {
+  readonly interfaces: number;
+  readonly refused: readonly {
+    /** Its name. */
+    readonly interface: string;
+    /** Others' programs of tcx, filters or queues there; `bridge`: it is a port of one. */
+    readonly why: readonly ('program' | 'filter' | 'queue' | 'bridge')[];
+  }[];
+  /** Why nobody could look; all goes by the stack then. */
+  readonly lastError: string | null;
+}
+
 /** What stands in the kernel and what it counted since the maps were made. */
 export interface PolicyFigures {
   readonly revision: number;
@@ -42,6 +55,8 @@ export interface PolicyFigures {
   readonly repairs: number;
   /** What became of maps that an earlier build laid out in another way; null: there were none. */
   readonly upgrade: MapUpgrade | null;
+  /** null: what pods of the node send each other goes by its stack, as everything does. */
+  readonly passages: PassageFigures | null;
   /** Entries that the tables can hold; none of those that grow as they need. */
   readonly capacities: Readonly<Partial<Record<'subjects' | 'peers' | 'verdicts' | 'flows', number>>>;
   /** Every reason there is, also those that never occurred. */

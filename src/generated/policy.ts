@@ -1,9 +1,9 @@
 /** Made by scripts/generate-abi.ts from the BTF of bpf/prog/policy.bpf.c, whose headers say what each field means. Not edited. */
 import { bytesAt, type Codec, u32, wordOf } from './codec.ts';
 
-export type Tally = 'allowed' | 'exempt' | 'rejudged' | 'cut' | 'audited' | 'table-full' | 'share-full' | 'events-limited' | 'events-lost' | 'translated' | 'ports-changed';
+export type Tally = 'allowed' | 'exempt' | 'rejudged' | 'cut' | 'audited' | 'table-full' | 'share-full' | 'events-limited' | 'events-lost' | 'translated' | 'ports-changed' | 'passed-by';
 /** A word's number is its index. */
-export const TALLY_WORDS: readonly Tally[] = ['allowed', 'exempt', 'rejudged', 'cut', 'audited', 'table-full', 'share-full', 'events-limited', 'events-lost', 'translated', 'ports-changed'];
+export const TALLY_WORDS: readonly Tally[] = ['allowed', 'exempt', 'rejudged', 'cut', 'audited', 'table-full', 'share-full', 'events-limited', 'events-lost', 'translated', 'ports-changed', 'passed-by'];
 
 export type Direction = 'ingress' | 'egress';
 /** A word's number is its index. */
@@ -240,6 +240,23 @@ export const endsCodec: Codec<Ends> = {
   }),
 };
 
+export interface Passage {
+  readonly interface: number;
+  readonly linkEnds: Uint8Array;
+}
+
+export const passageCodec: Codec<Passage> = {
+  size: 16,
+  write(view, at, value) {
+    view.setUint32(at, value.interface, true);
+    bytesAt(view, at + 4, 12).set(value.linkEnds);
+  },
+  read: (view, at) => ({
+    interface: view.getUint32(at, true),
+    linkEnds: bytesAt(view, at + 4, 12).slice(),
+  }),
+};
+
 export interface Flow {
   readonly lastSeen: number;
   readonly packets: readonly [number, number];
@@ -253,10 +270,11 @@ export interface Flow {
   readonly translation: Translation;
   readonly other: Ends;
   readonly backend: number;
+  readonly passage: Passage;
 }
 
 export const flowCodec: Codec<Flow> = {
-  size: 80,
+  size: 96,
   write(view, at, value) {
     view.setBigUint64(at, BigInt(value.lastSeen), true);
     view.setBigUint64(at + 8, BigInt(value.packets[0]), true); view.setBigUint64(at + 16, BigInt(value.packets[1]), true);
@@ -270,6 +288,7 @@ export const flowCodec: Codec<Flow> = {
     view.setUint8(at + 55, TRANSLATION_WORDS.indexOf(value.translation));
     endsCodec.write(view, at + 56, value.other);
     view.setUint32(at + 76, value.backend, true);
+    passageCodec.write(view, at + 80, value.passage);
   },
   read: (view, at) => ({
     lastSeen: Number(view.getBigUint64(at, true)),
@@ -284,6 +303,7 @@ export const flowCodec: Codec<Flow> = {
     translation: wordOf(TRANSLATION_WORDS, view.getUint8(at + 55), 'translation'),
     other: endsCodec.read(view, at + 56),
     backend: view.getUint32(at + 76, true),
+    passage: passageCodec.read(view, at + 80),
   }),
 };
 
@@ -753,6 +773,7 @@ export interface Subject {
   readonly ipv6: Uint8Array;
   readonly policyClass: readonly [number, number];
   readonly state: readonly [SubjectState, SubjectState];
+  readonly passable: number;
 }
 
 export const subjectCodec: Codec<Subject> = {
@@ -762,12 +783,14 @@ export const subjectCodec: Codec<Subject> = {
     bytesAt(view, at + 16, 16).set(value.ipv6);
     view.setUint32(at + 32, value.policyClass[0], true); view.setUint32(at + 36, value.policyClass[1], true);
     view.setUint8(at + 40, SUBJECT_STATE_WORDS.indexOf(value.state[0])); view.setUint8(at + 41, SUBJECT_STATE_WORDS.indexOf(value.state[1]));
+    view.setUint8(at + 42, value.passable);
   },
   read: (view, at) => ({
     ipv4: bytesAt(view, at, 16).slice(),
     ipv6: bytesAt(view, at + 16, 16).slice(),
     policyClass: [view.getUint32(at + 32, true), view.getUint32(at + 36, true)],
     state: [wordOf(SUBJECT_STATE_WORDS, view.getUint8(at + 40), 'subject_state'), wordOf(SUBJECT_STATE_WORDS, view.getUint8(at + 41), 'subject_state')],
+    passable: view.getUint8(at + 42),
   }),
 };
 
@@ -1216,8 +1239,29 @@ export const LAYOUT = {
         }
       ]
     },
+    "passage": {
+      "size": 16,
+      "fields": [
+        {
+          "name": "interface",
+          "offset": 0,
+          "size": 4,
+          "form": "number",
+          "type": "",
+          "count": 1
+        },
+        {
+          "name": "link_ends",
+          "offset": 4,
+          "size": 12,
+          "form": "bytes",
+          "type": "",
+          "count": 1
+        }
+      ]
+    },
     "flow": {
-      "size": 80,
+      "size": 96,
       "fields": [
         {
           "name": "last_seen",
@@ -1313,6 +1357,14 @@ export const LAYOUT = {
           "size": 4,
           "form": "number",
           "type": "",
+          "count": 1
+        },
+        {
+          "name": "passage",
+          "offset": 80,
+          "size": 16,
+          "form": "struct",
+          "type": "passage",
           "count": 1
         }
       ]
@@ -2234,10 +2286,18 @@ export const LAYOUT = {
           "count": 2
         },
         {
-          "name": "padding",
+          "name": "passable",
           "offset": 42,
-          "size": 2,
-          "form": "bytes",
+          "size": 1,
+          "form": "number",
+          "type": "",
+          "count": 1
+        },
+        {
+          "name": "padding",
+          "offset": 43,
+          "size": 1,
+          "form": "number",
           "type": "",
           "count": 1
         }
@@ -2400,7 +2460,8 @@ export const LAYOUT = {
         "TALLY_EVENTS_LIMITED": 7,
         "TALLY_EVENTS_LOST": 8,
         "TALLY_TRANSLATED": 9,
-        "TALLY_PORTS_CHANGED": 10
+        "TALLY_PORTS_CHANGED": 10,
+        "TALLY_PASSED_BY": 11
       }
     },
     "direction": {
@@ -2724,7 +2785,7 @@ export const LAYOUT = {
     },
     "tallies": {
       "type": 6,
-      "maxEntries": 11,
+      "maxEntries": 12,
       "flags": 0,
       "key": "u32",
       "value": "tally_count"
@@ -2745,7 +2806,7 @@ export const LAYOUT = {
     },
     "workspace": {
       "type": 6,
-      "maxEntries": 4,
+      "maxEntries": 6,
       "flags": 0,
       "key": "",
       "value": ""

@@ -183,3 +183,24 @@ export async function filterPrograms(
     interfaces.map((index, at) => [index, { ingress: ids[2 * at] ?? 0, egress: ids[2 * at + 1] ?? 0 }]),
   );
 }
+
+/** What others have at an interface: a program of tcx, a filter of clsact, a queue that packets wait in or that shapes them. */
+export type Other = 'program' | 'filter' | 'queue';
+
+const OTHERS: readonly Other[] = ['program', 'filter', 'queue'];
+
+/** By interface; `own`: ids of our programs. What `attachFilter` put there is no other's. */
+export async function othersOn(
+  interfaces: readonly number[],
+  own: Iterable<number>,
+  networkNamespace?: string,
+): Promise<ReadonlyMap<number, readonly Other[]>> {
+  const sums = await nativeAddon().othersOn(
+    Uint32Array.from(interfaces),
+    Uint32Array.from(own),
+    networkNamespace,
+  );
+  return new Map(
+    interfaces.map((index, at) => [index, OTHERS.filter((_, bit) => (sums[at] ?? 0) & (1 << bit))]),
+  );
+}

@@ -150,6 +150,12 @@ export interface NativeBpf {
     priority: number,
     networkNamespace?: string,
   ): Promise<Uint32Array>;
+  /** For each interface a sum: 1 for a program of tcx, 2 for a filter, 4 for a queue. */
+  othersOn(
+    interfaceIndexes: Uint32Array,
+    ownPrograms: Uint32Array,
+    networkNamespace?: string,
+  ): Promise<Uint32Array>;
 
   /**
    * `limit`: records taken at once. `pauseMs`: how long the ring is left alone after each time; programs wake nobody meanwhile,

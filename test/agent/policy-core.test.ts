@@ -32,6 +32,7 @@ const NO_FIGURES = {
   flows: 0,
   repairs: 0,
   upgrade: null,
+  passages: null,
   capacities: { subjects: 0, peers: 0, verdicts: 0, flows: 0 },
   drops: [],
   tallies: Object.fromEntries(TALLY_WORDS.map((word) => [word, 0])) as Readonly<Record<Tally, number>>,

@@ -172,7 +172,7 @@ describe('tables', () => {
       { reason: 'malformed', ingress: 0, egress: 0 },
     ] as const;
     const figures = { revision: 7, flows: null, repairs: 0, capacities: {}, drops, tallies: {} as never };
-    const kernel = { ...figures, upgrade: null };
+    const kernel = { ...figures, upgrade: null, passages: null };
     expect(policiesTable({ ...POLICIES, kernel }, [])).toMatch(
       /\nrevision 7\n\nDROPPED BECAUSE +TO PODS +FROM PODS\npolicy +2 +0$/,
     );
@@ -181,7 +181,8 @@ describe('tables', () => {
   });
 
   it('[H4] tell what was carried over from an earlier version, and that its programs still judge', () => {
-    const kernel = { revision: 7, flows: null, repairs: 0, capacities: {}, drops: [], tallies: {} as never };
+    const figures = { revision: 7, flows: null, repairs: 0, capacities: {}, drops: [], tallies: {} as never };
+    const kernel = { ...figures, passages: null };
     const told = (complete: boolean) => {
       const upgrade = { changed: ['flows', 'subjects'], carried: 12, complete };
       return policiesTable({ ...POLICIES, kernel: { ...kernel, upgrade } }, []);
@@ -190,6 +191,22 @@ describe('tables', () => {
       'another version had other maps (flows, subjects): 12 open flows and other memories carried over';
     expect(told(true).split('\n')).toContain(words);
     expect(told(false).split('\n')).toContain(`${words}; its programs still judge`);
+  });
+
+  it('[E16] tell how many packets went past the node’s stack, and at which interfaces none may', () => {
+    const figures = { revision: 7, flows: null, repairs: 0, capacities: {}, drops: [], upgrade: null };
+    const kernel = { ...figures, tallies: { 'passed-by': 12 } as never };
+    const told = (lastError: string | null) => {
+      const refused = [{ interface: 'veth1', why: ['queue', 'bridge'] as const }];
+      const passages = { interfaces: 4, refused, lastError };
+      return policiesTable({ ...POLICIES, kernel: { ...kernel, passages } }, []);
+    };
+    const count = '12 packets went from pod to pod past the node’s stack';
+    expect(told(null)).toContain(`\n${count}, between 4 interfaces\n\nBY THE STACK AT`);
+    expect(told(null)).toMatch(/\nveth1 +a queueing discipline, the bridge it is a port of$/);
+    expect(told('no room')).toContain(`\n${count}; not now: no room\n`);
+    const plain = policiesTable({ ...POLICIES, kernel: { ...kernel, passages: null } }, []);
+    expect(plain).not.toContain('stack');
   });
 
   it('[C17, H6] name policies that a failure of ours closed', () => {

@@ -55,6 +55,7 @@ describe('maps', () => {
         ipv6: new Uint8Array(16),
         policyClass: [policyClass, 0],
         state: ['judged', 'open'],
+        passable: 1,
       }) as const;
     const entries = Array.from({ length: 10_000 }, (_, index) => [index + 1, subject(index)] as const);
     await table.set(entries);
@@ -159,6 +160,7 @@ describe('objects', () => {
       ipv6: new Uint8Array(16),
       policyClass: [5, 5],
       state: ['open', 'open'],
+      passable: 0,
     } as const;
     await openTable(map('subjects', first), TABLES.subjects).set([[3, subject]]);
     first.close();

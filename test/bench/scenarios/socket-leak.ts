@@ -20,15 +20,13 @@ export const SOCKET_LEAK: Scenario = {
     const cycles = quick ? 20_000 : 1_000_000;
     const scene = await createSocketScene();
     try {
-      const programs = await scene.open();
-      await programs.attach();
+      const sockets = await scene.open();
+      await sockets.attach();
       const churn = await prepareChurn(scene);
       try {
         // What is there once for a backend or a client is no leak.
-        const { sockets = 0 } = await churn.remains();
         await churn.run(1_000);
-        const before = { ...(await churn.remains()), sockets };
-        const memory = unreclaimableBytes();
+        const [before, memory] = [await churn.remains(), unreclaimableBytes()];
         progress(`${cycles} sockets`);
         const start = performance.now();
         await churn.run(cycles);
@@ -44,7 +42,7 @@ export const SOCKET_LEAK: Scenario = {
         ];
       } finally {
         churn.end();
-        programs.close();
+        sockets.close();
       }
     } finally {
       await scene.remove();

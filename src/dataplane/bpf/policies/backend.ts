@@ -6,6 +6,7 @@ import { LAYOUT, type PolicyOptions, policyOptionsCodec, sweepCodec } from '../.
 import type { BpfObject } from '../../../kernel/bpf-object.ts';
 import { runOnContext } from '../../../kernel/bpf-program.ts';
 import type { Descriptor } from '../../../kernel/native-bpf.ts';
+import type { NetworkPlace } from '../../../kernel/network.ts';
 import type { Address } from '../../../model/address.ts';
 import type { ObjectName } from '../../../model/names.ts';
 import type { PolicyBackend, PolicyInstallReport, PolicyVerdict } from '../../policy-backend.ts';
@@ -19,6 +20,7 @@ import { readFigures } from './figures.ts';
 import { createGuards, type Guards } from './guards.ts';
 import { filterHooks, linkHooks, restorePin } from './hooks.ts';
 import { inspectPeriodically } from './inspection.ts';
+import { createPassages, NO_PASSAGES } from './passages.ts';
 import { openPolicyTables } from './tables.ts';
 import { readVerdicts } from './verdict-events.ts';
 
@@ -36,6 +38,8 @@ export interface BpfPolicyOptions {
   /** What policies deny is answered with a TCP reset or an ICMP error; else dropped in silence. */
   readonly answerDenied: boolean;
   readonly hookKind: 'tcx' | 'clsact';
+  /** How packets go from pod to pod of the node: by its stack, or from interface to interface where that can be. */
+  readonly sameNode: 'stack' | 'direct';
   /** Path of the namespace that has the interfaces; left out, the caller's. */
   readonly networkNamespace?: string;
 }
@@ -74,21 +78,26 @@ export async function openBpfPolicies(options: BpfPolicyOptions): Promise<Policy
   const guards = await openGuards(options, object);
   await takeover.resume(() => guards.adopt());
   const stopReading = readVerdicts(named(object.maps, 'events'), dataplane, options.onVerdict);
-  const sweeper = named(object.programs, 'sweep_flows');
+  const sweeper = createSweeper(object);
   const guarded = createGuardedInterfaces(takeover, guards);
-  let flows = 0;
+  const isDirect = options.sameNode === 'direct';
+  const passages = isDirect ? createPassages(guards, dataplane, placeOf(options)) : NO_PASSAGES;
+  const renewPassages = () => passages.renew(guarded.interfaces());
   const upkeep = createUpkeep(takeover, guards, dataplane);
-  const stopInspecting = inspectPeriodically(upkeep.isDisturbed, options.onForeignChange);
+  const inspect = () => renewPassages().then(upkeep.isDisturbed);
+  const stopInspecting = inspectPeriodically(inspect, options.onForeignChange);
   return {
     name: 'bpf',
     services,
     // Programs only afterwards: a pod's meet its rows when they begin.
     async sync(rows, interfaces) {
       guarded.replace(interfaces);
+      await renewPassages();
       return guarded.guardToo(await dataplane.sync(rows, interfaces));
     },
     async apply(change) {
       guarded.change(change.interfaces ?? new Map());
+      if (change.interfaces !== undefined) await renewPassages();
       return guarded.guardToo(await dataplane.apply(change));
     },
     repair() {
@@ -99,20 +108,31 @@ export async function openBpfPolicies(options: BpfPolicyOptions): Promise<Policy
       await dataplane.collect();
       await services.collect();
     },
-    async sweep() {
-      const context = await runOnContext(sweeper, new Uint8Array(sweepCodec.size));
-      flows = sweepCodec.read(new DataView(context.buffer, context.byteOffset), 0).kept;
-    },
+    sweep: sweeper.sweep,
     figures: async () => ({
-      ...(await readFigures(tables, dataplane, flows)),
+      ...(await readFigures(tables, dataplane, sweeper.kept())),
       repairs: upkeep.repairs(),
       upgrade: takeover.upgrade(),
+      passages: passages.figures(),
     }),
     async close() {
       stopReading();
       await stopInspecting();
       await guards.close();
       takeover.close();
+    },
+  };
+}
+
+function createSweeper({ programs }: BpfObject) {
+  const program = named(programs, 'sweep_flows');
+  let kept = 0;
+  return {
+    /** Flows that the last sweep left. */
+    kept: () => kept,
+    async sweep(): Promise<void> {
+      const context = await runOnContext(program, new Uint8Array(sweepCodec.size));
+      kept = sweepCodec.read(new DataView(context.buffer, context.byteOffset), 0).kept;
     },
   };
 }
@@ -130,6 +150,7 @@ function createGuardedInterfaces(takeover: Takeover, guards: Guards) {
     }
   };
   return {
+    interfaces: (): Iterable<number> => indexes.values(),
     change,
     replace(interfaces: ReadonlyMap<ObjectName, PodInterface>): void {
       complete = false;
@@ -194,8 +215,8 @@ function constantsOf({ unknownInterfaceClosed, answerDenied }: BpfPolicyOptions)
 }
 
 async function openGuards(options: BpfPolicyOptions, { programs }: BpfObject): Promise<Guards> {
-  const { directory, hookKind, networkNamespace } = options;
-  const place = networkNamespace === undefined ? {} : { networkNamespace };
+  const { directory, hookKind } = options;
+  const place = placeOf(options);
   const byHook = {
     ingress: named(programs, 'from_pod'),
     egress: named(programs, 'to_pod'),
@@ -204,6 +225,10 @@ async function openGuards(options: BpfPolicyOptions, { programs }: BpfObject): P
   const filters = filterHooks(byHook, place);
   if (hookKind === 'clsact') return createGuards(filters);
   return createGuards(await linkHooks(`${directory}/links`, byHook, place), filters);
+}
+
+function placeOf({ networkNamespace }: BpfPolicyOptions): NetworkPlace {
+  return networkNamespace === undefined ? {} : { networkNamespace };
 }
 
 /** The map or program of this name; throws where there is none. */

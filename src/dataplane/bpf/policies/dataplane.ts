@@ -12,7 +12,7 @@ import type { Numbers } from '../../policy-numbers.ts';
 import { collectGone, differsFromKernel, type Installed, readInstalled } from './installed.ts';
 import type { PolicyTables } from './tables.ts';
 import { writeRows } from './transaction.ts';
-import { emptyWanted, NOTHING_TOUCHED, type Touched, wantAll, wantChange } from './wanted.ts';
+import { emptyWanted, NOTHING_TOUCHED, type Touched, wantAll, wantChange, wantPassable } from './wanted.ts';
 
 export interface PolicyDataplane {
   /** Makes the maps hold these rows, writing only what differs from what is there. */
@@ -22,6 +22,8 @@ export interface PolicyDataplane {
    * from before, and the next call reads everything back first.
    */
   apply(change: PolicyChange): Promise<PolicyApplyReport>;
+  /** Packets between these interfaces may go past the node's stack. */
+  allowPassages(interfaces: ReadonlySet<number>): Promise<void>;
   /** Reads everything back and restores what differs. */
   repair(): Promise<PolicyApplyReport>;
   /** Whether the maps say something else of the revision or of local pods than what was written last. */
@@ -69,6 +71,11 @@ export function createPolicyDataplane(tables: PolicyTables): PolicyDataplane {
       return transact(undefined);
     },
     apply: (change) => transact(wantChange(wanted, change)),
+    async allowPassages(interfaces) {
+      const touched = wantPassable(wanted, interfaces);
+      // What is not installed yet comes with the first rows.
+      if (touched.interfaces.size > 0 && installed !== undefined) await transact(touched);
+    },
     repair: () => transact(undefined),
     isDisturbed: () =>
       exclusively(async () => installed !== undefined && (await differsFromKernel(tables, installed))),

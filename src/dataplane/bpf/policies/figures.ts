@@ -12,7 +12,7 @@ export async function readFigures(
   tables: PolicyTables,
   dataplane: Pick<PolicyDataplane, 'contentOf'>,
   flows: number,
-): Promise<Omit<PolicyFigures, 'repairs' | 'upgrade'>> {
+): Promise<Omit<PolicyFigures, 'repairs' | 'upgrade' | 'passages'>> {
   const [revision = 0, drops, tallies, hits, capacities] = await Promise.all([
     tables.revision.get(REVISION_KEY),
     tables.dropCounts.entries(),

@@ -16,6 +16,8 @@ export interface Guards {
   adopt(): Promise<void>;
   /** Whether somebody else took off, replaced or unpinned a program; the next `guard` puts it back. */
   inspect(): Promise<boolean>;
+  /** Ids of our programs, wherever they are. */
+  programs(): Promise<ReadonlySet<number>>;
   /** Ends what is still done beside; what guards an interface now goes on. */
   close(): Promise<void>;
 }
@@ -75,6 +77,7 @@ export function createGuards(hooks: Hooks, interim: Hooks | null = null): Guards
       await Promise.all([...state.left].map((index) => putBoth(hooks, index)));
     },
     inspect: () => inTurn(state, () => inspect(state)),
+    programs: () => hooks.programs(),
     async close() {
       state.closed = true;
       await state.settling;

@@ -38,6 +38,8 @@ export interface Hooks {
   put(interfaceIndex: number, hook: TcHook): Promise<void>;
   /** Fine where it is not, or the interface is gone. */
   takeOff(interfaceIndex: number, hook: TcHook): Promise<void>;
+  /** Ids of all programs that are ours: those put there now, and those that an earlier process left. */
+  programs(): Promise<ReadonlySet<number>>;
   /** Of these interfaces, those where somebody else took off, replaced or unpinned a program that was put there. */
   disturbed(interfaceIndexes: readonly number[]): Promise<readonly number[]>;
 }
@@ -56,6 +58,7 @@ export function filterHooks(programs: HookPrograms, place: NetworkPlace): Hooks 
     prepare: async () => undefined,
     put: (index, hook) => attachFilter(programs[hook], placeOf(index, hook)),
     takeOff: (index, hook) => detachFilter(placeOf(index, hook)).catch(() => undefined),
+    programs: async () => new Set(Object.values(await ours)),
     async disturbed(indexes) {
       const [standing, ids] = [await filterPrograms(indexes, { ...place, priority }), await ours];
       return indexes.filter((index) => HOOKS.some((hook) => standing.get(index)?.[hook] !== ids[hook]));
@@ -106,6 +109,10 @@ export async function linkHooks(
       }
     },
     takeOff: (index, hook) => links.remove(index, hook),
+    async programs() {
+      const standing = [...(await links.standing()).values()];
+      return new Set([...Object.values(ours), ...standing.flatMap((state) => state?.program ?? [])]);
+    },
   };
 }
 

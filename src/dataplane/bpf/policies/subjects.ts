@@ -10,6 +10,8 @@ export interface Judgement {
   readonly state: SubjectState;
   /** 0 unless judged. */
   readonly policyClass: number;
+  /** Packets between two such pods may go past the node's stack. */
+  readonly passable: boolean;
 }
 
 export type SubjectEntry = readonly [number, Subject];
@@ -17,7 +19,7 @@ export type SubjectEntry = readonly [number, Subject];
 /** By interface index; null: it is not judged any more. */
 export type SubjectChanges = ReadonlyMap<number, Judgement | null>;
 
-const UNKNOWN: Judgement = { addresses: [], state: 'closed', policyClass: 0 };
+const UNKNOWN: Judgement = { addresses: [], state: 'closed', policyClass: 0, passable: false };
 const NO_ADDRESS = new Uint8Array(16);
 const UNCHANGED: SubjectChanges = new Map();
 
@@ -91,12 +93,16 @@ export function createSubjects(installed: readonly SubjectEntry[], revision: num
   };
 }
 
-/** Addresses are of no revision: those of a pod do not change, and stay while its interface does. */
+/**
+ * Addresses are of no revision: those of a pod do not change, and stay while its interface does. Nor is by which way packets
+ * go: flows ask when they are judged.
+ */
 function subjectOf(now: Judgement, next: Judgement, revision: number): Subject {
   return {
     ...ownBytes(next === UNKNOWN ? now.addresses : next.addresses),
     policyClass: slots(revision, now.policyClass, next.policyClass),
     state: slots(revision, now.state, next.state),
+    passable: next.passable ? 1 : 0,
   };
 }
 
@@ -118,12 +124,14 @@ function ownBytes(addresses: readonly Address[]): OwnBytes {
 }
 
 /** The entry has this judgement in the slot of the revision. */
-function says(subject: Subject, { addresses, state, policyClass }: Judgement, revision: number): boolean {
+function says(subject: Subject, judgement: Judgement, revision: number): boolean {
+  const { addresses, state, policyClass, passable } = judgement;
   const slot = slotOf(revision);
   const { ipv4, ipv6 } = ownBytes(addresses);
   return (
     subject.state[slot] === state &&
     subject.policyClass[slot] === policyClass &&
+    subject.passable === (passable ? 1 : 0) &&
     Buffer.compare(subject.ipv4, ipv4) === 0 &&
     Buffer.compare(subject.ipv6, ipv6) === 0
   );
@@ -141,12 +149,18 @@ function judgementOf(subject: Subject, revision: number): Judgement {
       .map(unmappedAddress),
     state: subject.state[slot],
     policyClass: subject.policyClass[slot],
+    passable: subject.passable === 1,
   };
 }
 
 function sameJudgement(a: Judgement | undefined, b: Judgement | undefined): boolean {
   if (a === undefined || b === undefined) return a === b;
-  return a.state === b.state && a.policyClass === b.policyClass && sameAddresses(a.addresses, b.addresses);
+  return (
+    a.state === b.state &&
+    a.policyClass === b.policyClass &&
+    a.passable === b.passable &&
+    sameAddresses(a.addresses, b.addresses)
+  );
 }
 
 /** In any order. Most are the same array: a pod's stays until its addresses change. */

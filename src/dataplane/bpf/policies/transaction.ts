@@ -165,13 +165,14 @@ function judgementOf(
   if (joined === undefined) return null;
   const { pod, addresses, held } = joined;
   const row = wanted.subjects.get(pod);
-  if (row === undefined && !held) return { addresses, state: 'open', policyClass: 0 };
+  const passable = wanted.passable.has(index);
+  if (row === undefined && !held) return { addresses, state: 'open', policyClass: 0, passable };
   const name = row?.policyClass;
   const numbered =
     name === undefined ? undefined : classes.has(name) ? classes.get(name) : verdicts.current.get(name);
   if (held || numbered === undefined || unprogrammed.has(numbered.rows.name))
-    return { addresses, state: 'closed', policyClass: 0 };
-  return { addresses, state: 'judged', policyClass: numbered.number };
+    return { addresses, state: 'closed', policyClass: 0, passable };
+  return { addresses, state: 'judged', policyClass: numbered.number, passable };
 }
 
 /** Writes both slots of what changes, then the revision. Returns how many entries. */

@@ -20,6 +20,8 @@ export interface Wanted {
   readonly members: Map<PolicyClassName, Set<ObjectName>>;
   /** Whose interface has this index. */
   readonly owners: Map<number, ObjectName>;
+  /** Interfaces between which packets may go past the node's stack; also of some that have no pod (any more). */
+  passable: ReadonlySet<number>;
 }
 
 /** What may differ from what is installed. */
@@ -40,6 +42,7 @@ export function emptyWanted(): Wanted {
     interfaces: new Map(),
     members: new Map(),
     owners: new Map(),
+    passable: new Set(),
   };
 }
 
@@ -49,7 +52,8 @@ export function wantAll(
   rows: PolicyRows,
   interfaces: ReadonlyMap<ObjectName, PodInterface>,
 ): void {
-  for (const map of Object.values(wanted)) map.clear();
+  const { peers, subjects, classes, members, owners } = wanted;
+  for (const map of [peers, subjects, classes, wanted.interfaces, members, owners]) map.clear();
   wantChange(wanted, { rows, interfaces });
 }
 
@@ -71,6 +75,13 @@ export function wantChange(wanted: Wanted, { rows, interfaces = new Map() }: Pol
     classes: [...(rows?.classes.keys() ?? [])],
     interfaces: touched,
   };
+}
+
+/** Returns which interfaces that is about. */
+export function wantPassable(wanted: Wanted, passable: ReadonlySet<number>): Touched {
+  const interfaces = wanted.passable.symmetricDifference(passable);
+  wanted.passable = passable;
+  return { ...NOTHING_TOUCHED, interfaces };
 }
 
 function setInterface(

@@ -94,7 +94,15 @@ export async function openNftPolicies(options: NftPolicyOptions): Promise<Policy
       // Sets grow as they need; what conntrack holds is not ours to count.
       const unknown = { flows: null, capacities: {} };
       const { revision, repairs } = state;
-      return { revision, repairs, upgrade: null, ...unknown, rules: verdicts.rules(), ...counts };
+      return {
+        revision,
+        repairs,
+        upgrade: null,
+        passages: null,
+        ...unknown,
+        rules: verdicts.rules(),
+        ...counts,
+      };
     },
     async close() {
       state.monitor?.close();

@@ -1,0 +1,275 @@
+/**
+ * What pods of one node send each other, past the node's stack: the same verdicts as by it, and only where nobody misses it.
+ * Counters of the node's netfilter tell which way packets went, and those of the programs.
+ */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { named, POLICY_OBJECT } from '../../src/dataplane/bpf/policies/backend.ts';
+import { LAYOUT } from '../../src/generated/policy.ts';
+import { type BpfObject, loadBpfObject } from '../../src/kernel/bpf-object.ts';
+import { attachTcx, pin } from '../../src/kernel/bpf-program.ts';
+import { listInterfaces } from '../../src/kernel/network.ts';
+import { mountBpfFileSystem } from '../bpf-file-system.ts';
+import { type Conversation, startConversation } from './conversation.ts';
+import { type Manifest, node, pod, service } from './manifests.ts';
+import { usePolicyLab } from './policy-lab.ts';
+import { networkPolicy, podsLabelled } from './policy-manifests.ts';
+
+const ADDRESSES = {
+  web: ['10.244.1.10', 'fd44:1::10'],
+  near: ['10.244.1.11', 'fd44:1::11'],
+  free: ['10.244.1.12', 'fd44:1::12'],
+  far: ['10.244.2.13', 'fd44:2::13'],
+} as const;
+const FAMILIES = [0, 1] as const;
+const PORTS = [
+  { containerPort: 80 },
+  { containerPort: 81 },
+  { containerPort: 53, protocol: 'UDP' as const },
+  { containerPort: 54, protocol: 'UDP' as const },
+];
+
+function at(name: keyof typeof ADDRESSES, onNode: string): Manifest {
+  const manifest = pod(name, { node: onNode, ports: PORTS });
+  const podIPs = ADDRESSES[name].map((ip) => ({ ip }));
+  return { ...manifest, status: { ...(manifest.status as object), podIPs } };
+}
+
+/** Sees what the node forwards between its own pods, before anybody else does. */
+const WATCH = `table inet watch {
+  counter forwarded {}
+  chain forward {
+    type filter hook forward priority -300; policy accept
+    ip saddr 10.244.1.0/24 ip daddr 10.244.1.0/24 counter name forwarded
+    ip6 saddr fd44:1::/64 ip6 daddr fd44:1::/64 meta l4proto { tcp, udp } counter name forwarded
+    ip6 saddr fd44:1::/64 ip6 daddr fd44:1::/64 icmpv6 type { echo-request, echo-reply } counter name forwarded
+  }
+}`;
+/** In a pod: what came over one router. */
+const HOPS = `table inet hops {
+  counter one {}
+  chain input {
+    type filter hook input priority 0; policy accept
+    ip ttl 63 tcp dport 80 counter name one
+    ip6 hoplimit 63 tcp dport 80 counter name one
+  }
+}`;
+
+/** Sends a datagram that may be passed on so often. */
+function sendDatagram(order: { address: string; port: number; hops: number }) {
+  const { createSocket } = require('node:dgram') as typeof import('node:dgram');
+  const socket = createSocket(order.address.includes(':') ? 'udp6' : 'udp4');
+  socket.on('error', () => {});
+  socket.bind(() => {
+    socket.setTTL(order.hops);
+    socket.send('one', order.port, order.address, () => socket.close());
+  });
+}
+
+const letIn = (...apps: readonly string[]) =>
+  networkPolicy('web', { ingress: apps.map((app) => ({ from: [podsLabelled(app)], ports: letInPorts() })) });
+const letInPorts = () => [{ port: 80 }, ...[53, 99].map((port) => ({ protocol: 'UDP', port }))];
+const SELECTS_NEAR = networkPolicy('near', { egress: [{}] });
+
+describe('packets from pod to pod of a node', () => {
+  const lab = usePolicyLab(
+    'bpf',
+    [
+      node('one'),
+      node('two'),
+      at('web', 'one'),
+      at('near', 'one'),
+      at('free', 'one'),
+      at('far', 'two'),
+      service('web', { ports: [{ port: 8080, targetPort: 80 }] }),
+    ],
+    ['--same-node=direct', '--services-backend=nft'],
+  );
+  const begun: Conversation[] = [];
+  const converse = (who: string, address: string, port: number, more: object = {}) => {
+    const conversation = startConversation(lab, who, { address, port, ...more });
+    begun.push(conversation);
+    return conversation;
+  };
+  const counter = async (who: string, table: string, name: string) => {
+    const text = await lab.inside(who, 'nft', '-j', 'list', 'counter', 'inet', table, name);
+    return Number(JSON.parse(text).nftables[1].counter.packets);
+  };
+  const kernel = async () => (await lab.policies('one')).kernel;
+  /** How many packets went each way during the work. */
+  const waysOf = async (work: () => Promise<unknown>) => {
+    const count = async () => [
+      (await kernel())?.tallies['passed-by'] ?? 0,
+      await counter('node/one', 'watch', 'forwarded'),
+    ];
+    const before = await count();
+    await work();
+    const [past = 0, stack = 0] = (await count()).map((after, index) => after - (before[index] ?? 0));
+    return { past, stack };
+  };
+  const BY_STACK = { past: 0, stack: expect.toSatisfy((count: number) => count > 0) };
+  const PAST_IT = { past: expect.toSatisfy((count: number) => count > 0), stack: 0 };
+  const verdicts = async (...questions: readonly string[]) =>
+    Object.values(await lab.verdicts(...questions.map((question) => `default/${question}`)));
+  const hostSide = async (name: 'web' | 'near') => {
+    const routes = await lab.inside('node/one', 'ip', '-j', 'route', 'show', ADDRESSES[name][0]);
+    return (JSON.parse(routes)[0]?.dev ?? '') as string;
+  };
+  const refused = async () => (await kernel())?.passages?.refused ?? [];
+
+  beforeAll(async () => {
+    await lab.inside('node/one', 'nft', WATCH);
+    await lab.inside('default/web', 'nft', HOPS);
+    await lab.apply(letIn('near', 'free', 'far'), SELECTS_NEAR);
+  });
+  afterAll(() => {
+    for (const conversation of begun) conversation.end();
+  });
+
+  it.each(FAMILIES)('[E16] go past its stack from the first one on, both ways (%i)', async (family) => {
+    const hops = await counter('default/web', 'hops', 'one');
+    const ways = await waysOf(async () => {
+      const talk = converse('default/near', ADDRESSES.web[family], 80);
+      expect([await talk.talk(), await talk.talk()]).toEqual(['answered', 'answered']);
+    });
+    // A handshake of three, and twice what is said, the answer, and an acknowledgement of either.
+    expect(ways).toEqual({ past: expect.toSatisfy((count: number) => count >= 7), stack: 0 });
+    expect(await counter('default/web', 'hops', 'one')).toBeGreaterThan(hops);
+    const tracked = await lab.inside('node/one', 'conntrack', '-L', '-s', ADDRESSES.near[family]);
+    expect(tracked).not.toContain(ADDRESSES.web[family]);
+  });
+
+  it('[E16] go past it as datagrams, echoes and errors', async () => {
+    const ways = await waysOf(async () =>
+      expect(
+        await verdicts('near > default/web:53/udp', 'near > default/web/icmp', 'near > default/web:99/udp'),
+      ).toEqual(['allowed', 'blocked', 'refused']),
+    );
+    expect(ways).toEqual(PAST_IT);
+  });
+
+  it('[E16] [C15] go past it where the programs translate them to the pod behind a Service', async () => {
+    const ways = await waysOf(async () =>
+      expect(await verdicts('near > svc:default/web:8080')).toEqual(['allowed']),
+    );
+    expect(ways).toEqual(PAST_IT);
+  });
+
+  it('[E16] go by it where netfilter translates them, or a pod is not judged', async () => {
+    const ways = await waysOf(async () =>
+      expect(await verdicts('free > svc:default/web:8080', 'free > default/web:80')).toEqual([
+        'allowed',
+        'allowed',
+      ]),
+    );
+    expect(ways).toEqual(BY_STACK);
+  });
+
+  it('[E16] [C4] [H18] are denied by the other pod’s policy, and counted there', async () => {
+    const denied = async () =>
+      (await kernel())?.drops.find(({ reason }) => reason === 'policy')?.ingress ?? 0;
+    const before = await denied();
+    const ways = await waysOf(async () =>
+      expect(await verdicts('near > default/web:81')).toEqual(['blocked']),
+    );
+    expect(ways).toEqual({ past: 0, stack: 0 });
+    expect(await denied()).toBeGreaterThan(before);
+  });
+
+  it.each([
+    ['the other', letIn('far'), letIn('near', 'free', 'far')],
+    ['its own', networkPolicy('near', { policyTypes: ['Egress'] }), SELECTS_NEAR],
+  ] as const)('[E16] [C18] are cut by a change of %s pod’s policy', async (_, shut, open) => {
+    const talks = ADDRESSES.web.map((address) => converse('default/near', address, 53, { protocol: 'udp' }));
+    const said = () => Promise.all(talks.map((talk) => talk.talk()));
+    expect(await said()).toEqual(['answered', 'answered']);
+    await lab.apply(shut);
+    const ways = await waysOf(async () => expect(await said()).toEqual(['silent', 'silent']));
+    expect(ways).toEqual({ past: 0, stack: 0 });
+    await lab.apply(open);
+    expect(await waysOf(async () => expect(await said()).toEqual(['answered', 'answered']))).toEqual(PAST_IT);
+  });
+
+  it('[E16] [C29] go past it where an audited policy would deny them, which is counted', async () => {
+    const audited = async () => (await kernel())?.tallies.audited ?? 0;
+    const before = await audited();
+    const audit = networkPolicy('web', { ingress: [] }, { annotations: { 'weir.dev/audit': 'true' } });
+    await lab.apply(audit);
+    expect(
+      await waysOf(async () => expect(await verdicts('near > default/web:80')).toEqual(['allowed'])),
+    ).toEqual(PAST_IT);
+    expect(await audited()).toBeGreaterThan(before);
+    await lab.apply(letIn('near', 'free', 'far'));
+  });
+
+  it.each(FAMILIES)(
+    '[E16] [C21] go by it in fragments, and when they have come far enough (%i)',
+    async (family) => {
+      const address = ADDRESSES.web[family];
+      const long = converse('default/near', address, 53, { protocol: 'udp', length: 8000 });
+      expect(await waysOf(async () => expect(await long.talk()).toBe('answered'))).toEqual(BY_STACK);
+      const script = `(${sendDatagram})(${JSON.stringify({ address, port: 53, hops: 1 })})`;
+      expect(await waysOf(() => lab.inside('default/near', process.execPath, '-e', script))).toEqual({
+        past: 0,
+        stack: 0,
+      });
+    },
+  );
+
+  it.each(FAMILIES)('[E16] go on by it when the pods are judged no more (%i)', async (family) => {
+    const talk = converse('default/near', ADDRESSES.web[family], 80);
+    expect(await talk.talk()).toBe('answered');
+    await lab.remove(SELECTS_NEAR);
+    expect(await waysOf(async () => expect(await talk.talk()).toBe('answered'))).toEqual(BY_STACK);
+    await lab.apply(SELECTS_NEAR);
+  });
+
+  describe('where somebody else is at a pod’s interface', () => {
+    const pins = mountBpfFileSystem();
+    let object: BpfObject;
+    beforeAll(async () => {
+      object = await loadBpfObject(POLICY_OBJECT, LAYOUT);
+      await pin(named(object.programs, 'stand_by'), `${pins.path}/program`);
+    });
+    afterAll(() => {
+      object.close();
+      pins.remove();
+    });
+    const tc = (...argv: readonly string[]) => lab.inside('node/one', 'tc', ...argv);
+    const STRANGERS: Readonly<Record<string, (device: string) => Promise<() => Promise<unknown>>>> = {
+      async queue(device) {
+        await tc('qdisc', 'add', 'dev', device, 'root', 'pfifo', 'limit', '1000');
+        return () => tc('qdisc', 'del', 'dev', device, 'root');
+      },
+      async filter(device) {
+        await tc('qdisc', 'replace', 'dev', device, 'clsact');
+        const place = ['dev', device, 'egress', 'prio', '9'];
+        await tc('filter', 'add', ...place, 'bpf', 'da', 'object-pinned', `${pins.path}/program`);
+        return () => tc('filter', 'del', ...place);
+      },
+      async program(device) {
+        const networkNamespace = lab.netns('node/one');
+        const all = await listInterfaces({ networkNamespace });
+        const interfaceIndex = all.find(({ name }) => name === device)?.index ?? 0;
+        const program = named(object.programs, 'stand_by');
+        const link = await attachTcx(program, { interfaceIndex, hook: 'egress', networkNamespace });
+        return () => link.detach();
+      },
+    };
+
+    it.each(Object.entries(STRANGERS))('[E16] [E33] go by it for a %s', async (what, put) => {
+      const device = await hostSide('web');
+      const talk = converse('default/near', ADDRESSES.web[0], 80);
+      const said = async () => expect(await talk.talk()).toBe('answered');
+      const asked = async () => expect(await verdicts('near > default/web:80')).toEqual(['allowed']);
+      expect(await waysOf(said)).toEqual(PAST_IT);
+      const takeOff = await put(device);
+      await expect.poll(refused, { timeout: 10_000 }).toEqual([{ interface: device, why: [what] }]);
+      expect(await waysOf(said)).toEqual(BY_STACK);
+      expect(await waysOf(asked)).toEqual(BY_STACK);
+      await takeOff();
+      await expect.poll(refused, { timeout: 10_000 }).toEqual([]);
+      expect(await waysOf(asked)).toEqual(PAST_IT);
+      expect(await waysOf(said)).toEqual(BY_STACK);
+    });
+  });
+});
