@@ -80,6 +80,12 @@ export function stateRank(endpoint: SliceEndpoint): 0 | 1 | 2 | 3 {
   return endpoint.serving ? 1 : 2;
 }
 
+/** Why the endpoint's conditions keep it from being a candidate; null: they don't. */
+export function stateReason({ ready, terminating }: SliceEndpoint): ExclusionReason | null {
+  if (ready) return null;
+  return terminating ? 'terminating' : 'not-ready';
+}
+
 type Entry = MergedEndpoint & { readonly slice: EndpointSliceObject };
 
 // While endpoints move between slices both name them, and nothing tells which is newer: the best state wins, so that an
@@ -105,8 +111,10 @@ function hasUnnumberedPort(slice: EndpointSliceObject, port: ServicePort): boole
   );
 }
 
-function inMaintenance({ address, port }: MergedEndpoint): Excluded {
-  return { endpoint: formatEndpoint(address, port), list: 'both', why: 'maintenance' };
+/** Whoever goes has that as the reason, with whatever weight. */
+function inMaintenance({ address, port, source }: MergedEndpoint): Excluded {
+  const why = stateReason(source) ?? 'maintenance';
+  return { endpoint: formatEndpoint(address, port), list: 'both', why };
 }
 
 // An address that one slice offers under another name and a second one under the right name is in use, not excluded.

@@ -2,7 +2,7 @@
 import { type Address, addressBytes, familyOf, formatEndpoint } from '../../model/address.ts';
 import { compareText, type NodeName } from '../../model/names.ts';
 import type { BackendRow, Excluded, ExclusionReason } from '../../model/rows.ts';
-import { type MergedEndpoint, type MergedEndpoints, stateRank } from './endpoints.ts';
+import { type MergedEndpoint, type MergedEndpoints, stateRank, stateReason } from './endpoints.ts';
 import { hintedHere, hintModeOf } from './hints.ts';
 
 /** The node whose point of view decides. */
@@ -44,8 +44,8 @@ export function slotListsOf(merged: MergedEndpoints, here: Viewpoint, usesLocal:
   for (const endpoint of endpoints) {
     const clusterWhy = inCluster.has(endpoint)
       ? null
-      : (stateReason(endpoint) ?? (mode === 'node' ? 'other-node' : 'other-zone'));
-    const localWhy = inLocal.has(endpoint) ? null : (stateReason(endpoint) ?? 'other-node');
+      : (stateReason(endpoint.source) ?? (mode === 'node' ? 'other-node' : 'other-zone'));
+    const localWhy = inLocal.has(endpoint) ? null : (stateReason(endpoint.source) ?? 'other-node');
     addExcluded(excluded, endpoint, clusterWhy, usesLocal || clusterWhy === localWhy ? localWhy : null);
   }
   return {
@@ -57,11 +57,6 @@ export function slotListsOf(merged: MergedEndpoints, here: Viewpoint, usesLocal:
 
 function servesWhileTerminating({ source }: MergedEndpoint): boolean {
   return stateRank(source) === 1;
-}
-
-function stateReason({ source }: MergedEndpoint): ExclusionReason | null {
-  if (source.ready) return null;
-  return source.terminating ? 'terminating' : 'not-ready';
 }
 
 function addExcluded(

@@ -8,6 +8,7 @@ import {
   defaultOptions,
   endpoint,
   HERE,
+  NOT_READY,
   node,
   pod,
   REMOTE,
