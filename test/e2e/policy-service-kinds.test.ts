@@ -29,6 +29,11 @@ const CLUSTER: readonly Manifest[] = [
   both('far', 'two', { tier: 'web' }),
   both('stranger', 'two', {}),
   pod('ported', { node: 'one', ports: [{ containerPort: 8080, hostPort: 9080 }] }),
+  pod('ported-far', {
+    node: 'two',
+    labels: { app: 'ported' },
+    ports: [{ containerPort: 8080, hostPort: 9081 }],
+  }),
   service(
     'web',
     {
@@ -51,6 +56,8 @@ const CLUSTER: readonly Manifest[] = [
   service('asker'),
   service('stranger'),
   service('nobody'),
+  // Its name stands for its pods' own addresses: asked below as the pods themselves.
+  service('headless', { clusterIP: 'None', selector: { tier: 'web' } }),
 ];
 
 const targets: readonly Omit<Question, 'from' | 'family'>[] = [
@@ -67,11 +74,16 @@ const targets: readonly Omit<Question, 'from' | 'family'>[] = [
     { to: `nodeport:${at}:30053`, protocol: 'udp' as const },
     { to: `nodeport:${at}:30090`, protocol: 'sctp' as const },
     { to: `nodeport:${at}:30070` },
-    { to: `nodeport:${at}:9080` },
   ]),
+  // Host ports, where a pod has them.
+  { to: 'nodeport:one:9080' },
+  { to: 'nodeport:two:9081' },
   // A port that the Service does not have, and the pods themselves.
   { to: 'svc:default/web', port: 81 },
-  ...['near', 'far', 'stranger', 'ported'].map((name) => ({ to: `default/${name}`, port: 8080 })),
+  ...['near', 'far', 'stranger', 'ported', 'ported-far'].map((name) => ({
+    to: `default/${name}`,
+    port: 8080,
+  })),
 ];
 const at = (family: 4 | 6, to: string, port: number): Question => ({
   from: 'default/asker',
@@ -102,6 +114,9 @@ const TO_FRONTENDS = networkPolicy('asker', {
       })),
     },
   ],
+});
+const TO_NODES = networkPolicy('asker', {
+  egress: [{ to: ['172.31.0.0/24', 'fd31::/64'].map((cidr) => ({ ipBlock: { cidr } })) }],
 });
 const ONLY_FAR = networkPolicy('asker', {
   egress: [{ to: [{ podSelector: { matchLabels: { app: 'far' } } }], ports: [{ port: 'http' }] }],
@@ -140,6 +155,9 @@ describe.each(POLICY_BACKENDS)('Service addresses under policies on %s', (backen
       '30090',
       'one:30070',
       'one:9080',
+      'default/near:8080',
+      'default/far:8080',
+      'default/ported-far:8080',
       '198.51.100.7:',
       'e::20:80',
       'default/asker',
@@ -149,6 +167,7 @@ describe.each(POLICY_BACKENDS)('Service addresses under policies on %s', (backen
       'default/elsewhere',
       // It is translated there: what leaves is for the node.
       'two:30070',
+      'two:9081',
       'svc:default/stranger',
       '10.96.200.200',
       'fd96::c8c8',
@@ -164,6 +183,20 @@ describe.each(POLICY_BACKENDS)('Service addresses under policies on %s', (backen
     const allowed = [...lines].filter(([, line]) => line?.verdict === 'allowed').map(([key]) => key);
     expect(allowed).toEqual([4, 6].map((family) => `svc:default/asker/tcp IPv${family}`));
     expect(verdictsTo(lines, 'nobody')).toEqual(new Set(['refused']));
+  });
+
+  it('[C15] [C13] what another node translates is judged as that node: its host ports, and node ports of policy Local', async () => {
+    const lines = await outcomes(TO_NODES);
+    for (const open of ['two:30070', 'two:9081'])
+      expect([open, verdictsTo(lines, open)]).toEqual([open, new Set(['allowed'])]);
+    for (const closed of [
+      'one:9080',
+      'one:30080',
+      'two:30080',
+      'default/far:8080',
+      'default/ported-far:8080',
+    ])
+      expect([closed, verdictsTo(lines, closed)]).toEqual([closed, new Set(['blocked'])]);
   });
 
   it('[C15] [C9] of several backends just those that are allowed answer, by the port of the pod', () =>

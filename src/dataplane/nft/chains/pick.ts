@@ -1,7 +1,8 @@
 /**
  * Choosing a backend. A `pick-N` chain serves all services that draw from N slots at random (others: `choice.ts`), a
- * `stick-T` chain all with that affinity timeout: they are rows, made with their first user and removed with their last. A new chain has the kernel walk the maps that
- * it reads (45 ms with 10,000 services), so the commonest pick chains are fixed, made while the maps are empty.
+ * `stick-T` chain all with that affinity timeout: they are rows, made with their first user and removed with their last.
+ * A new chain has the kernel walk the maps that it reads (45 ms with 10,000 services), so the commonest pick chains are
+ * fixed, made while the maps are empty.
  */
 
 import { type Expression, expr } from '../../../kernel/native.ts';
@@ -163,8 +164,7 @@ function loadSlot({ by, list, slots }: Choice, family: Family, register: number)
 /**
  * A remembered backend counts only while it is a member of the list, so that a client of an endpoint that went, or that
  * this traffic policy does not allow, is given another at once (A37, A38), and one that was not answered at its next
- * attempt. A stale memory is deleted: learning again
- * refreshes an element's timeout but not its value.
+ * attempt. A stale memory is deleted: learning again refreshes an element's timeout but not its value.
  */
 function stickyChain(list: ListName): Chain {
   const remembered = perKnownKey((family, loadKey) => {

@@ -5,6 +5,8 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { TABLES } from '../../../../src/generated/policy.ts';
+import { openTable } from '../../../../src/kernel/bpf-table.ts';
 import { nativeAddon } from '../../../../src/kernel/native.ts';
 import type { Address, Family } from '../../../../src/model/address.ts';
 import type { Port, Protocol } from '../../../../src/model/names.ts';
@@ -14,7 +16,10 @@ import { frontend, SERVER_PORT, SERVERS, type SocketScene, serviceOf } from './s
 export interface Churn {
   /** Opens and closes so many sockets, one after the other. Rejects where one fares otherwise than it has to. */
   run(cycles: number): Promise<void>;
-  /** Entries of each map that is pinned, but for what goes with its socket; and sockets of the pod's namespace. */
+  /**
+   * Entries of each map that is pinned, but for what goes with its socket; connections that count as open; and sockets of the
+   * pod's namespace.
+   */
   remains(): Promise<Readonly<Record<string, number>>>;
   end(): void;
 }
@@ -56,7 +61,11 @@ export async function prepareChurn(scene: SocketScene): Promise<Churn> {
         throw new Error(`sockets: ${error.stdout}`, { cause: error });
       });
     },
-    remains: async () => ({ ...(await entries(`${directory}/maps`)), sockets: await sockets(inside) }),
+    remains: async () => ({
+      ...(await entries(`${directory}/maps`)),
+      open: await openConnections(`${directory}/maps`),
+      sockets: await sockets(inside),
+    }),
     end() {
       server.kill('SIGKILL');
       rmSync(folder, { recursive: true });
@@ -131,6 +140,13 @@ async function entries(maps: string): Promise<Readonly<Record<string, number>>> 
     native.closeDescriptor(map);
   }
   return counts;
+}
+
+async function openConnections(maps: string): Promise<number> {
+  const map = await nativeAddon().openPinned(`${maps}/backend_states`);
+  const states = await openTable(map, TABLES.backend_states).entries();
+  nativeAddon().closeDescriptor(map);
+  return states.reduce((total, [, { open }]) => total + open, 0);
 }
 
 async function sockets(inside: (...command: readonly string[]) => readonly string[]): Promise<number> {
