@@ -67,6 +67,16 @@ describe('weights', () => {
     ).toMatchObject([{ address: '10.244.1.3' }]);
   });
 
+  it('[E14] an endpoint of weight 0 that goes is told as one that goes', () => {
+    const gone = [endpoint('10.244.1.3', DRAINING), endpoint('10.244.1.4', NOT_READY)];
+    const { rows } = compile([...web({}), slice('web', gone, { name: 'more', ...weight('0') })]);
+    expect(rowsOf(rows, WEB).excluded).toMatchObject([
+      { endpoint: '10.244.1.3:8080', list: 'both', why: 'terminating' },
+      { endpoint: '10.244.1.4:8080', list: 'both', why: 'not-ready' },
+    ]);
+    expect(rowsOf(rows, WEB).cluster).toHaveLength(2);
+  });
+
   it('[E14] [A49] a load balancer’s check does not count endpoints in maintenance', () => {
     const checked = service('web', ['10.96.0.10'], {
       type: 'LoadBalancer',
