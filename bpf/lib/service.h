@@ -74,15 +74,20 @@ static __always_inline enum service_outcome outcome_without_frontend(const struc
   return bpf_map_lookup_elem(&service_prefixes, &key) ? SERVICE_NO_ADDRESS : SERVICE_NONE;
 }
 
-// What the rows say of a destination; the port of a protocol without ports is 0.
+// False where no frontend is meant; the port of a protocol without ports is 0.
+static __always_inline bool match_frontends(const struct address *address, __be16 port, __u8 protocol,
+                                            struct service_match *match) {
+  struct frontend_key key = {.address = *address, .port = port, .protocol = protocol};
+  if (match_frontend(&key, FRONTEND_EXACT, match)) return true;
+  const struct node_address *node = bpf_map_lookup_elem(&node_addresses, address);
+  return node && match_node(&key, node->kind, match);
+}
+
+// What the rows say of a destination.
 static __always_inline void match_service(const struct address *address, __be16 port, __u8 protocol,
                                           struct service_match *match) {
-  struct frontend_key key = {.address = *address, .port = port, .protocol = protocol};
   *match = (struct service_match){};
-  if (match_frontend(&key, FRONTEND_EXACT, match)) return;
-  const struct node_address *node = bpf_map_lookup_elem(&node_addresses, address);
-  if (node && match_node(&key, node->kind, match)) return;
-  match->outcome = outcome_without_frontend(address);
+  if (!match_frontends(address, port, protocol, match)) match->outcome = outcome_without_frontend(address);
 }
 
 // The backend if connections may go to it still: its number stands for it, and it is in the list.

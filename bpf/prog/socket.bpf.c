@@ -5,13 +5,6 @@
 #include "../lib/schedule.h"
 #include "../lib/socket.h"
 
-// What stands at a Service's address itself would be translated, or dropped, once more: nft has to do it in one go.
-static __always_inline bool is_plain(const struct bpf_sock_addr *context, const struct backend *backend) {
-  struct service_match match;
-  match_service(&backend->address, backend->port, context->protocol, &match);
-  return match.outcome == SERVICE_NONE;
-}
-
 static __always_inline struct connected_peer *connected_peer(struct bpf_sock_addr *context, __u64 flags) {
   return context->sk ? bpf_sk_storage_get(&connected_peers, context->sk, 0, flags) : 0;
 }
@@ -45,7 +38,9 @@ static __always_inline struct chosen choose(struct bpf_sock_addr *context, const
   __u32 number = remembered_backend(match, service, &client);
   if (!number || !takes(&choice, number)) number = is_compared(&choice) ? compare(&choice) : draw(&choice);
   const struct backend *backend = bpf_map_lookup_elem(&backends, &number);
-  if (!backend || !is_plain(context, backend)) return (struct chosen){};
+  // What stands at a Service's address itself would be translated once more: nft has to do it in one go.
+  struct service_match beyond;
+  if (!backend || match_frontends(&backend->address, backend->port, context->protocol, &beyond)) return (struct chosen){};
   if (service->affinity_seconds) remember_backend(match, &client, number);
   return (struct chosen){.backend = backend, .number = number, .ejects = service->ejects};
 }

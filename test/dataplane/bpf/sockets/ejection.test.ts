@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { keepPins } from '../../../../src/dataplane/bpf/pins.ts';
 import { openServiceTables } from '../../../../src/dataplane/bpf/services/tables.ts';
@@ -149,6 +150,16 @@ describe('a backend that refuses', () => {
 });
 
 describe('a backend that does not answer', () => {
+  /** Connects until nobody answers for a while; resolves with what becomes of that connection. */
+  async function waitingConnection(): Promise<{ readonly outcome: Promise<string> }> {
+    for (;;) {
+      const socket = await scene.pod.open('tcp4');
+      const outcome = socket.connect(ADDRESS, 80);
+      const early = await Promise.race([outcome, setTimeout(200, 'waiting')]);
+      if (early === 'waiting') return { outcome };
+    }
+  }
+
   it('[F3] is out after three connections that waited for a second, and one alone tries it afterwards', async () => {
     await serve(ALL, { scheduler: 'rr' });
     scene.obstruct('pod', [C], 'drop');
@@ -161,12 +172,10 @@ describe('a backend that does not answer', () => {
     await expect.poll(ejected).toEqual([C]);
     expect(await failures(100)).toBe(0);
     await letTimePass(C);
-    // The one that waits for C meanwhile is not closed.
-    for (let stuck = false; !stuck; ) {
-      const socket = await scene.pod.open('tcp4');
-      stuck = (await socket.connect(ADDRESS, 80)) !== 'ok';
-    }
-    expect(await answering(scene.node, 60, ADDRESS)).not.toContain(C);
+    const { outcome } = await waitingConnection();
+    expect(await answering(scene.node, 20, ADDRESS)).not.toContain(C);
+    expect(await stateOf(scene, name, C)).toMatchObject({ failuresInARow: 3 });
+    expect(await outcome).not.toBe('ok');
     await expect.poll(() => secondsLeft(C)).toBeGreaterThan(10);
   }, 60_000);
 });
