@@ -26,7 +26,7 @@ const MOST_MS = 10_000;
 /** So that there is one of the right age whoever asks when, and not many at a time. */
 const SAMPLE_EVERY_MS = 4000;
 /** A millisecond or two each. */
-const STATES_AT_ONCE = 2048;
+const STATES_AT_ONCE = 1024;
 
 export function createConnectionRates(
   readStates: () => Promise<readonly BackendState[]>,

@@ -24,7 +24,7 @@ export interface ServiceFigures {
 type Totals = { connections: number; failures: number };
 
 /** A millisecond or two each. */
-const STATES_AT_ONCE = 2048;
+const STATES_AT_ONCE = 1024;
 
 /** Counts from what the kernel counted until the first call. */
 export function createServiceFigures(): ServiceFigures {
