@@ -4,7 +4,14 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Dataplane } from '../../src/dataplane/dataplane.ts';
 import { openNftDataplane } from '../../src/dataplane/nft/dataplane.ts';
-import type { Rows, ServiceId, ServiceRows } from '../../src/model/rows.ts';
+import type { Address } from '../../src/model/address.ts';
+import {
+  DEFAULT_BALANCING,
+  type Rows,
+  type Scheduler,
+  type ServiceId,
+  type ServiceRows,
+} from '../../src/model/rows.ts';
 import { changeBetween } from './row-changes.ts';
 import { backend, NODE_PORT_RANGE, nodeRows, rowsArbitrary, serviceRows } from './rows-arbitrary.ts';
 
@@ -80,6 +87,28 @@ describe('nft backend in the kernel', () => {
     expect(report).toMatchObject({ elementsAdded: 2, elementsRemoved: 3, chainsAdded: 1, chainsRemoved: 1 });
     expect(listing()).toMatch(/chain pick-39 /);
     expect(listing()).not.toMatch(/chain pick-40 /);
+    await dataplane.close();
+  });
+
+  it('[A58] has a chain for each way of choosing and number of slots, never one for each Service', async () => {
+    const dataplane = await open();
+    const crowd = (scheduler: Scheduler, network: number) =>
+      Array.from({ length: 60 }, (_, index) => {
+        const balancing = { ...DEFAULT_BALANCING, scheduler };
+        const rows = service([1, 2, 3], {
+          id: `shop/${scheduler}-${index}:/TCP/IPv4` as ServiceId,
+          balancing,
+        });
+        const address = `10.97.${network}.${index + 1}` as Address;
+        return { ...rows, frontends: rows.frontends.map((each) => ({ ...each, address })) };
+      });
+    const all = [crowd('rr', 1), crowd('wrr', 2), crowd('sh', 3), crowd('nq', 4)].flat();
+    await dataplane.sync(rowsOf(...all));
+    const chains = [...listing().matchAll(/chain ((?:turn|source|destination)-\S+)/g)].map(([, name]) => name);
+    expect(chains.filter((name) => name?.startsWith('turn-3-'))).toHaveLength(16);
+    expect(chains).toHaveLength(17);
+    await dataplane.sync(rowsOf());
+    expect(listing()).not.toMatch(/chain (turn|source|destination)-/);
     await dataplane.close();
   });
 

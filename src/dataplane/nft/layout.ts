@@ -5,6 +5,7 @@
  */
 import type { DataType, SetSpec } from '../../kernel/native.ts';
 import type { Family } from '../../model/address.ts';
+import { MOST_SLOTS } from '../schedule/shares.ts';
 
 export const TABLE = 'weir';
 
@@ -17,7 +18,7 @@ export type ListName = 'cluster' | 'local';
 /** Number of a list in keys. */
 export const LIST_NUMBER: Readonly<Record<ListName, number>> = { cluster: 0, local: 1 };
 /** Slot numbers of the local list start here, so that one map holds both lists (numgen adds it as its offset). */
-export const LOCAL_SLOT_OFFSET = 65536;
+export const LOCAL_SLOT_OFFSET = MOST_SLOTS;
 
 type Suffix = 4 | 6;
 /** Sets that exist once per family. */

@@ -3,16 +3,18 @@
 /** Slots that a list may always have, and slots for each backend that it may have beside: longer ones take room and time. */
 export const LEAST_SLOTS = 1024;
 const SLOTS_PER_BACKEND = 16;
+/** Slots that a list can have at all. */
+export const MOST_SLOTS = 65_536;
 
 /**
  * How many slots of a list each backend has; weights are whole and above 0. As many as their weights say without their common
  * divisor; where these are too many, as near to that as fits: no share is off by more than a slot and a sixteenth of
- * itself, and everybody has a slot.
+ * itself (with more than 4,096 backends of a larger part), and everybody has a slot.
  */
 export function slotCounts(weights: readonly number[]): readonly number[] {
   const divisor = weights.reduce(greatestCommonDivisor, 0);
   const exact = weights.map((weight) => weight / divisor);
-  const most = Math.max(LEAST_SLOTS, SLOTS_PER_BACKEND * weights.length);
+  const most = Math.min(Math.max(LEAST_SLOTS, SLOTS_PER_BACKEND * weights.length), MOST_SLOTS);
   return sum(exact) <= most ? exact : apportioned(weights, most);
 }
 

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { maglevTable, TABLE_SIZE, type TableMember } from '../../../src/dataplane/schedule/maglev.ts';
+import { MOST_SLOTS } from '../../../src/dataplane/schedule/shares.ts';
 
 const members = (count: number, weightOf: (index: number) => number = () => 1): TableMember[] =>
   Array.from({ length: count }, (_, index) => ({
@@ -25,7 +26,8 @@ function disruption(before: readonly TableMember[], after: readonly TableMember[
 }
 
 describe('Maglev’s table', () => {
-  it('[E5] has a prime number of entries', () => {
+  it('[E5] has a prime number of entries, no more than a list can have', () => {
+    expect(TABLE_SIZE).toBeLessThan(MOST_SLOTS);
     for (let divisor = 2; divisor * divisor <= TABLE_SIZE; divisor++)
       expect(TABLE_SIZE % divisor).toBeGreaterThan(0);
   });

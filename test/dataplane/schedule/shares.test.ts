@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { LEAST_SLOTS, slotCounts } from '../../../src/dataplane/schedule/shares.ts';
+import { LEAST_SLOTS, MOST_SLOTS, slotCounts } from '../../../src/dataplane/schedule/shares.ts';
 
 const weights = fc.array(
   fc.oneof(fc.integer({ min: 1, max: 4 }), fc.integer({ min: 1, max: 1000 }), fc.constant(1000)),
@@ -50,6 +50,12 @@ describe('slots by weight', () => {
       }),
       { numRuns: 300 },
     );
+  });
+
+  it('[F8] are never more than a list can have, and nobody has none', () => {
+    const counts = slotCounts(Array.from({ length: 6000 }, (_, index) => 1 + ((index * 7919) % 1000)));
+    expect(sum(counts)).toBe(MOST_SLOTS);
+    expect(Math.min(...counts)).toBe(1);
   });
 
   it('[F8] never give a heavier backend less than a lighter one', () => {
