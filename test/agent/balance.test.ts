@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { createBalance } from '../../src/agent/balance.ts';
 import { createMetrics } from '../../src/agent/metrics.ts';
+import type { Notice } from '../../src/agent/problem-event.ts';
 import type { AgentStatus } from '../../src/agent/status.ts';
 import { countRows } from '../../src/agent/status.ts';
 import type { BackendState } from '../../src/dataplane/backend-state.ts';
@@ -25,13 +26,15 @@ function scene({ serviceMetrics = false } = {}) {
     figures: kernel.loaded ? TALLIES : null,
   });
   const clock = createManualClock();
+  const reported: string[] = [];
   const balance = createBalance({
     pipeline: { rows: () => ROWS },
     sockets: { status, states: async () => kernel.states },
     servesPackets: true,
     serviceMetrics,
     clock,
-    log: {} as never,
+    log: { warn: () => {}, info: () => {} } as never,
+    events: { report: ({ reason }: Notice) => void reported.push(reason), withdraw: () => {} } as never,
   });
   const agentStatus = async () =>
     ({
@@ -49,7 +52,7 @@ function scene({ serviceMetrics = false } = {}) {
   /** Samples whose name begins so. */
   const scrape = async (name: string) =>
     (await metrics.render()).text.split('\n').filter((line) => line.startsWith(name));
-  return { kernel, balance, clock, scrape };
+  return { kernel, balance, clock, reported, scrape };
 }
 
 describe('metrics of balancing', () => {
@@ -104,6 +107,23 @@ describe('metrics of balancing', () => {
     expect(await total()).toBe(15);
     kernel.states = [backendState('10.244.1.2', { connections: 12 })];
     expect(await total()).toBe(17);
+  });
+});
+
+describe('the watch for ejected backends', () => {
+  it('[F3] begins with the agent, and tells by Events and in the status', async () => {
+    const { kernel, balance, clock, reported } = scene();
+    kernel.states = [
+      backendState('10.244.1.3', { failuresInARow: 3, ejectedUntilMs: clock.wallMs() + 10_000 }),
+    ];
+    await clock.advance(4000);
+    expect(reported).toEqual([]);
+    balance.begin();
+    await clock.advance(4000);
+    expect(reported).toEqual(['BackendEjected']);
+    expect(balance.ejected()).toBe(1);
+    await balance.stop();
+    expect(clock.timers()).toBe(0);
   });
 });
 
