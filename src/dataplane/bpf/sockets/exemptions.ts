@@ -7,6 +7,7 @@ import type { Descriptor } from '../../../kernel/native-bpf.ts';
 import { listAddresses } from '../../../kernel/network.ts';
 import type { Address } from '../../../model/address.ts';
 import type { ObjectName } from '../../../model/names.ts';
+import { createWorkQueue } from '../../work-queue.ts';
 
 /** By pod its addresses, which no other pod of the node has. */
 export type ExemptPods = ReadonlyMap<ObjectName, readonly Address[]>;
@@ -27,7 +28,7 @@ export function createExemptions(
 ): (pods: ExemptPods) => Promise<readonly ObjectName[]> {
   const table = openTable(map, TABLES.exempt_namespaces);
   let known: ReadonlyMap<ObjectName, KnownPod> = new Map();
-  return async (pods) => {
+  const exempt = async (pods: ExemptPods): Promise<readonly ObjectName[]> => {
     const namespaces =
       pods.size === 0 ? new Map<Address, readonly number[]>() : await namespaceCookiesIn(cgroup);
     const next = new Map<ObjectName, KnownPod>();
@@ -45,6 +46,8 @@ export function createExemptions(
     await table.delete([...standing].filter((cookie) => !wanted.has(cookie)).map((cookie) => ({ cookie })));
     return [...pods.keys()].filter((pod) => !next.has(pod));
   };
+  const exclusively = createWorkQueue();
+  return (pods) => exclusively(() => exempt(pods));
 }
 
 /** By address the cookies of the network namespaces in the cgroup that have it. */
