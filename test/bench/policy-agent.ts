@@ -100,10 +100,12 @@ export async function startPolicyAgent(
 
 /** No waiting between syncs, and no repair while changes are measured: `api-change` tells what that costs one. */
 function flagsOf(enforcement: Enforcement, node: NodeName) {
+  const backend = enforcement === 'direct' ? 'bpf' : enforcement;
   return {
     source: '/objects-in-memory',
     'hostname-override': node,
-    'policy-backend': enforcement === 'off' ? 'auto' : enforcement,
+    'policy-backend': backend === 'off' ? 'auto' : backend,
+    'same-node': enforcement === 'direct' ? 'direct' : 'stack',
     'healthz-bind-address': '',
     'metrics-bind-address': '',
     'min-sync-period': '0',

@@ -1,9 +1,9 @@
 /** What the benchmark and the child processes that are a node's agent tell each other; times are milliseconds. */
 import { z } from 'zod';
 
-const Enforcement = z.enum(['off', 'bpf', 'nft']);
+const Enforcement = z.enum(['off', 'bpf', 'direct', 'nft']);
 
-/** Who enforces policies; `off`: nobody. */
+/** Who enforces policies; `off`: nobody; `direct`: programs, and packets go past the node's stack. */
 export type Enforcement = z.infer<typeof Enforcement>;
 
 const Cluster = z.discriminatedUnion('of', [

@@ -20,6 +20,7 @@ const ADDRESSES = {
   free: ['10.244.1.12', 'fd44:1::12'],
   far: ['10.244.2.13', 'fd44:2::13'],
 } as const;
+const CLUSTER_IPS = ['10.96.0.77', 'fd96::77'] as const;
 const FAMILIES = [0, 1] as const;
 const PORTS = [
   { containerPort: 80 },
@@ -80,7 +81,11 @@ describe('packets from pod to pod of a node', () => {
       at('near', 'one'),
       at('free', 'one'),
       at('far', 'two'),
-      service('web', { ports: [{ port: 8080, targetPort: 80 }] }),
+      service('web', {
+        clusterIP: CLUSTER_IPS[0],
+        clusterIPs: CLUSTER_IPS,
+        ports: [{ port: 8080, targetPort: 80 }],
+      }),
     ],
     ['--same-node=direct', '--services-backend=nft'],
   );
@@ -163,6 +168,26 @@ describe('packets from pod to pod of a node', () => {
     );
     expect(ways).toEqual(BY_STACK);
   });
+
+  it.each(FAMILIES)(
+    '[E16] [C18] go on by it where conntrack has them when the pod is judged (%i)',
+    async (family) => {
+      const address = ADDRESSES.web[family];
+      const talks = [
+        converse('default/free', CLUSTER_IPS[family], 8080),
+        converse('default/free', address, 80),
+        converse('default/free', address, 53, { protocol: 'udp' }),
+      ];
+      for (const talk of talks) expect(await talk.talk()).toBe('answered');
+      await lab.during([networkPolicy('free', { egress: [{}] })], async () => {
+        for (const talk of talks)
+          expect(await waysOf(async () => expect(await talk.talk()).toBe('answered'))).toEqual(BY_STACK);
+        expect(
+          await waysOf(async () => expect(await verdicts('free > default/web:80')).toEqual(['allowed'])),
+        ).toEqual(PAST_IT);
+      });
+    },
+  );
 
   it('[E16] [C4] [H18] are denied by the other pod’s policy, and counted there', async () => {
     const denied = async () =>

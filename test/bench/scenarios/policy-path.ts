@@ -1,6 +1,6 @@
 /**
  * From pod to pod on one node, with nobody who enforces policies, and with programs or nftables that do, by how many policies
- * select both. Each variant has namespaces and an agent of its own that stay through all rounds.
+ * select both; `direct`: by programs, past the node's stack. Each variant has namespaces and an agent of its own that stay through all rounds.
  */
 import {
   createTriple,
@@ -62,7 +62,7 @@ export const POLICY_PATH: Scenario = {
 };
 
 function variantsOf(counts: readonly number[]): readonly Variant[] {
-  const backends = ['bpf', 'nft'] as const;
+  const backends = ['bpf', 'direct', 'nft'] as const;
   return [
     OFF,
     ...backends.flatMap((enforcement) => counts.map((policies): Variant => ({ enforcement, policies }))),
@@ -104,9 +104,16 @@ function measure({ triple, ...variant }: Node, traffic: Traffic, seconds: number
   };
 }
 
-/** Once against no enforcement, and once against one policy: that tells whether more of them cost more. */
+/**
+ * Once against no enforcement, once against one policy, which tells whether more of them cost more, and once against the way
+ * by the stack.
+ */
 function seriesOf(variant: Variant, rounds: readonly Outcomes[]): Series[] {
-  const baselines = variant.policies > 1 ? [OFF, { ...variant, policies: 1 }] : [OFF];
+  const baselines: readonly Variant[] = [
+    OFF,
+    ...(variant.policies > 1 ? [{ ...variant, policies: 1 }] : []),
+    ...(variant.enforcement === 'direct' ? [{ ...variant, enforcement: 'bpf' as const }] : []),
+  ];
   const rate = (mode: MeasuredMode, scale = 1) => rounds.map((outcomes) => outcomes[mode].rate * scale);
   const p50 = (mode: MeasuredMode) => rounds.map((outcomes) => outcomes[mode].p50us);
   return baselines.flatMap((baseline) => {
