@@ -8,14 +8,14 @@ import {
   socketOptionsCodec,
   TABLES,
 } from '../../../generated/socket.ts';
-import { loadBpfObject } from '../../../kernel/bpf-object.ts';
+import { type BpfObject, loadBpfObject } from '../../../kernel/bpf-object.ts';
 import { openCounterTable, openTable } from '../../../kernel/bpf-table.ts';
 import { networkNamespacesOf } from '../../../kernel/cgroup.ts';
 import { nativeAddon } from '../../../kernel/native.ts';
 import type { CgroupHook, Descriptor } from '../../../kernel/native-bpf.ts';
 import type { ObjectName } from '../../../model/names.ts';
 import { dropChangedPins } from '../migration/changed-pins.ts';
-import { createCounts } from './counts.ts';
+import { type Counts, createCounts } from './counts.ts';
 import type { DepartureKernel } from './departures.ts';
 import { createExemptions, type ExemptPods } from './exemptions.ts';
 import { createSocketHooks, SOCKET_HOOKS } from './hooks.ts';
@@ -61,6 +61,8 @@ export async function openSocketServices(options: SocketOptions): Promise<Socket
   const { directory, cgroup } = options;
   mkdirSync(`${directory}/maps`, { recursive: true, mode: 0o700 });
   await dropChangedPins(directory, LAYOUT);
+  // Else nobody would see the end of what earlier programs counted.
+  let knowsSockets = existsSync(`${directory}/maps/connected_peers`);
   const object = await loadBpfObject(SOCKET_OBJECT, LAYOUT, {
     constants: { socket_options: await constantsOf(options) },
     pins: Object.fromEntries(Object.keys(LAYOUT.maps).map((name) => [name, `${directory}/maps/${name}`])),
@@ -69,12 +71,7 @@ export async function openSocketServices(options: SocketOptions): Promise<Socket
     SOCKET_HOOKS.map((hook) => [hook, named(object.programs, hook)]),
   ) as Record<CgroupHook, Descriptor>;
   const hooks = createSocketHooks(`${directory}/sockets`, cgroup, programs);
-  const counts = createCounts({
-    backend_states: named(object.maps, 'backend_states'),
-    connected_peers: named(object.maps, 'connected_peers'),
-    count_all: named(object.programs, 'count_all'),
-    count_others: named(object.programs, 'count_others'),
-  });
+  const counts = countsOf(object);
   const tallies = openCounterTable(named(object.maps, 'socket_tallies'), TABLES.socket_tallies);
   const runOnSockets = async (name: string): Promise<void> => {
     const program = named(object.programs, name);
@@ -90,7 +87,12 @@ export async function openSocketServices(options: SocketOptions): Promise<Socket
   return {
     maps: object.maps,
     async attach() {
-      if (!(await hooks.isCounting())) await counts.beginAnew();
+      if (!knowsSockets || !(await hooks.isCounting())) {
+        // What ends from now on would be taken off what is counted anew.
+        await hooks.stopCounting();
+        await counts.beginAnew();
+        knowsSockets = true;
+      }
       await hooks.attach();
       await counts.takeOver();
     },
@@ -110,6 +112,15 @@ export async function openSocketServices(options: SocketOptions): Promise<Socket
       object.close();
     },
   };
+}
+
+function countsOf({ maps, programs }: Pick<BpfObject, 'maps' | 'programs'>): Counts {
+  return createCounts({
+    backend_states: named(maps, 'backend_states'),
+    connected_peers: named(maps, 'connected_peers'),
+    count_all: named(programs, 'count_all'),
+    count_others: named(programs, 'count_others'),
+  });
 }
 
 async function constantsOf({ nodeOnly, networkNamespace }: SocketOptions): Promise<Uint8Array> {

@@ -25,6 +25,8 @@ export interface SocketHooks {
   attach(): Promise<void>;
   /** Whether those that count are on the cgroup already, of this process or an earlier one. Rejects with the kernel's Error. */
   isCounting(): Promise<boolean>;
+  /** Takes those that count off the cgroup. Rejects with the kernel's Error. */
+  stopCounting(): Promise<void>;
   /** Lets go of the links; those that are pinned stay. */
   close(): void;
 }
@@ -38,14 +40,7 @@ export function createSocketHooks(
   const links = new Map<CgroupHook, CgroupLink>();
   const pinOf = (hook: CgroupHook) => `${directory}/${hook}`;
 
-  /** The link of an earlier process, if it is on this very cgroup. */
-  const found = async (hook: CgroupHook): Promise<CgroupLink | undefined> => {
-    if (!existsSync(pinOf(hook))) return undefined;
-    const link = await openCgroupLink(pinOf(hook));
-    if (await link.isOn(cgroup)) return link;
-    link.close();
-    return undefined;
-  };
+  const found = (hook: CgroupHook) => pinnedLink(pinOf(hook), cgroup);
   const adopt = async (hook: CgroupHook): Promise<CgroupLink | undefined> => {
     const link = await found(hook);
     await link?.update(programs[hook]);
@@ -79,9 +74,27 @@ export function createSocketHooks(
       for (const hook of COUNTING_HOOKS) if (!(await isAttached(hook))) return false;
       return true;
     },
+    async stopCounting() {
+      for (const hook of COUNTING_HOOKS) {
+        const link = links.get(hook) ?? (await found(hook));
+        links.delete(hook);
+        await link?.detach();
+        link?.close();
+        rmSync(pinOf(hook), { force: true });
+      }
+    },
     close() {
       for (const link of links.values()) link.close();
       links.clear();
     },
   };
+}
+
+/** The link of an earlier process, if it is on this very cgroup. */
+async function pinnedLink(pin: string, cgroup: string): Promise<CgroupLink | undefined> {
+  if (!existsSync(pin)) return undefined;
+  const link = await openCgroupLink(pin);
+  if (await link.isOn(cgroup)) return link;
+  link.close();
+  return undefined;
 }

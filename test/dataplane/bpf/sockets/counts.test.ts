@@ -152,6 +152,19 @@ describe('counts', () => {
     expect(await openToA()).toBe(0);
   });
 
+  it('[A57] [H4] begin with nothing where another build remembered sockets in another way', async () => {
+    await scene.sync(balanced(name, [A], {}));
+    const early = await held(3);
+    rmSync(`${scene.directory}/maps/connected_peers`);
+    await restart();
+    expect(await openToA()).toBe(0);
+    const later = await held(2);
+    for (const socket of early) await socket.close();
+    expect(await openToA()).toBe(2);
+    for (const socket of later) await socket.close();
+    expect(await openToA()).toBe(0);
+  });
+
   it('[C24] of a backend that went stay until its last connection ended', async () => {
     await scene.sync(balanced(name, [A, B], { scheduler: 'rr' }));
     const all = await held(2);
