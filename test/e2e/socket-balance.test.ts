@@ -35,9 +35,6 @@ describe('schedulers at sockets, on bpf', () => {
       node('two'),
       client('asker', 'one'),
       client('other', 'one'),
-      ...crowd('random', [9, 1]),
-      ...crowd('rr', [1, 9, 1]),
-      ...crowd('wrr', [5, 1, 1]),
       ...crowd('sh', [1, 1, 1]),
       ...crowd('maglev', [1, 1, 1]),
       ...crowd('dh', [1, 1, 1]),
@@ -74,19 +71,6 @@ describe('schedulers at sockets, on bpf', () => {
     );
 
   describe.each([4, 6] as const)('by IPv%i', (family) => {
-    it('[A57] [A58] give turns exactly, whatever the weights, and exactly by weight where asked to', async () => {
-      expect((await shares('rr', 30, family)).map(([, count]) => count)).toEqual([10, 10, 10]);
-      expect((await shares('wrr', 70, family)).map(([, count]) => count)).toEqual([50, 10, 10]);
-    });
-
-    it('[F8] [E14] draw by weight', async () => {
-      const counts = new Map(await shares('random', 2000, family));
-      const [many = 0, few = 0] = [counts.get('default/random-0'), counts.get('default/random-1')];
-      expect(many + few).toBe(2000);
-      // Five standard deviations.
-      expect(Math.abs(few - 200)).toBeLessThan(5 * Math.sqrt(2000 * 0.1 * 0.9));
-    });
-
     it('[A57] [E5] keep to one backend by client, or by what is dialled', async () => {
       for (const name of ['sh', 'maglev', 'dh']) {
         const backends = new Set<string>();
