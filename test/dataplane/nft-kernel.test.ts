@@ -104,7 +104,9 @@ describe('nft backend in the kernel', () => {
       });
     const all = [crowd('rr', 1), crowd('wrr', 2), crowd('sh', 3), crowd('nq', 4)].flat();
     await dataplane.sync(rowsOf(...all));
-    const chains = [...listing().matchAll(/chain ((?:turn|source|destination)-\S+)/g)].map(([, name]) => name);
+    const chains = [...listing().matchAll(/chain ((?:turn|source|destination)-\S+)/g)].map(
+      ([, name]) => name,
+    );
     expect(chains.filter((name) => name?.startsWith('turn-3-'))).toHaveLength(16);
     expect(chains).toHaveLength(17);
     await dataplane.sync(rowsOf());
