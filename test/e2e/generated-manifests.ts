@@ -1,7 +1,7 @@
 /** The random clusters of the oracle as manifests of a lab: every pod also serves the ports that the slices name. */
 import fc from 'fast-check';
 import type { Address } from '../../src/model/address.ts';
-import { PROTOCOLS } from '../../src/model/names.ts';
+import { type ObjectName, PROTOCOLS } from '../../src/model/names.ts';
 import type {
   EndpointSliceObject,
   Meta,
@@ -125,6 +125,11 @@ function isReachedFromOutside({ type, externalIps }: ServiceObject): boolean {
   return type === 'NodePort' || type === 'LoadBalancer' || (type === 'ClusterIP' && externalIps.length > 0);
 }
 
+function podReference(pod: ObjectName) {
+  const [namespace, name] = pod.split('/');
+  return { kind: 'Pod', namespace, name };
+}
+
 /** A server outside the cluster is on no node, whatever the generated slice says: no packet could prove it right. */
 function sliceManifest(slice: EndpointSliceObject, podAddresses: ReadonlySet<Address>): Manifest {
   const service = slice.labels['kubernetes.io/service-name'];
@@ -138,6 +143,7 @@ function sliceManifest(slice: EndpointSliceObject, podAddresses: ReadonlySet<Add
       addresses: each.addresses,
       conditions: { ready: each.ready, serving: each.serving, terminating: each.terminating },
       ...(each.addresses.some((address) => podAddresses.has(address)) ? { nodeName: each.nodeName } : {}),
+      ...(each.targetPod === null ? {} : { targetRef: podReference(each.targetPod) }),
       hints: {
         forZones: each.hintZones.map((name) => ({ name })),
         forNodes: each.hintNodes.map((name) => ({ name })),

@@ -197,7 +197,7 @@ function podLists(): fc.Arbitrary<readonly PodSeed[]> {
     isStray: mostly(false, true),
     isHostNetwork: mostly(false, true),
     age: fc.nat(2),
-    weight: rarely<string | null>(null, '0', '7', 'heavy'),
+    weight: mostly<string | null>(null, '0', '7', 'heavy'),
     hostPorts: fc.array(hostPort, { maxLength: 2 }),
   });
   return fc
