@@ -6,18 +6,20 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { askAgent } from '../../src/agent/control-client.ts';
 import { controlSocketPath, RUN_DIRECTORY } from '../../src/agent/instance-paths.ts';
 import type { AgentStatus } from '../../src/agent/status.ts';
-import { BPF_FILE_SYSTEM } from '../../src/kernel/bpf-file-system.ts';
+import { BPF_FILE_SYSTEM, pinDirectory } from '../../src/kernel/bpf-file-system.ts';
 import { labDown, labProbe, labUp } from '../../src/lab/lab.ts';
-import { nodeNamespace } from '../../src/lab/lab-names.ts';
+import { labCgroup, nodeNamespace } from '../../src/lab/lab-names.ts';
 import { parseProbeRequest } from '../../src/model/probe-request.ts';
 import { type ApiServer, createApiServer, PORT } from '../cluster-api/api-server.ts';
-import { wholeNode, wholePod, wholeService, wholeSlices } from '../cluster-api/cluster-manifests.ts';
+import { wholeService, wholeSlices } from '../cluster-api/cluster-manifests.ts';
 import { createNodeAgent, type NodeAgent } from '../cluster-api/node-agent.ts';
 import { holdFlows } from '../e2e/flows.ts';
 import type { Manifest } from '../e2e/manifests.ts';
 import { networkPolicy, podsLabelled } from '../e2e/policy-manifests.ts';
+import { CLIENTS, CLUSTER, client, FRONTENDS, KUBE_PROXY, near } from './cluster.ts';
 import { buildImage, IMAGE } from './image.ts';
 import {
+  type ConfigMap,
   type Container,
   configMapOf,
   type DaemonSet,
@@ -31,30 +33,6 @@ import { podman, runFlags } from './podman.ts';
 const run = promisify(execFile);
 const LAB = `box${process.pid}`;
 const NETNS = `/run/netns/${nodeNamespace(LAB, 'one')}`;
-const near = wholePod('near-1', 'one', 1, 10);
-const far = wholePod('far-1', 'two', 2, 10);
-const client = wholePod('client-1', 'one', 1, 12);
-const port = (nodePort: number) => ({ port: 80, targetPort: 8080, nodePort, protocol: 'TCP' });
-
-/** One endpoint a Service, so that the same question has the same answer. */
-const CLUSTER: readonly Manifest[] = [
-  ...[wholeNode('one', 1), wholeNode('two', 2), near, far, client],
-  wholeService('near', 10, { type: 'NodePort', ports: [port(30010)], externalIPs: ['198.51.100.7'] }),
-  ...wholeSlices('near', [near]),
-  wholeService('far', 11, { type: 'NodePort', ports: [port(30011)] }),
-  ...wholeSlices('far', [far]),
-  wholeService('local', 12, { type: 'NodePort', ports: [port(30012)], externalTrafficPolicy: 'Local' }),
-  ...wholeSlices('local', [far]),
-  wholeService('nobody', 13),
-];
-const FRONTENDS = [
-  ...[10, 11, 12, 13].map((host) => ({ to: `10.96.1.${host}`, port: 80 })),
-  ...[10, 11, 12, 13].map((host) => ({ to: `fd96::1:${host}`, port: 80 })),
-  ...[30010, 30011, 30012].map((nodePort) => ({ to: `nodeport:one:${nodePort}` })),
-  { to: '198.51.100.7', port: 80 },
-];
-const CLIENTS = ['default/client-1', 'default/near-1', 'node/one', 'external'];
-
 let server: ApiServer;
 let plain: NodeAgent;
 let rendered: readonly Rendered[];
@@ -81,8 +59,9 @@ beforeAll(async () => {
   box = createNodeContainers({
     netns: NETNS,
     node: 'one',
+    cgroup: labCgroup(LAB),
     configMaps: {
-      [name]: configMapOf(rendered, name)?.data ?? {},
+      [name]: withCgroup(configMapOf(rendered, name)?.data ?? {}),
       'weir-api-server': { host: '127.0.0.1', port: String(PORT) },
     },
     serviceAccount: { token: join(data, 'token'), 'ca.crt': join(data, 'apiserver.crt') },
@@ -94,6 +73,11 @@ afterAll(async () => {
   await labDown({ name: LAB });
   expect(ended.filter(({ status }) => status === 'rejected')).toEqual([]);
 });
+
+/** The lab's node has its pods elsewhere than a kubelet. */
+function withCgroup(data: ConfigMap['data']): ConfigMap['data'] {
+  return { ...data, 'weir.yaml': `${data['weir.yaml']}socket-lb-cgroup: /sys/fs/cgroup/one\n` };
+}
 
 /** What of the host's own network an engine might change. */
 async function hostNetwork(): Promise<string> {
@@ -136,6 +120,19 @@ async function answers() {
   });
 }
 
+function whoAnswered({ from, to, address, verdict, answeredBy }: (typeof expected)[number]) {
+  return { from, to, address, verdict, answeredBy };
+}
+
+function annotated(manifest: Manifest, annotations: Readonly<Record<string, string>>): Manifest {
+  return { ...manifest, metadata: { ...(manifest.metadata as object), annotations } };
+}
+
+/** SYS_ADMIN contains others; what an agent does less without these two is held by a test of its own. */
+function isOwn(capability: string): boolean {
+  return !['SYS_ADMIN', 'SYS_PTRACE'].includes(capability);
+}
+
 /** As the pod of the DaemonSet asks itself; the socket is on the node's disk. */
 async function status(): Promise<AgentStatus> {
   const socket = box.hostPath(controlSocketPath('weir'));
@@ -168,20 +165,6 @@ async function cleanUp(): Promise<string> {
   expect(spec.containers[0].command).toEqual(['sleep', 'infinity']);
   return box.runToEnd(spec, cleaner);
 }
-
-/** The Service `far` in the shape of kube-proxy's nftables mode. */
-const KUBE_PROXY = `table ip kube-proxy {
-  chain service-far { meta l4proto tcp dnat to 10.244.2.10:8080; }
-  map service-ips {
-    type ipv4_addr . inet_proto . inet_service : verdict;
-    elements = { 10.96.1.11 . tcp . 80 : goto service-far };
-  }
-  chain nat-prerouting {
-    type nat hook prerouting priority dstnat; policy accept;
-    ip daddr . meta l4proto . th dport vmap @service-ips;
-  }
-  chain nat-postrouting { type nat hook postrouting priority srcnat; policy accept; }
-}`;
 
 describe('the image', () => {
   it('has the libraries of the addons, and nothing that builds them', async () => {
@@ -268,8 +251,9 @@ describe('the container of the DaemonSet', () => {
     const [{ securityContext }] = daemonSet.spec.template.spec.containers;
     const { add } = securityContext.capabilities as { readonly add: readonly string[] };
     expect(add.length).toBeGreaterThan(0);
-    for (const capability of add) {
-      const others = { drop: ['ALL'], add: add.filter((each) => each !== capability) };
+    const needed = add.filter(isOwn);
+    for (const capability of needed) {
+      const others = { drop: ['ALL'], add: needed.filter((each) => each !== capability) };
       await start({ ...securityContext, capabilities: others });
       await until(`it fails without ${capability}`, async () => {
         const { stderr } = await box.logs();
@@ -294,11 +278,14 @@ describe('the container of the DaemonSet', () => {
     await box.kill();
     expect(await reached()).toEqual(['default/near-1', 'blocked']);
     for (const capability of ['BPF', 'PERFMON']) {
-      const without = { drop, add: add.filter((each) => each !== capability) };
+      const without = { drop, add: add.filter((each) => isOwn(each) && each !== capability) };
       await start({ ...securityContext, capabilities: without });
       await until('the container is synced', synced);
-      await until(`nft enforces without ${capability}`, async () =>
-        (await inNode('nft', 'list tables')).includes('weir-policy'),
+      await until(
+        `nft enforces without ${capability}`,
+        async () =>
+          (await status()).backends.policy.backend === 'nft' &&
+          (await inNode('nft', 'list tables')).includes('weir-policy'),
       );
       expect((await status()).backends.policy).toMatchObject({
         backend: 'nft',
@@ -308,6 +295,36 @@ describe('the container of the DaemonSet', () => {
     }
     await server.kubectl('delete', 'networkpolicy', 'client', '--wait=false');
     await until('the policy is gone', async () => (await answer('10.96.1.11')) === 'default/far-1');
+  });
+
+  it('[E2] serves sockets in the kubelet’s cgroup, and needs SYS_PTRACE for exempt pods, SYS_ADMIN for what another agent left', async () => {
+    const pod = daemonSet.spec.template.spec;
+    const [container] = pod.containers;
+    const { drop, add } = container.securityContext.capabilities as Record<'drop' | 'add', readonly string[]>;
+    const atSockets = { ...container, args: [...(container.args ?? []), '--services-backend=bpf'] };
+    const startWithout = async (missing: string | null) => {
+      const capabilities = { drop, add: add.filter((each) => each !== missing) };
+      await box.start(pod, atSockets, { ...container.securityContext, capabilities });
+      await until('the container is synced', synced);
+    };
+    const sockets = async () => (await status()).sockets;
+    await server.apply(annotated(client, { 'weir.dev/socket-lb': 'off' }));
+    for (const missing of [null, 'SYS_PTRACE']) {
+      await startWithout(missing);
+      await until('sockets are served', async () => (await sockets())?.attached === true);
+      const before = (await sockets())?.figures?.connected ?? 0;
+      expect((await answers()).map(whoAnswered)).toEqual(expected.map(whoAnswered));
+      expect((await sockets())?.figures?.connected ?? 0).toBeGreaterThan(before);
+      const isExempt = async () => (await sockets())?.exempt.join() === 'default/client-1';
+      const isTold = async () => (await status()).problems.some(({ reason }) => reason === 'NotExempt');
+      await until(`it is as it has to be without ${missing}`, missing === null ? isExempt : isTold);
+    }
+    await startWithout('SYS_ADMIN');
+    await until('it says so', async () => /not permitted/.test((await sockets())?.error ?? ''));
+    expect((await answers()).map(whoAnswered)).toEqual(expected.map(whoAnswered));
+    await server.apply(client);
+    await start();
+    await until('nft serves again', async () => !existsSync(box.hostPath(`${pinDirectory('weir')}/sockets`)));
   });
 
   it('works the same with every right there is', async () => {

@@ -24,6 +24,7 @@ export interface DaemonSet extends Rendered {
 
 export interface PodSpec {
   readonly hostNetwork: boolean;
+  readonly hostPID: boolean;
   readonly initContainers?: readonly Container[];
   readonly containers: readonly [Container];
   readonly volumes: readonly Volume[];

@@ -16,6 +16,8 @@ export interface NodeOptions {
   /** Path of the node's network namespace. */
   readonly netns: string;
   readonly node: string;
+  /** The directory that stands for the node's /sys/fs/cgroup. */
+  readonly cgroup: string;
   /** By name; a ConfigMap that is missing is one that the cluster does not have. */
   readonly configMaps: Readonly<Record<string, ConfigMap['data']>>;
   /** What a pod finds of its ServiceAccount: `token` and `ca.crt` by path. */
@@ -52,6 +54,7 @@ export function createNodeContainers(options: NodeOptions): NodeContainers {
   writeSeccompProfile(profile);
   const flagsOf = (pod: PodSpec, container: Container) => [
     ...runFlags(options.netns),
+    ...(pod.hostPID ? ['--pid', 'host'] : []),
     ...environmentFlags(container.env ?? [], options),
     ...mountFlags(pod, container, { ...options, hostPath }),
     ...['--memory', container.resources.limits.memory.replace(/i$/, '')],
@@ -156,10 +159,12 @@ function environmentFlags(variables: readonly Variable[], options: NodeOptions):
 function mountFlags(
   pod: PodSpec,
   container: Container,
-  { configMaps, serviceAccount, hostPath }: NodeOptions & Pick<NodeContainers, 'hostPath'>,
+  { configMaps, serviceAccount, cgroup, hostPath }: NodeOptions & Pick<NodeContainers, 'hostPath'>,
 ): readonly string[] {
   const mounted = container.volumeMounts.map(({ name, mountPath, readOnly }) => {
     const volume = pod.volumes.find((each) => each.name === name);
+    if (volume?.hostPath?.path === '/sys/fs/cgroup')
+      return [cgroup, mountPath, readOnly === true ? 'ro' : 'rw'];
     const path = hostPath(volume?.hostPath?.path ?? join('var/lib/kubelet', name));
     mkdirSync(path, { recursive: true });
     if (volume?.hostPath?.path === BPF_FILE_SYSTEM) mountBpf(path);

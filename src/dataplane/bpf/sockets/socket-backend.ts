@@ -51,19 +51,22 @@ export function createSocketBackend(options: SocketOptions): SocketBackend {
   // null: nobody said so far, and what an earlier agent wrote counts.
   let exemptPods: ExemptPods | null = null;
   let unfound: readonly ObjectName[] = [];
+  const remember = (cause: unknown): never => {
+    error = cause instanceof Error ? cause.message : String(cause);
+    throw cause;
+  };
   const open = async (): Promise<SocketServices> => {
-    sockets ??= await openSocketServices(options);
+    sockets ??= await openSocketServices(options).catch(remember);
     return sockets;
   };
   const attach = async (): Promise<void> => {
+    const opened = await open();
     try {
-      const opened = await open();
       if (exemptPods !== null) unfound = await opened.exempt(exemptPods);
       await opened.attach();
       [attached, error] = [true, null];
     } catch (cause) {
-      error = cause instanceof Error ? cause.message : String(cause);
-      throw cause;
+      remember(cause);
     }
   };
   const departures = createDepartures(
