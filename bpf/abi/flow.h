@@ -47,12 +47,6 @@ struct ends {
   __be16 peer_port;
 };
 
-// How what the pod sends in a flow gets to another pod of the node without the node's network stack.
-struct passage {
-  __u32 interface;     // index of that pod's host side's; 0: there is none, the stack has it
-  __u8 link_ends[12];  // destination and source of the frames, as the pod is to see them
-};
-
 struct flow {
   __u64 last_seen;    // ns, CLOCK_MONOTONIC; refreshed at most four times a second
   __u64 packets[2];   // in the direction that opened it, and back
@@ -66,7 +60,14 @@ struct flow {
   enum translation translation;
   struct ends other;  // of the other entry; all 0 without translation
   __u32 backend;      // number; TRANSLATION_TO_BACKEND and _OUT_AND_BACK only
-  struct passage passage;
+  __u32 passage;      // index of the interface to whose pod go what this one sends, past the node's stack; 0: by the stack
+  __u32 padding;
+};
+
+// Of frames to the pod at an interface, as it is to see them.
+struct link_ends {
+  __u8 destination[6];
+  __u8 source[6];
 };
 
 struct fragment_key {
@@ -101,8 +102,8 @@ struct sweep {
 
 _Static_assert(sizeof(struct flow_key) == 44, "size is part of the ABI");
 _Static_assert(sizeof(struct ends) == 20, "size is part of the ABI");
-_Static_assert(sizeof(struct passage) == 16, "size is part of the ABI");
-_Static_assert(sizeof(struct flow) == 96, "size is part of the ABI");
+_Static_assert(sizeof(struct flow) == 88, "size is part of the ABI");
+_Static_assert(sizeof(struct link_ends) == 12, "size is part of the ABI");
 _Static_assert(sizeof(struct fragment_key) == 44, "size is part of the ABI");
 _Static_assert(sizeof(struct fragment) == 16, "size is part of the ABI");
 _Static_assert(sizeof(struct usage) == 4, "size is part of the ABI");

@@ -54,7 +54,7 @@ static __noinline void judge_opening(struct __sk_buff *skb, struct packet *packe
 
 // Writes the entries of a flow to a backend; its ends are those that were free afterwards. 0, -EEXIST if the pod's packets
 // have an entry already, or another error.
-SEPARATE long open_pair(struct __sk_buff *skb, const struct decision *decision, struct opening *opening) {
+SEPARATE int open_pair(struct __sk_buff *skb, const struct decision *decision, struct opening *opening) {
   const struct packet *packet = packet_in_hand();
   struct flow *flow = workspace_of(WORKSPACE_FLOW);
   if (!packet || !flow || !decision || !opening) return -EINVAL;
@@ -75,13 +75,13 @@ SEPARATE long open_pair(struct __sk_buff *skb, const struct decision *decision, 
       .passage = packet->passage,
   };
   set_ends(&key, &opening->ends);
-  const long taken = insert_back(&key, flow);
+  const int taken = insert_back(&key, flow);
   if (taken != 0) return taken == -EEXIST ? -ENOSPC : taken;
   opening->ends = ends_of(&key);
   flow->translation = opening->translation;
   flow->other = opening->ends;
   flow->backend = opening->backend;
-  const long failure = insert_flow(&packet->key, flow);
+  const int failure = insert_flow(&packet->key, flow);
   if (failure != 0) remove_flow(&key);
   return failure;
 }
@@ -108,7 +108,7 @@ static __noinline int admit_to_backend(struct __sk_buff *skb, struct packet *pac
     find_passage(skb, packet, subject, &opening->ends.peer);
   }
   if (old) remove_entries(&packet->key, old);
-  const long failure = open_pair(skb, &decision, opening);
+  const int failure = open_pair(skb, &decision, opening);
   if (failure == -EEXIST) {
     // Another processor made the same flow meanwhile, to a backend of its own choice.
     const struct flow *entry = find_entry(&packet->key, DIRECTION_EGRESS);

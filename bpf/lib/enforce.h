@@ -64,7 +64,7 @@ static __noinline int judge_again(struct __sk_buff *skb, struct packet *packet, 
     flow->audit_rule = decision.audit_rule;
     flow->revision = packet->revision;
     // By the way that the packet came, its answer goes.
-    if (flow->passage.interface != 0) {
+    if (flow->passage != 0) {
       if (sent_by_pod(packet)) find_passage(skb, packet, subject, &packet->key.peer);
       flow->passage = packet->passage;
     }
@@ -144,7 +144,7 @@ static __noinline int go_by_state(struct __sk_buff *skb, struct packet *packet, 
   if (judged) return judge_packet(skb, packet, subject, entry, flow);
   // What is translated stays so, whatever becomes of the pod's policies.
   if (flow && flow->translation != TRANSLATION_NONE) {
-    flow->passage.interface = 0;
+    flow->passage = 0;
     return go_on(skb, packet, entry, flow);
   }
   return state == SUBJECT_JUDGED && exempted ? exempt(skb, packet, entry, flow) : PASS;
@@ -240,10 +240,9 @@ static __always_inline int enforce(struct __sk_buff *skb, struct packet *packet,
 // What the pod may send goes to another pod of the node at once, where that is possible and that pod may get it: what the
 // program there would say and note down is said and noted here.
 static __always_inline int pass_by(struct __sk_buff *skb, struct packet *packet) {
-  struct passage *onward = workspace_of(WORKSPACE_PASSAGE);
-  if (!onward || needs_stack(skb, packet)) return PASS;
-  *onward = packet->passage;
-  if (!turn_packet(skb, packet)) return PASS;
+  const struct link_ends *ends = bpf_map_lookup_elem(&link_ends, &packet->passage);
+  if (!ends || needs_stack(skb, packet)) return PASS;
+  turn_packet(packet);
   const int verdict = decide(skb, packet);
-  return verdict == PASS ? hand_over(skb, packet, onward) : verdict;
+  return verdict == PASS ? hand_over(skb, packet, ends) : verdict;
 }

@@ -44,13 +44,14 @@ static __always_inline void advance(const struct __sk_buff *skb, const struct pa
 }
 
 // Takes a place in the table, as far as there is one and the pod has a share left. 0, -EEXIST or another error.
-static __always_inline long insert_flow(const struct flow_key *key, const struct flow *flow) {
+static __always_inline int insert_flow(const struct flow_key *key, const struct flow *flow) {
   struct usage *used = bpf_map_lookup_elem(&usages, &key->interface);
   if (used && options.flows_per_subject != 0 && used->flows >= options.flows_per_subject) {
     count(TALLY_SHARE_FULL);
     return -ENOSPC;
   }
-  const long failure = bpf_map_update_elem(&flows, key, flow, BPF_NOEXIST);
+  // Before Linux 6.4 only the lower half of what a map answers says something.
+  const int failure = bpf_map_update_elem(&flows, key, flow, BPF_NOEXIST);
   if (failure == 0) {
     if (used) __sync_fetch_and_add(&used->flows, 1);
   } else if (failure != -EEXIST) {

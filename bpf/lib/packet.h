@@ -51,7 +51,7 @@ struct packet {
   // Quoted by an ICMP error: cut short, and on its way in the other direction.
   bool quoted;
   bool ipv6;
-  struct passage passage;  // of its flow, where the pod sent it
+  __u32 passage;  // of its flow, where the pod sent it
 };
 
 _Static_assert(sizeof(struct packet) <= WORKSPACE_BYTES, "a packet has its place");

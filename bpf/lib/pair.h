@@ -99,9 +99,9 @@ static __always_inline struct flow *find_flow(const struct flow_key *key, struct
 }
 
 // Writes the entry that others see, with another port of the pod's where it has a flow with these ends already.
-static __always_inline long insert_back(struct flow_key *key, const struct flow *flow) {
+static __always_inline int insert_back(struct flow_key *key, const struct flow *flow) {
   __be16 *port = is_hairpin(flow->translation) ? &key->peer_port : &key->local_port;
-  long failure = key->covered ? -EEXIST : insert_flow(key, flow);
+  int failure = key->covered ? -EEXIST : insert_flow(key, flow);
   key->covered = 0;
   for (int tries = 0; tries < PORT_TRIES && failure == -EEXIST; tries++) {
     *port = bpf_htons(FIRST_FREE_PORT + bpf_get_prandom_u32() % FREE_PORTS);
@@ -158,6 +158,6 @@ static __noinline void open_flow(const struct __sk_buff *skb, struct packet *pac
     *old = *fresh;
   } else if (insert_flow(&packet->key, fresh) != 0) {
     // -EEXIST: another processor made the same flow meanwhile. It is that one's, or nobody's, by which way packets go.
-    packet->passage.interface = 0;
+    packet->passage = 0;
   }
 }

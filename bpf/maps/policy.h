@@ -99,6 +99,14 @@ struct {
   __type(value, struct denial);
 } denials SEC(".maps");
 
+// By interface.
+struct {
+  __uint(type, BPF_MAP_TYPE_LRU_HASH);
+  __uint(max_entries, 16384);
+  __type(key, __u32);
+  __type(value, struct link_ends);
+} link_ends SEC(".maps");
+
 struct {
   __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
   __uint(max_entries, DROP_REASONS);
@@ -144,10 +152,9 @@ enum workspace_part {
   WORKSPACE_OPENING = 2,  // struct opening
   WORKSPACE_CHANGE = 3,   // struct change
   WORKSPACE_FLOW = 4,     // struct flow, as it is to be written
-  WORKSPACE_PASSAGE = 5,  // struct passage, to the other pod
 };
 
-#define WORKSPACE_PARTS (WORKSPACE_PASSAGE + 1)
+#define WORKSPACE_PARTS (WORKSPACE_FLOW + 1)
 
 struct {
   __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);

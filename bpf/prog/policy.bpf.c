@@ -7,7 +7,7 @@ int from_pod(struct __sk_buff *skb) {
   struct packet *packet = packet_in_hand();
   if (!packet) return TC_ACT_SHOT;
   const int verdict = enforce(skb, packet, DIRECTION_EGRESS);
-  return verdict == PASS && packet->passage.interface != 0 ? pass_by(skb, packet) : verdict;
+  return verdict == PASS && packet->passage != 0 ? pass_by(skb, packet) : verdict;
 }
 
 SEC("tc")

@@ -240,23 +240,6 @@ export const endsCodec: Codec<Ends> = {
   }),
 };
 
-export interface Passage {
-  readonly interface: number;
-  readonly linkEnds: Uint8Array;
-}
-
-export const passageCodec: Codec<Passage> = {
-  size: 16,
-  write(view, at, value) {
-    view.setUint32(at, value.interface, true);
-    bytesAt(view, at + 4, 12).set(value.linkEnds);
-  },
-  read: (view, at) => ({
-    interface: view.getUint32(at, true),
-    linkEnds: bytesAt(view, at + 4, 12).slice(),
-  }),
-};
-
 export interface Flow {
   readonly lastSeen: number;
   readonly packets: readonly [number, number];
@@ -270,11 +253,11 @@ export interface Flow {
   readonly translation: Translation;
   readonly other: Ends;
   readonly backend: number;
-  readonly passage: Passage;
+  readonly passage: number;
 }
 
 export const flowCodec: Codec<Flow> = {
-  size: 96,
+  size: 88,
   write(view, at, value) {
     view.setBigUint64(at, BigInt(value.lastSeen), true);
     view.setBigUint64(at + 8, BigInt(value.packets[0]), true); view.setBigUint64(at + 16, BigInt(value.packets[1]), true);
@@ -288,7 +271,7 @@ export const flowCodec: Codec<Flow> = {
     view.setUint8(at + 55, TRANSLATION_WORDS.indexOf(value.translation));
     endsCodec.write(view, at + 56, value.other);
     view.setUint32(at + 76, value.backend, true);
-    passageCodec.write(view, at + 80, value.passage);
+    view.setUint32(at + 80, value.passage, true);
   },
   read: (view, at) => ({
     lastSeen: Number(view.getBigUint64(at, true)),
@@ -303,7 +286,7 @@ export const flowCodec: Codec<Flow> = {
     translation: wordOf(TRANSLATION_WORDS, view.getUint8(at + 55), 'translation'),
     other: endsCodec.read(view, at + 56),
     backend: view.getUint32(at + 76, true),
-    passage: passageCodec.read(view, at + 80),
+    passage: view.getUint32(at + 80, true),
   }),
 };
 
@@ -434,6 +417,23 @@ export const frontendKeyCodec: Codec<FrontendKey> = {
     port: view.getUint16(at + 16),
     protocol: view.getUint8(at + 18),
     scope: wordOf(FRONTEND_SCOPE_WORDS, view.getUint8(at + 19), 'frontend_scope'),
+  }),
+};
+
+export interface LinkEnds {
+  readonly destination: Uint8Array;
+  readonly source: Uint8Array;
+}
+
+export const linkEndsCodec: Codec<LinkEnds> = {
+  size: 12,
+  write(view, at, value) {
+    bytesAt(view, at, 6).set(value.destination);
+    bytesAt(view, at + 6, 6).set(value.source);
+  },
+  read: (view, at) => ({
+    destination: bytesAt(view, at, 6).slice(),
+    source: bytesAt(view, at + 6, 6).slice(),
   }),
 };
 
@@ -908,6 +908,7 @@ export const TABLES = {
   flows: { key: flowKeyCodec, value: flowCodec },
   fragments: { key: fragmentKeyCodec, value: fragmentCodec },
   frontends: { key: frontendKeyCodec, value: frontendCodec },
+  link_ends: { key: u32, value: linkEndsCodec },
   names: { key: nameKeyCodec, value: { size: 16, write: (view, at, value) => bytesAt(view, at, 16).set(value), read: (view, at) => bytesAt(view, at, 16).slice() } satisfies Codec<Uint8Array> },
   node_addresses: { key: { size: 16, write: (view, at, value) => bytesAt(view, at, 16).set(value), read: (view, at) => bytesAt(view, at, 16).slice() } satisfies Codec<Uint8Array>, value: nodeAddressCodec },
   peer_addresses: { key: { size: 16, write: (view, at, value) => bytesAt(view, at, 16).set(value), read: (view, at) => bytesAt(view, at, 16).slice() } satisfies Codec<Uint8Array>, value: peerCodec },
@@ -1239,29 +1240,8 @@ export const LAYOUT = {
         }
       ]
     },
-    "passage": {
-      "size": 16,
-      "fields": [
-        {
-          "name": "interface",
-          "offset": 0,
-          "size": 4,
-          "form": "number",
-          "type": "",
-          "count": 1
-        },
-        {
-          "name": "link_ends",
-          "offset": 4,
-          "size": 12,
-          "form": "bytes",
-          "type": "",
-          "count": 1
-        }
-      ]
-    },
     "flow": {
-      "size": 96,
+      "size": 88,
       "fields": [
         {
           "name": "last_seen",
@@ -1362,9 +1342,17 @@ export const LAYOUT = {
         {
           "name": "passage",
           "offset": 80,
-          "size": 16,
-          "form": "struct",
-          "type": "passage",
+          "size": 4,
+          "form": "number",
+          "type": "",
+          "count": 1
+        },
+        {
+          "name": "padding",
+          "offset": 84,
+          "size": 4,
+          "form": "number",
+          "type": "",
           "count": 1
         }
       ]
@@ -1622,6 +1610,27 @@ export const LAYOUT = {
           "size": 1,
           "form": "enum",
           "type": "frontend_scope",
+          "count": 1
+        }
+      ]
+    },
+    "link_ends": {
+      "size": 12,
+      "fields": [
+        {
+          "name": "destination",
+          "offset": 0,
+          "size": 6,
+          "form": "bytes",
+          "type": "",
+          "count": 1
+        },
+        {
+          "name": "source",
+          "offset": 6,
+          "size": 6,
+          "form": "bytes",
+          "type": "",
           "count": 1
         }
       ]
@@ -2685,6 +2694,13 @@ export const LAYOUT = {
       "key": "frontend_key",
       "value": "frontend"
     },
+    "link_ends": {
+      "type": 9,
+      "maxEntries": 16384,
+      "flags": 0,
+      "key": "u32",
+      "value": "link_ends"
+    },
     "names": {
       "type": 1,
       "maxEntries": 524288,
@@ -2806,7 +2822,7 @@ export const LAYOUT = {
     },
     "workspace": {
       "type": 6,
-      "maxEntries": 6,
+      "maxEntries": 5,
       "flags": 0,
       "key": "",
       "value": ""

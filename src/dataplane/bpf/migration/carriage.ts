@@ -48,6 +48,7 @@ export const CARRIAGE: Readonly<Record<MapName, Carriage>> = {
   drop_counts: { kind: 'count' },
   tallies: { kind: 'count' },
   rule_hits: { kind: 'count' },
+  link_ends: { kind: 'fresh' },
   event_rates: { kind: 'fresh' },
   workspace: { kind: 'fresh' },
   events: { kind: 'fresh' },

@@ -52,6 +52,7 @@ const MAPS: Readonly<Record<keyof typeof LAYOUT.maps, 'shared' | 'own'>> = {
   drop_counts: 'own',
   tallies: 'own',
   rule_hits: 'own',
+  link_ends: 'own',
   event_rates: 'own',
   workspace: 'own',
   events: 'own',
