@@ -8,7 +8,7 @@ import { generatedCluster } from '../e2e/generated-manifests.ts';
 import { type LabCluster, SERVER, useLab } from '../e2e/lab-cluster.ts';
 import { client, DUAL_STACK, ingress, type Manifest, node, pod, service, slice } from '../e2e/manifests.ts';
 
-const SEEDS = (process.env.WEIR_LAB_SEEDS ?? '2,5,13,26').split(',').map(Number);
+const SEEDS = (process.env.WEIR_LAB_SEEDS ?? '2,5,13,44').split(',').map(Number);
 const WALKS = SEEDS.filter((_, index) => index % 2 === 1);
 const STEPS = 6;
 
