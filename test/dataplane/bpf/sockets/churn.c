@@ -205,12 +205,15 @@ static void send_back(int fd) {
 }
 
 static void serve(char *const *on, int count, int port) {
+  const pid_t self = getpid();
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   for (int index = 0; index < 2 * count; index++) {
     const bool of_stream = index % 2 == 0;
     int fd = bound(of_stream ? SOCK_STREAM : SOCK_DGRAM, on[index / 2], port);
     if (fork() == 0) {
       prctl(PR_SET_PDEATHSIG, SIGKILL);
+      // A parent that died before could not tell any more.
+      if (getppid() != self) _exit(0);
       if (of_stream) accept_all(fd);
       else send_back(fd);
     }

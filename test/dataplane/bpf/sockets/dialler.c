@@ -58,6 +58,12 @@ static void format(const struct sockaddr_storage *storage, char *text, size_t si
   snprintf(text, size, "%s %d", address, port);
 }
 
+// In a new child: without it a parent that died between fork and prctl would leave the child behind for ever.
+static void die_with(pid_t parent) {
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (getppid() != parent) _exit(0);
+}
+
 static int bound(int type, const char *address, int port) {
   socklen_t size = 0;
   const int family = strchr(address, ':') ? AF_INET6 : AF_INET;
@@ -71,7 +77,7 @@ static int bound(int type, const char *address, int port) {
 
 static void serve(int type, int fd, const char *address, int port) {
   char buffer[256], client[96], answer[256];
-  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  const pid_t self = getpid();
   for (;;) {
     struct sockaddr_storage from = {0};
     socklen_t size = sizeof from;
@@ -88,7 +94,7 @@ static void serve(int type, int fd, const char *address, int port) {
       send(connection, answer, (size_t)length, MSG_NOSIGNAL);
       // A connection is held for as long as its client lives: echo after the first line.
       if (fork() == 0) {
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        die_with(self);
         while (recv(connection, buffer, sizeof buffer, 0) > 0) send(connection, answer, (size_t)length, MSG_NOSIGNAL);
         _exit(0);
       }
@@ -101,10 +107,14 @@ static void serve(int type, int fd, const char *address, int port) {
 
 static int start_servers(const char *address, int port) {
   const int types[] = {SOCK_STREAM, SOCK_DGRAM};
+  const pid_t self = getpid();
   for (int index = 0; index < 2; ++index) {
     const int fd = bound(types[index], address, port);
     if (fd < 0) return -1;
-    if (fork() == 0) serve(types[index], fd, address, port);
+    if (fork() == 0) {
+      die_with(self);
+      serve(types[index], fd, address, port);
+    }
     close(fd);
   }
   return 0;
@@ -120,9 +130,10 @@ static int open_socket(const char *kind) {
 }
 
 static int make_child(void) {
+  const pid_t self = getpid();
   const pid_t child = fork();
   if (child != 0) return child < 0 ? -1 : 0;
-  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  die_with(self);
   for (;;) pause();
 }
 

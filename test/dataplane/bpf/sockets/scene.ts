@@ -1,6 +1,6 @@
 /** A node's and a pod's network namespace with servers, a cgroup, and the programs on its sockets over rows of the test's. */
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
@@ -125,8 +125,9 @@ export async function createSocketScene(): Promise<SocketScene> {
   };
 }
 
-/** With those below it. Processes leave theirs a moment after they ended. */
+/** With those below it, and whoever is still in them. Processes leave theirs a moment after they ended. */
 async function removeCgroup(cgroup: string): Promise<void> {
+  writeFileSync(`${cgroup}/cgroup.kill`, '1');
   for (const name of readdirSync(cgroup, { withFileTypes: true }))
     if (name.isDirectory()) await removeCgroup(`${cgroup}/${name.name}`);
   for (let tries = 1; ; tries++) {
