@@ -22,6 +22,11 @@ const SERVER_PORT = '16643';
 
 const SUPPRESSIONS = join(ROOT, 'scripts', 'sanitizer-suppressions.txt');
 
+/** Of one of the test runs, the longest of which takes 20 minutes on two quiet cores. */
+const LONGEST_RUN_SECONDS = 35 * 60;
+/** From the request to end until the kill. */
+const PATIENCE_SECONDS = 30;
+
 const totals = { passed: 0, failed: 0 };
 
 /** Runs a command with its output shown; false, after a line that says so, when it fails. */
@@ -41,10 +46,14 @@ function check(title, command, args) {
   if (!succeeds(title, command, args)) totals.failed += 1;
 }
 
-/** Runs tests and adds what their report says; a run that fails without a failed test counts as one failure. */
+/**
+ * Runs tests and adds what their report says; a run that fails without a failed test counts as one failure. One that
+ * hangs is ended with all its processes: the steps after it have their time.
+ */
 function test(title, report, command, args, env = {}) {
   rmSync(report, { force: true });
-  const succeeded = succeeds(title, command, args, { ...env, WEIR_TEST_REPORT: report });
+  const bounded = [`--kill-after=${PATIENCE_SECONDS}`, String(LONGEST_RUN_SECONDS), command, ...args];
+  const succeeded = succeeds(title, 'timeout', bounded, { ...env, WEIR_TEST_REPORT: report });
   const result = existsSync(report) ? JSON.parse(readFileSync(report, 'utf8')) : {};
   const failed = result.numFailedTests ?? 0;
   totals.passed += result.numPassedTests ?? 0;
