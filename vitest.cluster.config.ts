@@ -48,6 +48,8 @@ function projects(): readonly TestProjectInlineConfiguration[] {
 export default defineConfig({
   test: {
     pool: 'forks',
+    // As vitest.config.ts has it.
+    expect: { poll: { timeout: 15_000 } },
     reporters: REPORT === undefined ? ['default'] : ['default', ['json', { outputFile: REPORT }]],
     // Labs at one API server would see each other's nodes.
     maxWorkers: 1,

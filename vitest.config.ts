@@ -24,6 +24,8 @@ const RETRIES = CI === undefined ? 0 : 1;
 export default defineConfig({
   test: {
     pool: 'forks',
+    // A machine that stands still for a second is no answer.
+    expect: { poll: { timeout: 15_000 } },
     // `npm test` asks for the report of a whole run, which `npm run rows` reads.
     reporters: REPORT === undefined ? ['default'] : ['default', ['json', { outputFile: REPORT }]],
     projects: [

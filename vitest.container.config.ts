@@ -7,6 +7,8 @@ export default defineConfig({
   test: {
     name: 'container',
     pool: 'forks',
+    // As vitest.config.ts has it.
+    expect: { poll: { timeout: 15_000 } },
     include: ['test/container/**/*.test.ts'],
     reporters: REPORT === undefined ? ['default'] : ['default', ['json', { outputFile: REPORT }]],
     testTimeout: 120_000,
