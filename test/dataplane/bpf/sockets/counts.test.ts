@@ -1,45 +1,27 @@
 import { rmSync } from 'node:fs';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { keepPins } from '../../../../src/dataplane/bpf/pins.ts';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { openServiceTables } from '../../../../src/dataplane/bpf/services/tables.ts';
-import type { SocketServices } from '../../../../src/dataplane/bpf/sockets/backend.ts';
 import { ADDRESS, balanced, openCounts, stateOf } from './balanced.ts';
 import type { TestSocket } from './dialler.ts';
 import { connected, NOWHERE } from './questions.ts';
-import { createSocketScene, frontend, SERVER_PORT, SERVERS, type SocketScene } from './scene.ts';
+import { frontend, SERVER_PORT, SERVERS } from './scene.ts';
+import { useSocketScene } from './socket-suite.ts';
 
 const [A, B, , A6] = SERVERS;
 
-let scene: SocketScene;
-let sockets: SocketServices;
+const scene = useSocketScene();
 let number = 0;
 /** Of the test's Service, which is new. */
 let name: string;
 
-beforeAll(async () => {
-  scene = await createSocketScene();
-});
-afterAll(() => scene.remove());
-beforeEach(async () => {
+beforeEach(() => {
   name = `counted-${number++}`;
-  sockets = await scene.open();
-  await sockets.attach();
-});
-afterEach(() => {
-  keepPins(scene.directory, ['policies']);
-  sockets.close();
 });
 
 /** Connections that are open to A by the programs' account. */
 async function openToA(): Promise<number> {
   const [open = 0] = await openCounts(scene, name, [A]);
   return open;
-}
-
-async function restart(): Promise<void> {
-  sockets.close();
-  sockets = await scene.open();
-  await sockets.attach();
 }
 
 async function held(count: number, kind: 'tcp4' | 'tcp6' | 'udp4' = 'tcp4'): Promise<readonly TestSocket[]> {
@@ -129,11 +111,10 @@ describe('counts', () => {
   it('[A57] [H1] are true after the agent was away: the programs go on', async () => {
     await scene.sync(balanced(name, [A], {}));
     const all = await held(4);
-    sockets.close();
+    scene.sockets.close();
     await all[0]?.close();
     const later = await held(2);
-    sockets = await scene.open();
-    await sockets.attach();
+    await scene.restart();
     expect(await openToA()).toBe(5);
     for (const socket of [...all.slice(1), ...later]) await socket.close();
     expect(await openToA()).toBe(0);
@@ -143,10 +124,9 @@ describe('counts', () => {
     await scene.sync(balanced(name, [A], {}));
     const all = await held(4);
     rmSync(`${scene.directory}/sockets`, { recursive: true });
-    sockets.close();
+    scene.sockets.close();
     for (const socket of all.slice(0, 2)) await socket.close();
-    sockets = await scene.open();
-    await sockets.attach();
+    await scene.restart();
     expect(await openToA()).toBe(2);
     for (const socket of all.slice(2)) await socket.close();
     expect(await openToA()).toBe(0);
@@ -156,7 +136,7 @@ describe('counts', () => {
     await scene.sync(balanced(name, [A], {}));
     const early = await held(3);
     rmSync(`${scene.directory}/maps/connected_peers`);
-    await restart();
+    await scene.restart();
     expect(await openToA()).toBe(0);
     const later = await held(2);
     for (const socket of early) await socket.close();
@@ -174,7 +154,7 @@ describe('counts', () => {
     for (const socket of all) await socket.close();
     await scene.services.collect();
     expect(await stateOf(scene, name, A)).toBeUndefined();
-    const { backendStates } = openServiceTables(sockets.maps);
+    const { backendStates } = openServiceTables(scene.sockets.maps);
     const addresses = (await backendStates.entries()).map(([, { address }]) => address[15]);
     expect(addresses).toEqual([2]);
   });
@@ -184,11 +164,11 @@ describe('counts', () => {
     await scene.sync(balanced(name, [A], {}));
     const all = [...(await held(3))];
     rmSync(`${scene.directory}/maps/backend_states`);
-    await restart();
-    const { backendStates } = openServiceTables(sockets.maps);
+    await scene.restart();
+    const { backendStates } = openServiceTables(scene.sockets.maps);
     const open = async () => (await backendStates.entries()).map(([, state]) => state.open);
     expect(await open()).toEqual([3]);
-    await sockets.attach();
+    await scene.sockets.attach();
     await all[0]?.close();
     all.push(...(await held(1)));
     expect(await open()).toEqual([3]);

@@ -1,40 +1,30 @@
 import { setTimeout } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { keepPins } from '../../../../src/dataplane/bpf/pins.ts';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openServiceTables } from '../../../../src/dataplane/bpf/services/tables.ts';
-import type { SocketServices } from '../../../../src/dataplane/bpf/sockets/backend.ts';
 import type { BackendState as Noted } from '../../../../src/generated/policy.ts';
 import type { Balancing, ServiceRows } from '../../../../src/model/rows.ts';
 import { ADDRESS, balanced, stateOf } from './balanced.ts';
 import type { Dialler } from './dialler.ts';
 import { answering, serverOf } from './questions.ts';
-import { createSocketScene, SERVERS, type SocketScene } from './scene.ts';
+import { SERVERS } from './scene.ts';
+import { useSocketScene } from './socket-suite.ts';
 
 const [A, B, C] = SERVERS;
 const ALL: readonly string[] = [A, B, C];
 const RESET = 'reject with tcp reset';
 const SECOND = 1e9;
 
-let scene: SocketScene;
-let sockets: SocketServices;
+const scene = useSocketScene();
 let number = 0;
 /** Of the test's Service, which is new. */
 let name: string;
 
-beforeAll(async () => {
-  scene = await createSocketScene();
-});
-afterAll(() => scene.remove());
-beforeEach(async () => {
+beforeEach(() => {
   name = `ejecting-${number++}`;
-  sockets = await scene.open();
-  await sockets.attach();
 });
 afterEach(() => {
   scene.obstruct('pod');
   scene.obstruct('node');
-  keepPins(scene.directory, ['policies']);
-  sockets.close();
 });
 
 /** Serves by these, with clients on the pod that got through to each. */
@@ -67,7 +57,7 @@ async function ejected(): Promise<readonly string[]> {
 
 /** What the programs noted of the server in the test's Service, changed by `change`. */
 async function noted(server: string, change: (state: Noted) => Noted = (state) => state): Promise<Noted> {
-  const { backendStates, services } = openServiceTables(sockets.maps);
+  const { backendStates, services } = openServiceTables(scene.sockets.maps);
   const [service = 0] = (await services.entries()).map(([each]) => each).slice(-1);
   for (const [key, state] of await backendStates.entries()) {
     if (state.address.slice(12).join('.') !== server || state.service < service) continue;
@@ -93,14 +83,14 @@ describe('a backend that refuses', () => {
   beforeEach(() => serve(ALL));
 
   it('[F3] costs three connections, and then none', async () => {
-    const before = await sockets.figures();
+    const before = await scene.sockets.figures();
     expect(await failures(100)).toBe(0);
     scene.obstruct('pod', [B], RESET);
     expect(await failures(300)).toBe(3);
     expect(await ejected()).toEqual([B]);
     expect(await failures(100)).toBe(0);
     expect(await stateOf(scene, name, B)).toMatchObject({ failures: 3, failuresInARow: 3, open: 0 });
-    const after = await sockets.figures();
+    const after = await scene.sockets.figures();
     expect([after.failed - before.failed, after.ejected - before.ejected]).toEqual([3, 1]);
   });
 
@@ -125,15 +115,13 @@ describe('a backend that refuses', () => {
     expect(await answering(scene.pod, 60, ADDRESS)).toContain(B);
     expect(await ejected()).toEqual([]);
     expect(await stateOf(scene, name, B)).toMatchObject({ failuresInARow: 0 });
-    expect((await sockets.figures()).returned).toBe(1);
+    expect((await scene.sockets.figures()).returned).toBe(1);
   });
 
   it('[F3] stays out when the agent comes back', async () => {
     scene.obstruct('pod', [B], RESET);
     await failures(60);
-    sockets.close();
-    sockets = await scene.open();
-    await sockets.attach();
+    await scene.restart();
     expect(await failures(60)).toBe(0);
   });
 

@@ -3,36 +3,24 @@
  * thread does it. None of these is built into every kernel; what decides about them is held by other sockets.
  */
 import { readFileSync } from 'node:fs';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
-import { keepPins } from '../../../../src/dataplane/bpf/pins.ts';
-import type { SocketServices } from '../../../../src/dataplane/bpf/sockets/backend.ts';
+import { beforeEach, expect, it } from 'vitest';
 import { cgroupRoot } from '../../../../src/kernel/cgroup.ts';
 import { answering, connected, connecting, NOWHERE, serverOf } from './questions.ts';
-import { createSocketScene, frontend, SERVER_PORT, SERVERS, type SocketScene, serviceOf } from './scene.ts';
+import { frontend, SERVER_PORT, SERVERS, serviceOf } from './scene.ts';
+import { useSocketScene } from './socket-suite.ts';
 
 const [FIRST] = SERVERS;
 const VIP = '10.96.0.10';
 /** Where the test is, and processes outside the scene's cgroup are. */
 const OUTSIDE = `${cgroupRoot()}${/^0::(.*)$/m.exec(readFileSync('/proc/self/cgroup', 'utf8'))?.[1]}`;
 
-let scene: SocketScene;
-let sockets: SocketServices;
+const scene = useSocketScene();
 
-beforeAll(async () => {
-  scene = await createSocketScene();
-});
-afterAll(() => scene.remove());
 beforeEach(async () => {
-  sockets = await scene.open();
-  await sockets.attach();
   await scene.sync(
     serviceOf('web', [frontend({ address: VIP, port: 80 })], [FIRST]),
     serviceOf('dns', [frontend({ address: VIP, port: 80 })], [FIRST], { protocol: 'UDP' }),
   );
-});
-afterEach(() => {
-  keepPins(scene.directory, ['policies']);
-  sockets.close();
 });
 
 it('[E3] a socket that was made outside the cgroup is left alone, whoever connects it or sends by it', async () => {

@@ -1,9 +1,7 @@
 import { execFileSync } from 'node:child_process';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { unmappedAddress } from '../../../../src/dataplane/bpf/mapped-address.ts';
-import { keepPins } from '../../../../src/dataplane/bpf/pins.ts';
 import { openServiceTables } from '../../../../src/dataplane/bpf/services/tables.ts';
-import type { SocketServices } from '../../../../src/dataplane/bpf/sockets/backend.ts';
 import {
   type LiveChoice,
   type LiveQuestion,
@@ -13,7 +11,8 @@ import type { Address } from '../../../../src/model/address.ts';
 import { DEFAULT_BALANCING, type Scheduler, type ServiceRows } from '../../../../src/model/rows.ts';
 import type { TestSocket } from './dialler.ts';
 import { connected, serverOf } from './questions.ts';
-import { createSocketScene, frontend, SERVERS, type SocketScene, serviceOf } from './scene.ts';
+import { frontend, SERVERS, serviceOf } from './scene.ts';
+import { useSocketScene } from './socket-suite.ts';
 
 /** Of each family: the Service's address, its servers and an address that only the pod has. */
 const FAMILIES = [
@@ -21,28 +20,19 @@ const FAMILIES = [
   ['tcp6', 'fd96::10', SERVERS.slice(3), '2001:db8::77'],
 ] as const;
 
-let scene: SocketScene;
-let sockets: SocketServices;
+const scene = useSocketScene();
 let open: TestSocket[] = [];
 
 beforeAll(async () => {
-  scene = await createSocketScene();
   for (const [, , , address] of FAMILIES) {
     const prefix = `${address}/${address.includes(':') ? 128 : 32}`;
     const argv = [`--net=${scene.podNamespace}`, 'ip', 'address', 'add', prefix, 'dev', 'lo'];
     execFileSync('nsenter', argv);
   }
 });
-afterAll(() => scene.remove());
-beforeEach(async () => {
-  sockets = await scene.open();
-  await sockets.attach();
-});
 afterEach(async () => {
   for (const socket of open) await socket.close();
   open = [];
-  keepPins(scene.directory, ['policies']);
-  sockets.close();
 });
 
 function balanced(
@@ -167,7 +157,7 @@ describe.each(FAMILIES)('a socket’s next connection (%s)', (_, address, server
     const service = balanced(address, servers, 'random');
     const slow = { ...service, balancing: { ...service.balancing, slowStartSeconds: 100 } };
     await scene.sync(slow);
-    const tables = openServiceTables(sockets.maps);
+    const tables = openServiceTables(scene.sockets.maps);
     const [number, row] = await backendAt(servers[0] ?? '');
     const nowSeconds = Math.floor(Number(process.hrtime.bigint()) / 1e9);
     await tables.backends.set([[number, { ...row, since: nowSeconds - 50 }]]);
@@ -202,7 +192,7 @@ describe('asking for the next connection', () => {
 });
 
 async function backendAt(address: string) {
-  const found = (await openServiceTables(sockets.maps).backends.entries()).find(
+  const found = (await openServiceTables(scene.sockets.maps).backends.entries()).find(
     ([, row]) => row.lists !== 0 && unmappedAddress(row.address) === address,
   );
   if (found === undefined) throw new Error(`no backend at ${address}`);
@@ -211,7 +201,7 @@ async function backendAt(address: string) {
 
 /** As the programs note it: until so many milliseconds from now. */
 async function noteEjection(address: string, untilMs: number): Promise<void> {
-  const { backendStates } = openServiceTables(sockets.maps);
+  const { backendStates } = openServiceTables(scene.sockets.maps);
   const [number] = await backendAt(address);
   const state = await backendStates.get(number);
   if (state === undefined) throw new Error(`nobody connected to ${address}`);

@@ -1,28 +1,13 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { keepPins } from '../../../../src/dataplane/bpf/pins.ts';
-import type { SocketServices } from '../../../../src/dataplane/bpf/sockets/backend.ts';
+import { describe, expect, it } from 'vitest';
 import { slotSequence } from '../../../../src/dataplane/schedule/slot-sequence.ts';
 import type { Scheduler, ServiceRows } from '../../../../src/model/rows.ts';
 import { ADDRESS, balanced } from './balanced.ts';
 import type { TestSocket } from './dialler.ts';
 import { answering, connected, serverOf } from './questions.ts';
-import { createSocketScene, frontend, SERVERS, type SocketScene } from './scene.ts';
+import { frontend, SERVERS } from './scene.ts';
+import { useSocketScene } from './socket-suite.ts';
 
-let scene: SocketScene;
-let sockets: SocketServices;
-
-beforeAll(async () => {
-  scene = await createSocketScene();
-});
-afterAll(() => scene.remove());
-beforeEach(async () => {
-  sockets = await scene.open();
-  await sockets.attach();
-});
-afterEach(() => {
-  keepPins(scene.directory, ['policies']);
-  sockets.close();
-});
+const scene = useSocketScene();
 
 const [A, B, C] = SERVERS;
 const ALL: readonly string[] = [A, B, C];
@@ -86,9 +71,7 @@ describe('in turn', () => {
     const service = balanced('rr-kept', ALL, { scheduler: 'rr' });
     await scene.sync(service);
     await answering(scene.pod, 1, ADDRESS);
-    sockets.close();
-    sockets = await scene.open();
-    await sockets.attach();
+    await scene.restart();
     expect(await answering(scene.pod, 3, ADDRESS)).toEqual(from(sequenceOf(service), 1));
   });
 });
@@ -111,9 +94,7 @@ describe('by hash', () => {
     await scene.sync(balanced('maglev', ALL, { scheduler: 'maglev' }));
     const before = [await answering(scene.pod, 4, ADDRESS), await answering(scene.node, 4, ADDRESS)];
     for (const own of before) expect(new Set(own).size).toBe(1);
-    sockets.close();
-    sockets = await scene.open();
-    await sockets.attach();
+    await scene.restart();
     expect([await answering(scene.pod, 4, ADDRESS), await answering(scene.node, 4, ADDRESS)]).toEqual(before);
   });
 

@@ -1,34 +1,11 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { keepPins } from '../../../../src/dataplane/bpf/pins.ts';
-import type { SocketServices } from '../../../../src/dataplane/bpf/sockets/backend.ts';
 import type { Dialler, TestSocket } from './dialler.ts';
 import { answering, connected, connecting, NOWHERE, senderOf, serverOf } from './questions.ts';
-import {
-  createSocketScene,
-  frontend,
-  NODE,
-  OTHER_NODE,
-  SERVER_PORT,
-  SERVERS,
-  type SocketScene,
-  serviceOf,
-} from './scene.ts';
+import { frontend, NODE, OTHER_NODE, SERVER_PORT, SERVERS, serviceOf } from './scene.ts';
+import { useSocketScene } from './socket-suite.ts';
 
-let scene: SocketScene;
-let sockets: SocketServices;
-
-beforeAll(async () => {
-  scene = await createSocketScene();
-});
-afterAll(() => scene.remove());
-beforeEach(async () => {
-  sockets = await scene.open();
-  await sockets.attach();
-});
-afterEach(() => {
-  keepPins(scene.directory, ['policies']);
-  sockets.close();
-});
+const scene = useSocketScene();
 
 const [FIRST, SECOND, , FIRST_V6, SECOND_V6] = SERVERS;
 const V4 = [FIRST, SECOND];
@@ -77,7 +54,7 @@ describe.each([
   });
 
   it('[A3] [E1] see them when they are not, and keep one backend', async () => {
-    const before = (await sockets.figures()).sent;
+    const before = (await scene.sockets.figures()).sent;
     const chosen = new Set<string>();
     for (let index = 0; index < 10; index++) {
       const socket = await scene.pod.open(kind);
@@ -93,7 +70,7 @@ describe.each([
       await socket.close();
     }
     expect([...chosen].sort()).toEqual([...servers].sort());
-    expect((await sockets.figures()).sent - before).toBe(10);
+    expect((await scene.sockets.figures()).sent - before).toBe(10);
   });
 
   it('[A37] [A60] go to another backend with the next message when theirs went', async () => {
@@ -127,7 +104,7 @@ describe('connected UDP sockets', () => {
     const spared = await connectedTo(scene.pod, SECOND);
     await scene.sync(dns([SECOND]));
     await scene.services.collect();
-    await sockets.endOrphans();
+    await scene.sockets.endOrphans();
     for (const socket of [doomed, onNode]) expect(await socket.receive()).toBe('ECONNABORTED');
     for (const socket of [direct, stranger, spared]) {
       expect(await socket.send()).toBe('ok');
@@ -198,12 +175,12 @@ describe('Services without an answer', () => {
   );
 
   it('[A17] [A18] refuse connections, and at ports that they do not have', async () => {
-    const before = (await sockets.figures()).refused;
+    const before = (await scene.sockets.figures()).refused;
     expect(await connecting(scene.pod, 'tcp4', '10.96.0.11')).toBe('ECONNREFUSED');
     expect(await connecting(scene.pod, 'tcp6', 'fd96::11')).toBe('ECONNREFUSED');
     expect(await connecting(scene.pod, 'tcp6', '10.96.0.11')).toBe('ECONNREFUSED');
     expect(await connecting(scene.pod, 'tcp4', '10.96.0.10', 81)).toBe('ECONNREFUSED');
-    expect((await sockets.figures()).refused - before).toBe(4);
+    expect((await scene.sockets.figures()).refused - before).toBe(4);
   });
 
   it('[A18] [A41] leave to packets what is to be dropped', async () => {
@@ -282,9 +259,7 @@ describe('affinity', () => {
   it('[A37] [A39] outlives the agent, and ends with its backend', async () => {
     await scene.sync(sticky(V4));
     const [before = ''] = await answering(scene.pod, 1, '10.96.0.10');
-    sockets.close();
-    sockets = await scene.open();
-    await sockets.attach();
+    await scene.restart();
     expect(new Set(await answering(scene.pod, 8, '10.96.0.10'))).toEqual(new Set([before]));
     const left = V4.filter((server) => server !== before);
     await scene.sync(sticky(left));
@@ -300,9 +275,7 @@ describe('the programs', () => {
   });
 
   it('[E2] leave pods alone where only the node’s sockets are served', async () => {
-    sockets.close();
-    sockets = await scene.open({ nodeOnly: true });
-    await sockets.attach();
+    await scene.restart({ nodeOnly: true });
     expect(await connecting(scene.pod, 'tcp4', '10.96.0.10')).toBe(NOWHERE);
     expect(await answering(scene.node, 1, '10.96.0.10')).toEqual([FIRST]);
   });
@@ -310,10 +283,9 @@ describe('the programs', () => {
   it('[H1] [H2] go on without the agent, and with the next one, which knows their sockets', async () => {
     const socket = await connected(scene.pod, 'udp4', FIRST, SERVER_PORT);
     const early = await connected(scene.pod, 'tcp4', '10.96.0.10');
-    sockets.close();
+    scene.sockets.close();
     expect(await answering(scene.pod, 1, '10.96.0.10')).toEqual([FIRST]);
-    sockets = await scene.open();
-    await sockets.attach();
+    await scene.restart();
     expect(await early.peer()).toBe('10.96.0.10 80');
     expect(await socket.peer()).toBe(`${FIRST} ${SERVER_PORT}`);
     expect(await answering(scene.pod, 1, '10.96.0.10')).toEqual([FIRST]);
@@ -321,7 +293,7 @@ describe('the programs', () => {
 
   it('[A71] are gone with their pins, and open connections stay', async () => {
     const early = await connected(scene.pod, 'tcp4', '10.96.0.10');
-    sockets.close();
+    scene.sockets.close();
     keepPins(scene.directory, ['policies']);
     // The kernel takes a link off a moment after its last reference went.
     await expect.poll(() => connecting(scene.pod, 'tcp4', '10.96.0.10')).toBe(NOWHERE);
@@ -332,8 +304,8 @@ describe('the programs', () => {
 
   it('[F6] are put on again after somebody removed their pins', async () => {
     keepPins(scene.directory, ['policies']);
-    await sockets.attach();
-    sockets.close();
+    await scene.sockets.attach();
+    scene.sockets.close();
     expect(await answering(scene.pod, 1, '10.96.0.10')).toEqual([FIRST]);
   });
 });
