@@ -35,7 +35,7 @@ static __always_inline const struct backend *choose_for_packet(const struct flow
   struct choice choice = choice_of(&opening->match, service);
   choice.hashed = choice.scheduler == SCHEDULER_DESTINATION_HASH ? key->peer : key->local;
   __u32 number = remembered_backend(&opening->match, service, &key->local);
-  if (!number || !takes(&choice, number)) number = draw(&choice);
+  if (!number || !stays(&choice, number)) number = draw(&choice);
   opening->backend = number;
   return bpf_map_lookup_elem(&backends, &number);
 }

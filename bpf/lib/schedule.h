@@ -78,10 +78,18 @@ static __always_inline enum standing standing_in(const struct choice *choice, __
   return choice->ejects ? standing_of(state, choice->probes) : STANDING_IN;
 }
 
+static __always_inline enum standing standing_with(const struct choice *choice, __u32 number) {
+  return standing_in(choice, number, choice->ejects ? bpf_map_lookup_elem(&backend_states, &number) : 0);
+}
+
+// Whether a client goes on with the backend that affinity remembers, however new that is: slow start is for those who choose.
+APART bool stays(const struct choice *choice, __u32 number) {
+  return choice && standing_with(choice, number) != STANDING_OUT;
+}
+
 APART bool takes(const struct choice *choice, __u32 number) {
   if (!choice) return false;
-  struct backend_state *state = choice->ejects ? bpf_map_lookup_elem(&backend_states, &number) : 0;
-  const enum standing standing = standing_in(choice, number, state);
+  const enum standing standing = standing_with(choice, number);
   if (standing != STANDING_IN) return standing == STANDING_PROBED;
   return !choice->slow_start_seconds || has_started(choice, number);
 }

@@ -36,7 +36,7 @@ static __always_inline struct chosen choose(struct bpf_sock_addr *context, const
   choice.avoided = avoided;
   choice.probes = context->protocol == IPPROTO_TCP;
   __u32 number = remembered_backend(match, service, &client);
-  if (!number || !takes(&choice, number)) number = is_compared(&choice) ? compare(&choice) : draw(&choice);
+  if (!number || !stays(&choice, number)) number = is_compared(&choice) ? compare(&choice) : draw(&choice);
   const struct backend *backend = bpf_map_lookup_elem(&backends, &number);
   // What stands at a Service's address itself would be translated once more: nft has to do it in one go.
   struct service_match beyond;

@@ -61,13 +61,10 @@ export function triedSlots(
 /** Who the next connection goes to. */
 export function nextChances(tables: ChoiceTables): Chances {
   const { remembered } = tables;
-  const kept = remembered === null ? 0 : acceptance(tables, remembered);
-  const chances = new Map<number, number>();
-  if (remembered !== null && kept > 0) chances.set(remembered, kept);
-  if (kept === 1 || tables.slotCount === 0) return chances;
-  for (const [number, chance] of isCompared(tables) ? compared(tables) : drawn(tables))
-    add(chances, number, (1 - kept) * chance);
-  return chances;
+  // However new it is: slow start is for those who choose.
+  if (remembered !== null && standingOf(tables, remembered) !== 'out') return new Map([[remembered, 1]]);
+  if (tables.slotCount === 0) return new Map();
+  return isCompared(tables) ? compared(tables) : drawn(tables);
 }
 
 /** The slot that is looked at first; null: any. */

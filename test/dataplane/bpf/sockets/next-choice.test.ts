@@ -71,6 +71,13 @@ describe('chances of the next connection', () => {
     expect(total(tables([]))).toBe(0);
   });
 
+  it('[A36] [F8] [F3] are all for whom affinity remembers, however new, but not for one that is ejected', () => {
+    const fresh = { since: 1000 };
+    const slow = { slowStartSeconds: 100, remembered: 1 };
+    expect(rounded(tables([fresh, {}], slow))).toEqual([[1, 1]]);
+    expect(rounded(tables([OUT, {}], slow))).toEqual([[2, 1]]);
+  });
+
   it('[F3] are shared by those that are not ejected; the next in turn has all of it', () => {
     expect(rounded(tables([{}, OUT, {}]))).toEqual([
       [1, 0.5],

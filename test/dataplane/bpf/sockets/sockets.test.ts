@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { keepPins } from '../../../../src/dataplane/bpf/pins.ts';
+import { DEFAULT_BALANCING } from '../../../../src/model/rows.ts';
 import type { Dialler, TestSocket } from './dialler.ts';
 import { answering, connected, connecting, NOWHERE, senderOf, serverOf } from './questions.ts';
 import { frontend, NODE, OTHER_NODE, SERVER_PORT, SERVERS, serviceOf } from './scene.ts';
@@ -264,6 +265,18 @@ describe('affinity', () => {
     const left = V4.filter((server) => server !== before);
     await scene.sync(sticky(left));
     expect(await answering(scene.pod, 1, '10.96.0.10')).toEqual(left);
+  });
+
+  it('[A36] [F8] keeps clients at a new backend, whose slow start is for those who have none yet', async () => {
+    const balancing = { ...DEFAULT_BALANCING, slowStartSeconds: 100_000 };
+    const starting = (servers: readonly string[]) => ({ ...sticky(servers), balancing });
+    // The new one is chosen while it is alone, and then has a tenth of its share beside another.
+    await scene.sync(starting([FIRST]));
+    await scene.sync(starting(V4));
+    await scene.sync(starting([SECOND]));
+    expect(await answering(scene.pod, 1, '10.96.0.10')).toEqual([SECOND]);
+    await scene.sync(starting(V4));
+    expect(new Set(await answering(scene.pod, 60, '10.96.0.10'))).toEqual(new Set([SECOND]));
   });
 });
 
