@@ -163,7 +163,7 @@ void Control::end_run(int fd) {
   Connection& connection = connections_[fd];
   say(fd, connection, "{\"done\":" + std::to_string(connection.specs_total) + "}");
   // The run is still on the stack: it goes, and the next command comes, from the loop.
-  loop_.at(now_ns(), [this, fd] {
+  loop_.after(0, [this, fd] {
     const auto found = connections_.find(fd);
     if (found == connections_.end()) return;
     found->second.run.reset();

@@ -26,7 +26,8 @@ class Loop {
   void watch(int fd, uint32_t events, Ready ready);
   // Must come before close(): no callback of `fd` runs afterwards.
   void unwatch(int fd);
-  TimerId at(int64_t when_ns, std::function<void()> fire);
+  // In time that this process could run: of one that stood still, alone or with the whole machine, hardly any has passed.
+  TimerId after(int64_t delay_ns, std::function<void()> fire);
   void cancel(TimerId timer);
   void run();
   void stop() { running_ = false; }
@@ -37,11 +38,15 @@ class Loop {
     Ready ready;
   };
 
+  int64_t now() const;
   int wait_ms() const;
   void dispatch(uint64_t token, uint32_t events);
   void fire_due();
 
   int epoll_;
+  // Time of the loop at the beginning of the turn, and that of the monotonic clock.
+  int64_t turn_ns_ = 0;
+  int64_t turn_began_ns_ = now_ns();
   bool running_ = true;
   uint32_t next_generation_ = 1;
   uint64_t next_timer_ = 1;

@@ -48,7 +48,7 @@ std::optional<Verdict> verdict_of(int error) {
 
 Probe::Probe(Loop& loop, ProbeSpec spec, Done done)
     : loop_(loop), spec_(std::move(spec)), done_(std::move(done)), started_ns_(now_ns()) {
-  deadline_ = loop_.at(started_ns_ + kDeadlineNs, [this] { on_deadline(); });
+  deadline_ = loop_.after(kDeadlineNs, [this] { on_deadline(); });
 }
 
 Probe::~Probe() {
@@ -74,12 +74,12 @@ void Probe::end(ProbeResult result) {
 
 void Probe::extend_deadline(int64_t by_ns) {
   loop_.cancel(deadline_);
-  deadline_ = loop_.at(now_ns() + by_ns, [this] { on_deadline(); });
+  deadline_ = loop_.after(by_ns, [this] { on_deadline(); });
 }
 
 void Probe::schedule_resends() {
   for (int index = 0; index < 2; index++) {
-    resends_[index] = loop_.at(started_ns_ + kResendNs[index], [this] { send_again(); });
+    resends_[index] = loop_.after(kResendNs[index], [this] { send_again(); });
   }
 }
 

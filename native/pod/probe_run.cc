@@ -24,7 +24,7 @@ void ProbeRun::start(std::deque<ProbeSpec> specs) {
 void ProbeRun::schedule() {
   if (scheduled_) return;
   scheduled_ = true;
-  timer_ = loop_.at(now_ns(), [this] {
+  timer_ = loop_.after(0, [this] {
     scheduled_ = false;
     start_more();
   });

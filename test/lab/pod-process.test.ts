@@ -42,6 +42,10 @@ function say(text: string): Promise<string> {
   });
 }
 
+function inNamespace(...argv: readonly string[]): string {
+  return execFileSync('nsenter', [`--net=/run/netns/${NAMESPACE}`, ...argv], { encoding: 'utf8' });
+}
+
 beforeAll(() => {
   execFileSync('ip', ['netns', 'add', NAMESPACE]);
   execFileSync('ip', ['-n', NAMESPACE, 'link', 'set', 'lo', 'up']);
@@ -60,8 +64,7 @@ describe('the process of a pod', () => {
 
   it('sets the sysctls of its own namespace only', () => {
     const read = ['cat', '/proc/sys/net/ipv4/icmp_ratelimit'] as const;
-    const inside = execFileSync('nsenter', [`--net=/run/netns/${NAMESPACE}`, ...read], { encoding: 'utf8' });
-    expect(inside.trim()).toBe('400');
+    expect(inNamespace(...read).trim()).toBe('400');
     expect(execFileSync(read[0], [read[1]], { encoding: 'utf8' }).trim()).not.toBe('400');
   });
 
@@ -126,6 +129,30 @@ describe('the process of a pod', () => {
     await sleep(20);
     socket.destroy();
     expect(await serve(plan)).toEqual([]);
+  });
+
+  it('waits as long for answers when it stood still in between', { retry: 3 }, async () => {
+    await serve({ ...plan, servers: [{ protocol: 'UDP', port: 80 as Port }] });
+    // What is sent before comes to nothing, and is sent again.
+    inNamespace(
+      'nft',
+      'add table inet mute; add chain inet mute in { type filter hook input priority 0; policy drop; }',
+    );
+    const probe = {
+      protocol: 'UDP',
+      address: '127.0.0.1',
+      port: 80,
+      source: null,
+      sourcePort: 0,
+      mark: 0,
+    } as const;
+    const answers = probeFrom(plan.socket, [probe]);
+    await sleep(20);
+    process.kill(pid, 'SIGSTOP');
+    await sleep(700);
+    inNamespace('nft', 'delete table inet mute');
+    process.kill(pid, 'SIGCONT');
+    expect(await answers).toEqual([expect.objectContaining({ verdict: 'allowed' })]);
   });
 
   it.each(['SIGTERM', 'exit'] as const)('ends by %s and takes its socket along', async (how) => {
