@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Dataplane } from '../../src/dataplane/dataplane.ts';
 import { openNftDataplane } from '../../src/dataplane/nft/dataplane.ts';
+import { openNftables } from '../../src/kernel/native.ts';
 import type { Address } from '../../src/model/address.ts';
 import {
   DEFAULT_BALANCING,
@@ -261,6 +262,30 @@ describe('nft backend in the kernel', () => {
     expect(woken).toBe(0);
     expect(nft('list', 'table', 'ip', 'other')).toBe(other);
     await dataplane.close();
+  });
+
+  it('is not woken by those who change tables of their own while it begins', async () => {
+    const others = await openNftables({ netns });
+    const dataplane = await open();
+    let woken = 0;
+    dataplane.onForeignChange(() => {
+      woken += 1;
+    });
+    let begins = true;
+    const begun = dataplane.sync(rowsOf(service([1, 2]))).finally(() => {
+      begins = false;
+    });
+    for (let written = 0; begins; written++) {
+      const place = { object: 'table', family: 'ip', table: `other-${written}` } as const;
+      await others.commit([{ verb: 'add', ...place }]);
+    }
+    expect((await begun).bytes).toBeGreaterThan(0);
+    expect(woken).toBe(0);
+    nft('flush', 'map', 'inet', 'weir', 'slot4');
+    await expect.poll(() => woken).toBe(1);
+    expect((await dataplane.repair()).elementsAdded).toBe(2);
+    await dataplane.close();
+    await others.close();
   });
 
   it('puts new chains over those of an older skeleton and keeps what affinity learnt', async () => {

@@ -97,19 +97,29 @@ function noticeForeignChange(state: State): void {
   for (const listener of state.listeners) listener();
 }
 
-/** From the first sync on, we hear what others do to our table. */
-async function watch(state: State): Promise<void> {
-  if (state.monitor !== null) return;
-  state.monitor = state.nft.monitor((event) => {
+/** Hears what others do to our table from now on. */
+function watch(state: State): State['monitor'] {
+  return state.nft.monitor((event) => {
     const touchesOurs = event.changes.some(({ table }) => table === TABLE);
     if (event.lost === true || (!event.ours && touchesOurs)) noticeForeignChange(state);
     // Other tables, that of policies among them: ours is as it was.
     else if (!touchesOurs && event.generation > state.readAtGeneration) state.generation += 1;
   });
-  if ((await state.nft.generation()) !== state.generation) setImmediate(noticeForeignChange, state);
 }
 
 async function sync(state: State, rows: Rows): Promise<ApplyReport> {
+  const result = await reconcile(state, rows);
+  if (state.monitor !== null) return result;
+  state.monitor = watch(state);
+  if ((await refusing(TABLE, () => state.nft.generation())) === state.generation) return result;
+  // Nobody listened until now: mostly it was another table, such as that of policies, which begins at the same time.
+  const { bytes } = await reconcile(state, rows);
+  if (bytes > 0) state.repairs += 1;
+  return result;
+}
+
+/** Reads everything back and writes what differs. */
+async function reconcile(state: State, rows: Rows): Promise<ApplyReport> {
   const startedAt = performance.now();
   state.uncertain = true;
   state.generation = await refusing(TABLE, () => state.nft.generation());
@@ -132,7 +142,6 @@ async function sync(state: State, rows: Rows): Promise<ApplyReport> {
   const bytes = await commit(state, commands);
   state.uncertain = false;
   if (bytes > 0) state.generation += 1;
-  await watch(state);
   state.flows.forget(filtersAfterSync(state.installed, observed));
   return report(state, startedAt, delta, bytes);
 }
