@@ -47,12 +47,14 @@ function converse(
     say = () => socket.send(text, order.port, order.address);
   }
   process.stdin.on('data', () => {
-    const timer = setTimeout(() => console.log('silent'), order.patience);
-    heard = () => {
+    // What comes later answers nothing.
+    const tell = (word: string) => {
       heard = () => {};
       clearTimeout(timer);
-      console.log('answered');
+      console.log(word);
     };
+    const timer = setTimeout(() => tell('silent'), order.patience);
+    heard = () => tell('answered');
     say();
   });
 }

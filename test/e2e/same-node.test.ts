@@ -1,7 +1,4 @@
-/**
- * What pods of one node send each other, past the node's stack: the same verdicts as by it, and only where nobody misses it.
- * Counters of the node's netfilter tell which way packets went, and those of the programs.
- */
+/** What pods of one node send each other, past the node's stack: the same verdicts as by it, and only where nobody misses it. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { named, POLICY_OBJECT } from '../../src/dataplane/bpf/policies/backend.ts';
 import { LAYOUT } from '../../src/generated/policy.ts';
@@ -9,42 +6,18 @@ import { type BpfObject, loadBpfObject } from '../../src/kernel/bpf-object.ts';
 import { attachTcx, pin } from '../../src/kernel/bpf-program.ts';
 import { listInterfaces } from '../../src/kernel/network.ts';
 import { mountBpfFileSystem } from '../bpf-file-system.ts';
-import { type Conversation, startConversation } from './conversation.ts';
-import { type Manifest, node, pod, service } from './manifests.ts';
-import { usePolicyLab } from './policy-lab.ts';
-import { networkPolicy, podsLabelled } from './policy-manifests.ts';
+import { networkPolicy } from './policy-manifests.ts';
+import {
+  ADDRESSES,
+  BY_STACK,
+  CLUSTER_IPS,
+  FAMILIES,
+  letIn,
+  PAST_IT,
+  SELECTS_NEAR,
+  useSameNodeLab,
+} from './same-node-lab.ts';
 
-const ADDRESSES = {
-  web: ['10.244.1.10', 'fd44:1::10'],
-  near: ['10.244.1.11', 'fd44:1::11'],
-  free: ['10.244.1.12', 'fd44:1::12'],
-  far: ['10.244.2.13', 'fd44:2::13'],
-} as const;
-const CLUSTER_IPS = ['10.96.0.77', 'fd96::77'] as const;
-const FAMILIES = [0, 1] as const;
-const PORTS = [
-  { containerPort: 80 },
-  { containerPort: 81 },
-  { containerPort: 53, protocol: 'UDP' as const },
-  { containerPort: 54, protocol: 'UDP' as const },
-];
-
-function at(name: keyof typeof ADDRESSES, onNode: string): Manifest {
-  const manifest = pod(name, { node: onNode, ports: PORTS });
-  const podIPs = ADDRESSES[name].map((ip) => ({ ip }));
-  return { ...manifest, status: { ...(manifest.status as object), podIPs } };
-}
-
-/** Sees what the node forwards between its own pods, before anybody else does. */
-const WATCH = `table inet watch {
-  counter forwarded {}
-  chain forward {
-    type filter hook forward priority -300; policy accept
-    ip saddr 10.244.1.0/24 ip daddr 10.244.1.0/24 counter name forwarded
-    ip6 saddr fd44:1::/64 ip6 daddr fd44:1::/64 meta l4proto { tcp, udp } counter name forwarded
-    ip6 saddr fd44:1::/64 ip6 daddr fd44:1::/64 icmpv6 type { echo-request, echo-reply } counter name forwarded
-  }
-}`;
 /** In a pod: what came over one router. */
 const HOPS = `table inet hops {
   counter one {}
@@ -66,79 +39,22 @@ function sendDatagram(order: { address: string; port: number; hops: number }) {
   });
 }
 
-const letIn = (...apps: readonly string[]) =>
-  networkPolicy('web', { ingress: apps.map((app) => ({ from: [podsLabelled(app)], ports: letInPorts() })) });
-const letInPorts = () => [{ port: 80 }, ...[53, 99].map((port) => ({ protocol: 'UDP', port }))];
-const SELECTS_NEAR = networkPolicy('near', { egress: [{}] });
-
 describe('packets from pod to pod of a node', () => {
-  const lab = usePolicyLab(
-    'bpf',
-    [
-      node('one'),
-      node('two'),
-      at('web', 'one'),
-      at('near', 'one'),
-      at('free', 'one'),
-      at('far', 'two'),
-      service('web', {
-        clusterIP: CLUSTER_IPS[0],
-        clusterIPs: CLUSTER_IPS,
-        ports: [{ port: 8080, targetPort: 80 }],
-      }),
-    ],
-    ['--same-node=direct', '--services-backend=nft'],
-  );
-  const begun: Conversation[] = [];
-  const converse = (who: string, address: string, port: number, more: object = {}) => {
-    const conversation = startConversation(lab, who, { address, port, ...more });
-    begun.push(conversation);
-    return conversation;
-  };
-  const counter = async (who: string, table: string, name: string) => {
-    const text = await lab.inside(who, 'nft', '-j', 'list', 'counter', 'inet', table, name);
-    return Number(JSON.parse(text).nftables[1].counter.packets);
-  };
-  const kernel = async () => (await lab.policies('one')).kernel;
-  /** How many packets went each way during the work. */
-  const waysOf = async (work: () => Promise<unknown>) => {
-    const count = async () => [
-      (await kernel())?.tallies['passed-by'] ?? 0,
-      await counter('node/one', 'watch', 'forwarded'),
-    ];
-    const before = await count();
-    await work();
-    const [past = 0, stack = 0] = (await count()).map((after, index) => after - (before[index] ?? 0));
-    return { past, stack };
-  };
-  const BY_STACK = { past: 0, stack: expect.toSatisfy((count: number) => count > 0) };
-  const PAST_IT = { past: expect.toSatisfy((count: number) => count > 0), stack: 0 };
-  const verdicts = async (...questions: readonly string[]) =>
-    Object.values(await lab.verdicts(...questions.map((question) => `default/${question}`)));
-  const hostSide = async (name: 'web' | 'near') => {
-    const routes = await lab.inside('node/one', 'ip', '-j', 'route', 'show', ADDRESSES[name][0]);
-    return (JSON.parse(routes)[0]?.dev ?? '') as string;
-  };
-  const refused = async () => (await kernel())?.passages?.refused ?? [];
+  const lab = useSameNodeLab();
+  const { converse, waysOf, ask: verdicts, kernel } = lab;
+  const hops = async () => (await lab.counter('default/web', 'hops', 'one')).packets;
 
-  beforeAll(async () => {
-    await lab.inside('node/one', 'nft', WATCH);
-    await lab.inside('default/web', 'nft', HOPS);
-    await lab.apply(letIn('near', 'free', 'far'), SELECTS_NEAR);
-  });
-  afterAll(() => {
-    for (const conversation of begun) conversation.end();
-  });
+  beforeAll(() => lab.inside('default/web', 'nft', HOPS));
 
   it.each(FAMILIES)('[E16] go past its stack from the first one on, both ways (%i)', async (family) => {
-    const hops = await counter('default/web', 'hops', 'one');
+    const before = await hops();
     const ways = await waysOf(async () => {
       const talk = converse('default/near', ADDRESSES.web[family], 80);
       expect([await talk.talk(), await talk.talk()]).toEqual(['answered', 'answered']);
     });
     // A handshake of three, and twice what is said, the answer, and an acknowledgement of either.
     expect(ways).toEqual({ past: expect.toSatisfy((count: number) => count >= 7), stack: 0 });
-    expect(await counter('default/web', 'hops', 'one')).toBeGreaterThan(hops);
+    expect(await hops()).toBeGreaterThan(before);
     const tracked = await lab.inside('node/one', 'conntrack', '-L', '-s', ADDRESSES.near[family]);
     expect(tracked).not.toContain(ADDRESSES.web[family]);
   });
@@ -282,17 +198,17 @@ describe('packets from pod to pod of a node', () => {
     };
 
     it.each(Object.entries(STRANGERS))('[E16] [E33] go by it for a %s', async (what, put) => {
-      const device = await hostSide('web');
+      const device = await lab.hostSide('web');
       const talk = converse('default/near', ADDRESSES.web[0], 80);
       const said = async () => expect(await talk.talk()).toBe('answered');
       const asked = async () => expect(await verdicts('near > default/web:80')).toEqual(['allowed']);
       expect(await waysOf(said)).toEqual(PAST_IT);
       const takeOff = await put(device);
-      await expect.poll(refused, { timeout: 10_000 }).toEqual([{ interface: device, why: [what] }]);
+      await expect.poll(lab.refused, { timeout: 10_000 }).toEqual([{ interface: device, why: [what] }]);
       expect(await waysOf(said)).toEqual(BY_STACK);
       expect(await waysOf(asked)).toEqual(BY_STACK);
       await takeOff();
-      await expect.poll(refused, { timeout: 10_000 }).toEqual([]);
+      await expect.poll(lab.refused, { timeout: 10_000 }).toEqual([]);
       expect(await waysOf(asked)).toEqual(PAST_IT);
       expect(await waysOf(said)).toEqual(BY_STACK);
     });
