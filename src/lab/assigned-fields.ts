@@ -55,18 +55,23 @@ function podWithAssigned(raw: RawObject, { nodeName, addresses }: PodObject): Ra
 function serviceWithAssigned(raw: RawObject, service: ServiceObject): RawObject {
   const { clusterIps, healthCheckNodePort, ipFamilies, ipFamilyPolicy } = service;
   const spec: Record<string, unknown> = { ...fieldsOf(raw.spec) };
-  if (clusterIps !== 'headless' && clusterIps.length > 0 && service.type !== 'ExternalName') {
-    if (!isGiven(spec.clusterIP) && !isGiven(spec.clusterIPs)) {
-      spec.clusterIP = clusterIps[0];
-      spec.clusterIPs = clusterIps;
-      if (!isGiven(spec.ipFamilies) && ipFamilies.length === clusterIps.length) spec.ipFamilies = ipFamilies;
-    }
+  // Who names the first one may have been given a second.
+  const hasMore = clusterIps !== 'headless' && clusterIps.length > givenClusterIps(spec);
+  if (hasMore && service.type !== 'ExternalName') {
+    spec.clusterIP = clusterIps[0];
+    spec.clusterIPs = clusterIps;
+    if (!isGiven(spec.ipFamilies) && ipFamilies.length === clusterIps.length) spec.ipFamilies = ipFamilies;
   }
   if (!isGiven(spec.ipFamilyPolicy) && ipFamilyPolicy !== null) spec.ipFamilyPolicy = ipFamilyPolicy;
   if (!isGiven(spec.healthCheckNodePort) && healthCheckNodePort !== null)
     spec.healthCheckNodePort = healthCheckNodePort;
   if (Array.isArray(spec.ports)) spec.ports = spec.ports.map((port) => portWithAssigned(port, service));
   return { ...raw, spec };
+}
+
+/** How many the manifest names. */
+function givenClusterIps({ clusterIP, clusterIPs }: RawObject): number {
+  return Array.isArray(clusterIPs) && clusterIPs.length > 0 ? clusterIPs.length : Number(isGiven(clusterIP));
 }
 
 /** The manifest of a Service with the load-balancer addresses that it was given, where it names none. */

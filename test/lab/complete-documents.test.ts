@@ -94,6 +94,20 @@ describe('completeKeepingGood', () => {
     expect(reasons(apply('04', service('web', { clusterIP: '10.96.0.8' })))).toEqual(['ImmutableField web']);
   });
 
+  it('[A64] keeps the second address of a Service whose manifest drops it, through every later change', () => {
+    const { apply } = lab();
+    const named = (...clusterIPs: readonly string[]) =>
+      service('a', { ipFamilyPolicy: 'PreferDualStack', clusterIP: clusterIPs[0], clusterIPs });
+    const both = ['10.96.0.7', 'fd96::7'];
+    apply('01', nodeManifest('n'), named(...both));
+    for (const [time, ...changed] of [['02', named('10.96.0.7')], ['03', service('b')], ['04']] as const) {
+      const { find, shown } = apply(time, ...changed);
+      expect(find('a')).toMatchObject({ clusterIps: both });
+      const { spec } = shown.find(({ metadata }) => (metadata as Raw).name === 'a') ?? {};
+      expect(spec).toMatchObject({ clusterIP: '10.96.0.7', clusterIPs: both });
+    }
+  });
+
   it('[A64] keeps the second family of a Service whose manifest drops its policy, through every later change', () => {
     const { apply } = lab();
     const dual = apply('01', nodeManifest('n'), service('a', { ipFamilyPolicy: 'PreferDualStack' })).find(
