@@ -19,6 +19,7 @@ import { allocationText, readAllocationText } from '../../src/agent/allocation-t
 import { createControlPlane } from '../../src/cluster/control-plane.ts';
 import { type ControlPlaneMemory, keepLastGood } from '../../src/cluster/last-good.ts';
 import { DEFAULT_CLUSTER_OPTIONS } from '../../src/cluster/options.ts';
+import { boundToParent } from '../bound-command.ts';
 import { anyWalk, SCARCE_POOLS, unordered } from '../cluster/clusters.ts';
 import { serviceObject } from '../objects.ts';
 
@@ -183,7 +184,9 @@ describe('the allocation file', async () => {
     const file = path();
     let newest = 0;
     for (let round = 0; round < 8; round++) {
-      const child = spawn(process.execPath, [WRITER, file], { stdio: ['ignore', 'pipe', 'inherit'] });
+      const child = spawn(...boundToParent(process.execPath, [WRITER, file]), {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      });
       await once(child.stdout, 'data');
       // The first one gets to the end of a write, however busy the machine is.
       if (round === 0) await vi.waitUntil(() => existsSync(file), { timeout: 20_000 });

@@ -10,6 +10,7 @@ import type { AgentStatus } from '../../src/agent/status.ts';
 import { TABLE } from '../../src/dataplane/nft/layout.ts';
 import { pinDirectory } from '../../src/kernel/bpf-file-system.ts';
 import { type Nftables, openNftables } from '../../src/kernel/native.ts';
+import { boundToParent } from '../bound-command.ts';
 
 const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 
@@ -71,7 +72,9 @@ const ask = (method: 'GET' | 'POST', resource: string) => askAgent(controlSocket
 const status = async () => (await ask('GET', '/status')) as AgentStatus;
 
 function inNamespace(argv: readonly string[], instance = name): ChildProcess {
-  const child = spawn('nsenter', [`--net=${netns}`, process.execPath, MAIN, ...argv, '--instance', instance]);
+  const child = spawn(
+    ...boundToParent('nsenter', [`--net=${netns}`, process.execPath, MAIN, ...argv, '--instance', instance]),
+  );
   children.push(child);
   return child;
 }
@@ -210,12 +213,14 @@ describe('agent process on nft', () => {
   });
 
   it('[A22] reports a process that listens on a node port', async () => {
-    const listener = spawn('nsenter', [
-      `--net=${netns}`,
-      process.execPath,
-      '-e',
-      `require('node:net').createServer().listen(30007, () => console.log('listening'))`,
-    ]);
+    const listener = spawn(
+      ...boundToParent('nsenter', [
+        `--net=${netns}`,
+        process.execPath,
+        '-e',
+        `require('node:net').createServer().listen(30007, () => console.log('listening'))`,
+      ]),
+    );
     children.push(listener);
     await new Promise((resolve) => listener.stdout?.once('data', resolve));
     write('node.yaml', NODE);

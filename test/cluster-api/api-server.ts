@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { boundToParent } from '../bound-command.ts';
 import type { Manifest } from '../e2e/manifests.ts';
 
 const run = promisify(execFile);
@@ -139,7 +140,7 @@ async function serveBesides(
   work: (kubectl: ApiServer['kubectl']) => Promise<void>,
 ): Promise<void> {
   const flags = ['--etcd', `http://127.0.0.1:${PORT + 1}`, '--dir', folder, '--port', String(port)];
-  const child = spawn('nsenter', [`--net=${netns}`, BINARY, ...flags], { stdio: 'ignore' });
+  const child = spawn(...boundToParent('nsenter', [`--net=${netns}`, BINARY, ...flags]), { stdio: 'ignore' });
   const kubectl: ApiServer['kubectl'] = (...argv) =>
     runInside(netns, ['kubectl', '--kubeconfig', join(folder, 'kubeconfig'), ...argv]);
   try {

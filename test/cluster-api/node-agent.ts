@@ -7,6 +7,7 @@ import { controlSocketPath } from '../../src/agent/instance-paths.ts';
 import type { RowsJson } from '../../src/agent/rows-json.ts';
 import type { AgentStatus } from '../../src/agent/status.ts';
 import { pinDirectory } from '../../src/kernel/bpf-file-system.ts';
+import { boundToParent } from '../bound-command.ts';
 
 const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 
@@ -46,7 +47,9 @@ export function createNodeAgent(
   return {
     start(...flags) {
       const own = ['--instance', instance, '--hostname-override', node];
-      const started = spawn('nsenter', [`--net=${netns}`, process.execPath, MAIN, 'agent', ...own, ...flags]);
+      const started = spawn(
+        ...boundToParent('nsenter', [`--net=${netns}`, process.execPath, MAIN, 'agent', ...own, ...flags]),
+      );
       started.stderr.on('data', (chunk) => {
         said += chunk;
       });

@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
 import { listConntrack } from '../../src/kernel/conntrack.ts';
 import type { Address } from '../../src/model/address.ts';
+import { boundToParent } from '../bound-command.ts';
 import { BACKENDS, type Question, useLab } from './lab-cluster.ts';
 import { client, ingress, node, pod, service } from './manifests.ts';
 
@@ -139,7 +140,9 @@ describe.each(BACKENDS)('ports of the node on %s', (servicesBackend) => {
 
   it('[A22] report a process that listens on a node port', async () => {
     const script = "require('node:net').createServer().listen(31500, () => console.log('up'))";
-    const child = spawn('nsenter', [`--net=${lab.netns('node/one')}`, process.execPath, '-e', script]);
+    const child = spawn(
+      ...boundToParent('nsenter', [`--net=${lab.netns('node/one')}`, process.execPath, '-e', script]),
+    );
     await new Promise((resolve) => child.stdout.once('data', resolve));
     const taken = service('taken', {
       type: 'NodePort',

@@ -6,6 +6,7 @@ import type { PodInterface } from '../../src/dataplane/policy-change.ts';
 import { attachTcx, type TcLink } from '../../src/kernel/bpf-program.ts';
 import type { Address } from '../../src/model/address.ts';
 import type { ObjectName } from '../../src/model/names.ts';
+import { boundToParent } from '../bound-command.ts';
 import { address } from './packets.ts';
 import type { PolicyNode } from './policy-node.ts';
 
@@ -57,7 +58,7 @@ export function createVethPods(prefix: string): VethPods {
       },
       async start(pod, command) {
         const space = `--net=/run/netns/${prefix}-${pod.name.split('/')[1]}`;
-        const child = spawn('nsenter', [space, ...command.split(' ')], {
+        const child = spawn(...boundToParent('nsenter', [space, ...command.split(' ')]), {
           stdio: ['ignore', 'pipe', 'inherit'],
         });
         await once(child.stdout, 'data');

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { boundToParent } from '../bound-command.ts';
 import { frameOf, joined } from '../packet/packets.ts';
 
 const SOURCE = fileURLToPath(new URL('./raw-frames.cc', import.meta.url));
@@ -36,7 +37,7 @@ export interface RawStation {
 
 /** Opens the interface; `gateway`: where the frames of `send` go. Rejects when it can't be opened. */
 export async function openStation(netns: string, device: string, gateway: Uint8Array): Promise<RawStation> {
-  const child: ChildProcess = spawn('nsenter', [`--net=${netns}`, rawFrames(), device], {
+  const child: ChildProcess = spawn(...boundToParent('nsenter', [`--net=${netns}`, rawFrames(), device]), {
     stdio: ['pipe', 'pipe', 'inherit'],
   });
   if (child.stdout === null) throw new Error('no output of raw-frames');

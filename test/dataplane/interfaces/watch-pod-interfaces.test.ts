@@ -10,6 +10,7 @@ import {
 } from '../../../src/dataplane/interfaces/watch-pod-interfaces.ts';
 import type { Address } from '../../../src/model/address.ts';
 import type { ObjectName } from '../../../src/model/names.ts';
+import { boundToParent } from '../../bound-command.ts';
 import { createPodNetwork, type PodNetwork } from './pod-network.ts';
 
 const WATCH_PROCESS = fileURLToPath(new URL('./watch-process.ts', import.meta.url));
@@ -182,9 +183,13 @@ describe('without CAP_NET_BROADCAST', () => {
     network.onNode('link add cni0 type bridge', 'link set cni0 up');
     network.addBridgedPod('a', 'veth1', 'cni0', []);
     const without = ['--bounding-set=-net_broadcast', '--inh-caps=-net_broadcast', process.execPath];
-    const child = spawn('setpriv', [...without, WATCH_PROCESS, network.node, '10.1.0.5'], {
-      stdio: ['pipe', 'pipe', 'inherit'],
-    });
+    const child = spawn(
+      'setpriv',
+      ['--pdeathsig', 'KILL', ...without, WATCH_PROCESS, network.node, '10.1.0.5'],
+      {
+        stdio: ['pipe', 'pipe', 'inherit'],
+      },
+    );
     try {
       let lines: readonly string[] = [];
       child.stdout.on('data', (text) => {
@@ -234,7 +239,9 @@ describe('pods without a veth', () => {
     network.addPod('d');
     network.inPod('d', 'link set lo up', 'address add 10.1.0.6/32 dev lo');
     const processes = ['m', 'd'].map((pod) =>
-      spawn('nsenter', [`--net=/run/netns/${network.nameOf(pod)}`, 'sleep', '60'], { stdio: 'ignore' }),
+      spawn(...boundToParent('nsenter', [`--net=/run/netns/${network.nameOf(pod)}`, 'sleep', '60']), {
+        stdio: 'ignore',
+      }),
     );
     try {
       setPods({ 'shop/m': ['10.1.0.5'], 'shop/d': ['10.1.0.6'], 'shop/none': ['10.1.0.7'] });

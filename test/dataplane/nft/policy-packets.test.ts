@@ -6,6 +6,7 @@ import type { PolicyBackend, PolicyVerdict } from '../../../src/dataplane/policy
 import type { DropReason } from '../../../src/generated/policy.ts';
 import { type Address, FAMILIES, type Family, type Prefix } from '../../../src/model/address.ts';
 import type { PolicyRows, PolicyRowsChange } from '../../../src/model/policy-rows.ts';
+import { boundToParent } from '../../bound-command.ts';
 import { deniedBut, rowsOf, type VerdictWords } from '../../packet/policy-rows.ts';
 import {
   addressesOf,
@@ -351,12 +352,14 @@ function talk(from: Host, address: Address) {
     socket.on('data', (data) => process.stdout.write('.'.repeat(data.toString().split('\\n').length - 1)));
     socket.on('error', () => {});
     setInterval(() => socket.write('again\\n'), 20);`;
-  const child = spawn('nsenter', [
-    `--net=/run/netns/${network.namespaceOf(from)}`,
-    process.execPath,
-    '-e',
-    script,
-  ]);
+  const child = spawn(
+    ...boundToParent('nsenter', [
+      `--net=/run/netns/${network.namespaceOf(from)}`,
+      process.execPath,
+      '-e',
+      script,
+    ]),
+  );
   let count = 0;
   child.stdout.on('data', (data: Buffer) => {
     count += data.length;

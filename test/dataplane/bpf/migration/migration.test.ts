@@ -7,6 +7,7 @@ import type { MapUpgrade } from '../../../../src/dataplane/bpf/migration/takeove
 import { type Flow, type FlowKey, TABLES } from '../../../../src/generated/policy.ts';
 import { openTable, type Table } from '../../../../src/kernel/bpf-table.ts';
 import { nativeAddon } from '../../../../src/kernel/native.ts';
+import { boundToParent } from '../../../bound-command.ts';
 import { type BpfFileSystem, mountBpfFileSystem } from '../../../bpf-file-system.ts';
 import { createVethPods, type VethPods } from '../../../packet/veth-pods.ts';
 import type { BuildOrders, BuildReport } from './build-process.ts';
@@ -31,7 +32,7 @@ let talkers: { readonly client: ChildProcess; readonly server: ChildProcess };
 function child(file: string, args: readonly string[], space?: string): ChildProcess {
   const node = [process.execPath, fileURLToPath(new URL(file, import.meta.url)), ...args];
   const command = space === undefined ? node : ['nsenter', `--net=/run/netns/${PREFIX}-${space}`, ...node];
-  const started = spawn(command[0] ?? '', command.slice(1), {
+  const started = spawn(...boundToParent(command[0] ?? '', command.slice(1)), {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   });
   children.push(started);

@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { boundToParent } from '../../../bound-command.ts';
 import { type BpfFileSystem, mountBpfFileSystem } from '../../../bpf-file-system.ts';
 import { CHURN_ADDRESSES, type Churn, HOLDING_PORT, prepareChurn } from '../sockets/churn.ts';
 import { createSocketScene, type SocketScene } from '../sockets/scene.ts';
@@ -35,7 +36,7 @@ afterAll(async () => {
 /** The build begins to serve; resolves when sockets are served by it. */
 async function takeOver(build: string): Promise<ChildProcess> {
   const file = fileURLToPath(new URL('socket-build-process.ts', import.meta.url));
-  const agent = spawn('nsenter', [`--net=${scene.nodeNamespace}`, process.execPath, file], {
+  const agent = spawn(...boundToParent('nsenter', [`--net=${scene.nodeNamespace}`, process.execPath, file]), {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   });
   agent.send({ build, directory: `${pins.path}/pins`, cgroup: scene.cgroup } satisfies SocketBuildOrders);
