@@ -43,8 +43,8 @@ export default defineConfig({
         test: {
           name: 'packets',
           include: PACKETS,
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
           // Namespaces, agents and traffic of more than two suites would only wait for each other.
           maxWorkers: 2,
           retry: RETRIES,
