@@ -50,7 +50,7 @@ static void fail(const char *what) {
 }
 
 static int open_socket(int cycle, int type) {
-  const struct timeval patience = {.tv_sec = 2};
+  const struct timeval patience = {.tv_sec = 10};
   int fd = socket(cycle % 2 ? AF_INET6 : AF_INET, type, 0);
   if (fd < 0) fail("socket");
   setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);

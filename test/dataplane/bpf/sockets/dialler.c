@@ -23,6 +23,8 @@
 #include <unistd.h>
 
 static const struct timeval PATIENCE = {.tv_sec = 1};
+// Of who is connected: a machine may stand still for seconds.
+static const struct timeval ANSWER_PATIENCE = {.tv_sec = 10};
 
 static struct sockaddr_storage parse(int family, const char *address, int port, socklen_t *size) {
   struct sockaddr_storage storage = {.ss_family = (sa_family_t)family};
@@ -124,7 +126,7 @@ static int open_socket(const char *kind) {
   const int family = strchr(kind, '6') ? AF_INET6 : AF_INET;
   const int type = strncmp(kind, "udp", 3) == 0 ? SOCK_DGRAM : SOCK_STREAM;
   const int fd = socket(family, type, strncmp(kind, "mptcp", 5) == 0 ? IPPROTO_MPTCP : 0);
-  setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &PATIENCE, sizeof PATIENCE);
+  setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &ANSWER_PATIENCE, sizeof ANSWER_PATIENCE);
   setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &PATIENCE, sizeof PATIENCE);
   return fd;
 }
