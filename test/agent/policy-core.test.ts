@@ -1,6 +1,6 @@
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { createPolicyCore } from '../../src/agent/policy-core.ts';
 import { addPolicyMetrics } from '../../src/agent/policy-metrics.ts';
 import { createPolicyPipeline } from '../../src/agent/policy-pipeline.ts';
@@ -271,10 +271,8 @@ describe('the policies’ loop', () => {
     await node.forget('cart');
     const left = [{ pod: 'interface 1', interfaceIndex: 1, addresses: [], held: true }];
     // Whether it stands is asked of the real kernel.
-    await vi.waitFor(async () => {
-      await node.clock.advance(50);
-      expect([...node.kernel.joined.values()]).toEqual(left);
-    });
+    const joined = () => node.clock.advance(50).then(() => [...node.kernel.joined.values()]);
+    await expect.poll(joined).toEqual(left);
   });
 
   it('names selected pods where nothing can be enforced, and no others', async () => {
