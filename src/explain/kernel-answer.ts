@@ -1,6 +1,6 @@
 /** What the programs in the kernel do to a packet, beside what the rows say of it: the two must not differ. */
 
-import type { Rehearsal } from '../dataplane/bpf/policies/rehearsal.ts';
+import type { Rehearsal, RehearsedVerdict } from '../dataplane/bpf/policies/rehearsal.ts';
 import type { PodInterface } from '../dataplane/policy-change.ts';
 import type { PolicyTables } from '../dataplane/policy-decision.ts';
 import { type Address, familyOf, formatEndpoint } from '../model/address.ts';
@@ -34,7 +34,7 @@ export interface KernelAnswer {
   readonly peer: Address;
   readonly protocol: Protocol | 'ICMP';
   readonly port: number | null;
-  /** Where the peer is a Service's address: the backend (`address:port`) that the kernel chose now; else null. */
+  /** Where the peer is a Service's address: the backend (`address:port`; of a ping, who answers) that the kernel chose now; else null. */
   readonly backend: string | null;
   readonly rows: Word;
   readonly kernel: Word;
@@ -66,19 +66,22 @@ export async function askKernel(
     const kernel = verdicts[index];
     if (kernel === undefined) return [];
     const sentTo = kernel.peer;
-    const led = direction === 'egress' ? ledByRows(known, own, question, sentTo) : STRAIGHT;
+    const led = direction === 'egress' && !subject.held ? ledByRows(known, own, question, sentTo) : STRAIGHT;
     const rows = judgementOfRows(known.policies, subject, direction, question, led);
     return [
       {
         ...factsOf(subject.pod, direction, own, question),
-        backend:
-          led.kind === 'backend' && sentTo !== null ? formatEndpoint(sentTo.address, sentTo.port) : null,
+        backend: led.kind === 'backend' && sentTo !== null ? placeOf(question, sentTo) : null,
         rows: wordOf(rows, known.policies),
         kernel: wordOf(kernel, known.policies),
         agrees: isSameJudgement(rows, kernel) && (led.kind !== 'backend' || led.isChosen || sentTo === null),
       },
     ];
   });
+}
+
+function placeOf({ protocol }: KernelQuestion, { address, port }: NonNullable<RehearsedVerdict['peer']>) {
+  return protocol === null ? address : formatEndpoint(address, port);
 }
 
 function isSameJudgement(a: Judgement, b: Judgement): boolean {

@@ -5,6 +5,7 @@ import { decidePolicy, type PolicyTables } from '../dataplane/policy-decision.ts
 import type { Address } from '../model/address.ts';
 import type { Protocol } from '../model/names.ts';
 import type { Direction } from '../model/policy-rows.ts';
+import { decideEcho } from './echo-decision.ts';
 import type { LookupTables } from './lookup-tables.ts';
 import { expectService } from './service-expectation.ts';
 
@@ -24,7 +25,7 @@ export interface KnownRows {
   readonly services: LookupTables;
 }
 
-/** Where the rows of Services lead it: on to the peer, to a backend, or nowhere. */
+/** Where the rows of Services lead it: on to the peer, to a backend (a ping: to the node’s address that answers), or nowhere. */
 export type Led =
   | { readonly kind: 'straight' }
   | {
@@ -49,7 +50,7 @@ export function ledByRows(
   { peer, protocol, port }: KernelQuestion,
   sentTo: RehearsedVerdict['peer'],
 ): Led {
-  if (protocol === null) return STRAIGHT;
+  if (protocol === null) return echoLedByRows(services, own, peer, sentTo);
   const expected = expectService(services, { source: own, destination: peer, protocol, port });
   if (expected.kind === 'untouched') return STRAIGHT;
   if (expected.kind === 'dropped') return { kind: 'nowhere', reason: expected.reason };
@@ -68,6 +69,28 @@ export function ledByRows(
     isOwn: address === own,
     isChosen: chosen !== undefined,
   };
+}
+
+function echoLedByRows(
+  services: LookupTables,
+  own: Address,
+  destination: Address,
+  sentTo: RehearsedVerdict['peer'],
+): Led {
+  const decision = decideEcho(services, { source: own, sourceIsThisNode: true, destination });
+  switch (decision.verdict) {
+    case 'untouched':
+      return STRAIGHT;
+    case 'refused':
+      return { kind: 'nowhere', reason: 'no-service-port' };
+    case 'dropped':
+      return { kind: 'nowhere', reason: 'no-service' };
+    case 'answered': {
+      const address = decision.answering;
+      const isChosen = sentTo === null || sentTo.address === address;
+      return { kind: 'backend', address, port: 0, isOwn: false, isChosen };
+    }
+  }
 }
 
 /** What the rows say of the opening packet, judged where it is led. */

@@ -8,7 +8,7 @@ import type { KernelQuestion } from './rows-judgement.ts';
 const SELDOM_SERVED = 1 as Port;
 const TRANSPORTS: readonly Protocol[] = ['TCP', 'UDP'];
 
-/** Each frontend at its address, or at this node's, and a port at each cluster IP that no Service has there. */
+/** Each frontend at its address, or at this node's, a ping of each address, and a port at each cluster IP that no Service has there. */
 export function serviceQuestions({ services, addresses, node }: Rows): readonly KernelQuestion[] {
   const questions = new Map<string, KernelQuestion>();
   const ask = (question: KernelQuestion) =>
@@ -18,8 +18,10 @@ export function serviceQuestions({ services, addresses, node }: Rows): readonly 
       const own = node.nodeAddresses.filter((each) => familyOf(each) === family);
       for (const peer of address === null ? own : [address]) ask({ peer, protocol, port });
     }
-  for (const { address, kind } of addresses.values())
-    if (kind === 'clusterIP')
-      for (const protocol of TRANSPORTS) ask({ peer: address, protocol, port: SELDOM_SERVED });
+  for (const { address, kind } of addresses.values()) {
+    ask({ peer: address, protocol: null, port: 0 });
+    if (kind !== 'clusterIP') continue;
+    for (const protocol of TRANSPORTS) ask({ peer: address, protocol, port: SELDOM_SERVED });
+  }
   return [...questions.values()];
 }

@@ -25,7 +25,7 @@ const VERDICTS: Readonly<Record<Decision['verdict'], ProbeVerdict>> = {
 };
 const ECHO_VERDICTS: Readonly<Record<EchoDecision['verdict'], ProbeVerdict>> = {
   answered: 'allowed',
-  unreachable: 'unreachable',
+  refused: 'refused',
   dropped: 'blocked',
   untouched: 'allowed',
 };
@@ -51,14 +51,17 @@ export function answerProbe(scene: TraceScene, probe: Probe, node: NodeName): Tr
 /** Answers an echo request that enters at `node`. */
 export function answerEcho(scene: TraceScene, probe: Probe, node: NodeName): TraceAnswer {
   const path = followPacket(scene, { node, packet: packetOf(scene, probe, node) }, decideEcho);
-  const { verdict, row } = path.decision;
+  const { decision } = path;
+  const { verdict, row } = decision;
   const origin = { ...originOf(scene, probe), protocol: null };
-  const place = { address: path.packet.destination, port: 0 };
-  const end = { ...place, client: path.packet.source, leaving: place };
+  const judgedAt = (address: Address) => {
+    const place = { address, port: 0 };
+    return [{ ...place, client: path.packet.source, leaving: place }];
+  };
   if (verdict === 'untouched') {
     const answeredBy = path.owner?.pod ? nameOf(path.owner.pod) : null;
     const answer = { ...arrival(scene, probe, path, answeredBy), why: passedText(scene, path) };
-    return withPolicies(scene, origin, answer, [end]);
+    return withPolicies(scene, origin, answer, judgedAt(path.packet.destination));
   }
   const owner = row === null ? 'no Service has the address' : `${row.owner} ${row.kind}`;
   const answer = {
@@ -67,7 +70,7 @@ export function answerEcho(scene: TraceScene, probe: Probe, node: NodeName): Tra
     frontend: row?.kind ?? null,
     why: `echo request to a Service address: ${owner}, ${verdict} by ${path.node}`,
   };
-  return withPolicies(scene, origin, answer, verdict === 'answered' ? [end] : []);
+  return withPolicies(scene, origin, answer, verdict === 'answered' ? judgedAt(decision.answering) : []);
 }
 
 /** hostNetwork pods speak as their node, and policies are never about them (C14). */

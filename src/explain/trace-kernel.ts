@@ -51,14 +51,14 @@ export async function traceKernel(
   return answered;
 }
 
-/** Behind a Service’s address the programs choose the backend themselves: the packet as its pod sends it. */
+/** Behind a Service’s address the programs choose the backend, or who answers a ping, themselves: the packet as its pod sends it. */
 function dialledEnd(
   { service, address, port }: TraceAnswer,
   ends: readonly PolicyEnd[],
 ): readonly PolicyEnd[] {
   const end = ends.find(({ direction }) => direction === 'egress');
-  if (service === null || port === null || end === undefined) return [];
-  return [{ ...end, peer: address, port }];
+  if (service === null || end === undefined) return [];
+  return [{ ...end, peer: address, port: port ?? 0 }];
 }
 
 async function answersOf(

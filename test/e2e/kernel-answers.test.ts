@@ -22,6 +22,7 @@ const MANIFESTS = [
   pod('guest', { namespace: 'other', node: 'one' }),
   pod('far', { node: 'two', labels: { app: 'near' } }),
   service('web', { ports: [{ port: 8080, targetPort: 80 }] }),
+  service('nobody'),
   networkPolicy('web', {
     ingress: [{ from: [podsLabelled('near')], ports: [{ port: 80 }, { port: 1000, endPort: 2000 }] }],
   }),
@@ -86,8 +87,8 @@ describe('policies on bpf', { timeout: 120_000 }, () => {
       pods: ['default/near', 'default/web', 'other/guest'],
       unenforced: [],
       ports: { named: [80, 1000, 2000], unnamed: 1 },
-      // Of web, which is selected, also its Service's port and another one, TCP and UDP.
-      asked: 3 * 2 * 2 * 2 * (3 * 4 + 1) + 2 * 3,
+      // Of web, which is selected, also each Service's port, another one, TCP and UDP, and a ping.
+      asked: 3 * 2 * 2 * 2 * (3 * 4 + 1) + 2 * 2 * 4,
       disagreements: [],
     });
     expect(code).toBe(0);
@@ -113,6 +114,21 @@ describe('policies on bpf', { timeout: 120_000 }, () => {
         agrees: true,
       })),
     );
+  });
+
+  it('[F12] [A68] a ping of a Service is asked as the pod sends it, and as one of the node that answers', async () => {
+    const { code, lines } = await trace('default/web', 'svc:default/web', '--protocol', 'icmp');
+    expect(code).toBe(0);
+    for (const { address, kernel } of lines) {
+      const [dialled, answered] = kernel;
+      expect([kernel.length, dialled?.peer, dialled?.backend]).toEqual([2, address, answered?.peer]);
+      const own = await lab.inside('node/one', 'ip', 'route', 'get', String(answered?.peer));
+      expect(own).toContain('local');
+      expect(kernel.map(({ agrees, kernel: { verdict } }) => [agrees, verdict])).toEqual([
+        [true, 'allowed'],
+        [true, 'allowed'],
+      ]);
+    }
   });
 
   it('[F12] weir trace --kernel says when policies judge nothing of it on the node', async () => {

@@ -104,4 +104,16 @@ describe.each(COMBINATIONS)('Services by $services, policies by $backend', ({ ba
       });
     });
   });
+
+  it('[A68] [C15] a ping of a Service is one of the node that answers it', async () => {
+    const ping = 'svc:default/near/icmp';
+    const shown = await lab.inside('node/one', 'ip', '-j', 'address', 'show', 'eth0', 'scope', 'global');
+    const own = JSON.parse(shown)[0].addr_info as readonly { local: string; prefixlen: number }[];
+    const node = own.map(({ local, prefixlen }) => ({ ipBlock: { cidr: `${local}/${prefixlen}` } }));
+    await lab.during([networkPolicy('asker', { egress: [{ to: node }] })], async () =>
+      // The foreign proxy answers none.
+      expect(await outcomes(ping)).toEqual([isForeign ? 'blocked' : 'allowed']),
+    );
+    await lab.during([WHOLE_SERVICE_NETWORK], async () => expect(await outcomes(ping)).toEqual(['blocked']));
+  });
 });

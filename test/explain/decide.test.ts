@@ -158,12 +158,28 @@ it('[A68] echo requests are answered while something is behind the address', () 
       destination: destination as Address,
     }).verdict;
   expect(ping(POD, VIP)).toBe('answered');
-  expect(ping(POD, '10.96.0.8')).toBe('unreachable');
+  expect(ping(POD, '10.96.0.8')).toBe('refused');
   expect(ping(STRANGER, VIP)).toBe('dropped');
   expect(ping(STRANGER, '203.0.113.130')).toBe('answered');
   expect(ping(POD, '203.0.113.131')).toBe('untouched');
   expect(ping(POD, '10.96.9.9')).toBe('dropped');
   expect(ping(POD, '192.0.2.1')).toBe('untouched');
+});
+
+it('[A68] echo requests are answered by the node’s first address of the family, and refused where it has none', () => {
+  const nodeAddresses = ['fd31::1', '172.31.0.7', '172.31.0.1'] as Address[];
+  const answer = (at: string, addresses: readonly Address[]) =>
+    decideEcho(
+      lookupTables(rows([], { addresses: [clusterIpRow(at)], node: { nodeAddresses: addresses } }), OWN),
+      {
+        source: POD as Address,
+        sourceIsThisNode: false,
+        destination: at as Address,
+      },
+    );
+  expect(answer(VIP, nodeAddresses)).toMatchObject({ verdict: 'answered', answering: '172.31.0.7' });
+  expect(answer('fd96::7', nodeAddresses)).toMatchObject({ verdict: 'answered', answering: 'fd31::1' });
+  expect(answer('fd96::7', nodeAddresses.slice(1))).toMatchObject({ verdict: 'refused' });
 });
 
 function ask(

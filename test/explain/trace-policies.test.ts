@@ -3,6 +3,7 @@ import { compilePolicies } from '../../src/compile/policies/compiler.ts';
 import { compileAll } from '../../src/compile/services/compiler.ts';
 import { traceManifests, traceRows } from '../../src/explain/trace.ts';
 import type { TraceAnswer } from '../../src/explain/trace-line.ts';
+import type { Prefix } from '../../src/model/address.ts';
 import type { NodeName, Port } from '../../src/model/names.ts';
 import type { NetworkPolicyObject, PodObject, WeirObject } from '../../src/model/objects.ts';
 import type { LabelSelector, PolicyPeer, PolicyPort, PolicyRule } from '../../src/model/policy.ts';
@@ -217,6 +218,19 @@ describe('policies in a trace', () => {
     expect(traced([withPort], echo)).toMatchObject({
       verdict: 'blocked',
       ingress: { nearest: { missed: [{ field: 'protocol', found: 'a protocol without ports' }] } },
+    });
+  });
+
+  it('[A68] [C15] a ping of a Service is one of the node that answers it', () => {
+    const ping = { to: 'svc:shop/web', protocol: 'icmp' };
+    const opening = (cidr: string) => {
+      const networks: PolicyPeer = { type: 'networks', blocks: [{ cidr: cidr as Prefix, except: [] }] };
+      return policy({ podSelector: label('app', 'client'), ingress: null, egress: [rule([networks])] });
+    };
+    expect(traced([opening('172.31.0.1/32')], ping)).toMatchObject({ verdict: 'allowed' });
+    expect(traced([opening('10.96.0.0/16')], ping)).toMatchObject({
+      verdict: 'blocked',
+      egress: { verdict: 'denied' },
     });
   });
 

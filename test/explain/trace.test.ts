@@ -133,7 +133,7 @@ describe('Services', () => {
       port: null,
       frontend: 'clusterIP',
     });
-    expect(one(ping, [])).toMatchObject({ verdict: 'unreachable' });
+    expect(one(ping, [])).toMatchObject({ verdict: 'refused' });
     expect(one({ to: 'a/p1', protocol: 'icmp' }, [])).toMatchObject({
       verdict: 'allowed',
       answeredBy: 'a/p1',

@@ -9,7 +9,7 @@ import type { Address } from '../../src/model/address.ts';
 import type { ObjectName } from '../../src/model/names.ts';
 import type { PolicyClassName, PolicyRows } from '../../src/model/policy-rows.ts';
 import type { Rows, ServiceRows } from '../../src/model/rows.ts';
-import { backend, frontend, rowsOf as rowsWith, serviceRows } from '../agent/rows-samples.ts';
+import { backend, frontend, NODE_ROWS, rowsOf as rowsWith, serviceRows } from '../agent/rows-samples.ts';
 import { deniedBut, rowsOf, type VerdictWords } from '../packet/policy-rows.ts';
 
 const NO_SERVICES = rowsWith();
@@ -137,6 +137,7 @@ describe('verify', () => {
 
 describe('verify, behind Service addresses', () => {
   const NAMES = { web: '10.96.0.1', nobody: '10.96.0.2' };
+  const NODE_ADDRESS = '172.31.0.1' as Address;
   const backends = [OTHER_ADDRESSES[0], '10.0.0.3'].map((at) => backend(String(at), 80));
   const service = (name: keyof typeof NAMES, fields: Partial<ServiceRows>) => {
     const at = frontend({ ...fields.frontends?.[0], address: NAMES[name] as Address });
@@ -150,26 +151,38 @@ describe('verify, behind Service addresses', () => {
     addresses: new Map(
       Object.entries(NAMES).map(([name, at]) => [
         at as Address,
-        { address: at as Address, owner: `shop/${name}` as ObjectName, kind: 'clusterIP', pingable: true },
+        {
+          address: at as Address,
+          owner: `shop/${name}` as ObjectName,
+          kind: 'clusterIP',
+          pingable: name === 'web',
+        },
       ]),
     ),
+    node: { ...NODE_ROWS, nodeAddresses: [NODE_ADDRESS] },
   };
   const told: VerdictWords = { direction: 'egress', protocol: 'TCP', port: 80, verdict: 'allow' };
-  const rows = rowsOf(WEB, WEB_ADDRESSES.slice(0, 1), {}, deniedBut(told));
-  /** A kernel that leads to this backend, and refuses all else of Services. */
-  const leadingTo = (address: string): Pick<Rehearsal, 'judge'> => {
+  const ping: VerdictWords = { direction: 'egress', peer: 'node', verdict: 'allow' };
+  const rows = rowsOf(WEB, WEB_ADDRESSES.slice(0, 1), { '172.31.0.1/32': 'node' }, deniedBut(told, ping));
+  /** A kernel that leads to this backend, has pings answered by this address, and refuses all else of Services. */
+  const leadingTo = (address: string, answering: string = NODE_ADDRESS): Pick<Rehearsal, 'judge'> => {
     const straight = kernelOf(rows);
     return {
       judge: async (place, flows) => {
         const verdicts = await straight.judge(
           place,
-          flows.map((flow) =>
-            flow.destination === NAMES.web ? { ...flow, destination: address as Address } : flow,
-          ),
+          flows.map((flow) => {
+            const destination = (flow.protocol === null ? answering : address) as Address;
+            return flow.destination === NAMES.web ? { ...flow, destination } : flow;
+          }),
         );
-        return flows.map(({ destination, port }, index): RehearsedVerdict => {
+        return flows.map(({ destination, protocol, port }, index): RehearsedVerdict => {
           const isService = Object.values(NAMES).includes(destination);
-          if (place.interfaceIndex !== 5 || !isService || (destination === NAMES.web && port === 80))
+          if (
+            place.interfaceIndex !== 5 ||
+            !isService ||
+            (destination === NAMES.web && (protocol === null || port === 80))
+          )
             return verdicts[index] as RehearsedVerdict;
           const reason = port === 80 ? 'no-endpoint' : 'no-service-port';
           return {
@@ -198,12 +211,42 @@ describe('verify, behind Service addresses', () => {
     ]);
   });
 
+  it('[A68] [F12] pings are right where the node’s own address answers them, judged as that, and wrong elsewhere', async () => {
+    for (const answering of ['172.31.0.2', NAMES.web]) {
+      const { disagreements } = await verified(leadingTo('10.0.0.3', answering));
+      expect(
+        disagreements.map(({ peer, protocol, backend: chosen, rows: expected }) => [
+          peer,
+          protocol,
+          chosen,
+          expected.verdict,
+        ]),
+      ).toEqual([[NAMES.web, 'ICMP', answering, 'allowed']]);
+    }
+  });
+
+  it('[C35] [F12] of a pod that is closed nothing is led anywhere', async () => {
+    const closed: Pick<Rehearsal, 'judge'> = {
+      judge: async (_, flows) =>
+        flows.map(({ destination, port }): RehearsedVerdict => {
+          const peer = { address: destination, port };
+          return { verdict: 'drop', reason: 'closed', rule: null, auditRule: null, peer };
+        }),
+    };
+    const interfaces = INTERFACES.map((each) => ({ ...each, held: true }));
+    expect((await verifyPolicies(closed, { rows, services, interfaces })).disagreements).toEqual([]);
+  });
+
   it('[C15] [F12] it is wrong to let pass what nobody serves, and to lead nowhere', async () => {
     const untranslated = await verified(kernelOf(rows));
     expect(untranslated.disagreements.map(({ peer, protocol, port }) => [peer, protocol, port])).toEqual([
       [NAMES.web, 'TCP', 80],
       [NAMES.nobody, 'TCP', 80],
-      ...Object.values(NAMES).flatMap((at) => ['TCP', 'UDP'].map((protocol) => [at, protocol, 1])),
+      ...Object.values(NAMES).flatMap((at) => [
+        [at, 'ICMP', null],
+        [at, 'TCP', 1],
+        [at, 'UDP', 1],
+      ]),
     ]);
   });
 });
