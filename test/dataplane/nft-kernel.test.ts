@@ -216,7 +216,7 @@ describe('nft backend in the kernel', () => {
       await dataplane.repair();
       return dataplane.status().readings - before;
     };
-    await expect.poll(readingsAfterTheirs, { timeout: 10_000 }).toBe(0);
+    await expect.poll(readingsAfterTheirs).toBe(0);
     const noticed = new Promise<void>((resolve) => dataplane.onForeignChange(resolve));
     nft('flush', 'map', 'inet', 'weir', 'slot4');
     await noticed;

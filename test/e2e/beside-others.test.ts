@@ -99,7 +99,7 @@ describe.each(BACKENDS)('beside others on %s', (servicesBackend) => {
   it('[H15] serves Services and leaves published ports to docker, whoever came first', async () => {
     expect(await answers()).toEqual(ALL_ANSWER);
     await lab.inside('node/two', 'nft', 'delete', 'table', 'inet', 'weir');
-    await expect.poll(answers, { timeout: 5000 }).toEqual(ALL_ANSWER);
+    await expect.poll(answers).toEqual(ALL_ANSWER);
   });
 
   it('[H15] changes nothing in other tables', async () => {
@@ -107,7 +107,7 @@ describe.each(BACKENDS)('beside others on %s', (servicesBackend) => {
     await lab.apply(service('more'), pod('more', { node: 'one' }));
     await lab.remove(service('more'));
     await lab.inside('node/two', 'nft', 'delete', 'table', 'inet', 'weir');
-    await expect.poll(answers, { timeout: 5000 }).toEqual(ALL_ANSWER);
+    await expect.poll(answers).toEqual(ALL_ANSWER);
     expect(await foreign()).toEqual(before);
     expect(before.join()).toContain('DOCKER');
   });

