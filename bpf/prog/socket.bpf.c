@@ -82,7 +82,7 @@ static __always_inline int on_connect(struct bpf_sock_addr *context, bool ipv6) 
   struct service_match match = {};
   struct endpoint dialled;
   read_endpoint(context, ipv6, &dialled);
-  if (is_dialled_here(context, &dialled)) match_service(&dialled.address, dialled.port, context->protocol, &match);
+  if (is_dialled_here(context, &dialled)) match_known(&dialled.address, dialled.port, context->protocol, &match);
   if (match.outcome == SERVICE_SERVED && !has_chosen_port(context) && connect_to(context, ipv6, &dialled, &match)) {
     return PROCEED;
   }
@@ -135,7 +135,7 @@ static __always_inline int on_sendmsg(struct bpf_sock_addr *context, bool ipv6) 
   struct service_match match = {};
   struct endpoint dialled;
   read_endpoint(context, ipv6, &dialled);
-  if (is_dialled_here(context, &dialled)) match_service(&dialled.address, dialled.port, context->protocol, &match);
+  if (is_dialled_here(context, &dialled)) match_known(&dialled.address, dialled.port, context->protocol, &match);
   if (match.outcome == SERVICE_REFUSED || match.outcome == SERVICE_NO_PORT) return refuse();
   if (match.outcome != SERVICE_SERVED) forget_backend(context, &dialled);
   if (match.outcome != SERVICE_SERVED || !context->sk) return PROCEED;
