@@ -1,7 +1,9 @@
 /** One TCP connection or UDP socket from inside a lab's namespace that is asked to talk now and then. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
+import { boundToParent } from '../bound-command.ts';
 import type { LabCluster } from './lab-cluster.ts';
+import { afterPatience } from './patience.ts';
 
 export interface Conversation {
   /** Says something: `answered`, or `silent` after as long as a probe waits. */
@@ -27,6 +29,7 @@ const PATIENCE_MS = 450;
 /** Runs in the namespace: an answer for each line of stdin. */
 function converse(
   order: Required<Omit<ConversationOptions, 'source' | 'inCgroup'>> & { source?: string; patience: number },
+  wait: typeof afterPatience,
 ) {
   const { createConnection } = require('node:net') as typeof import('node:net');
   const { createSocket } = require('node:dgram') as typeof import('node:dgram');
@@ -50,10 +53,10 @@ function converse(
     // What comes later answers nothing.
     const tell = (word: string) => {
       heard = () => {};
-      clearTimeout(timer);
+      end();
       console.log(word);
     };
-    const timer = setTimeout(() => tell('silent'), order.patience);
+    const end = wait(order.patience, () => tell('silent'));
     heard = () => tell('answered');
     say();
   });
@@ -66,13 +69,12 @@ export function startConversation(
   { inCgroup = false, ...options }: ConversationOptions,
 ): Conversation {
   const order = { protocol: 'tcp', length: 6, patience: PATIENCE_MS, ...options };
-  const script = `(${converse.toString()})(${JSON.stringify(order)})`;
+  const script = `(${converse.toString()})(${JSON.stringify(order)}, ${afterPatience.toString()})`;
   const move = inCgroup ? `echo $$ > ${lab.cgroup(who)}/cgroup.procs && ` : '';
-  const child: ChildProcess = spawn(
-    'sh',
-    ['-c', `${move}exec "$@"`, 'sh', 'nsenter', `--net=${lab.netns(who)}`, process.execPath, '-e', script],
-    { stdio: ['pipe', 'pipe', 'inherit'] },
-  );
+  const enter = ['nsenter', `--net=${lab.netns(who)}`, process.execPath, '-e', script];
+  const child: ChildProcess = spawn(...boundToParent('sh', ['-c', `${move}exec "$@"`, 'sh', ...enter]), {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
   if (child.stdout === null) throw new Error('no output of the conversation');
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   return {

@@ -1,7 +1,9 @@
 /** Many TCP connections and UDP sockets of one pod, all asked to talk at once; each known by its two ends. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
+import { boundToParent } from '../bound-command.ts';
 import type { LabCluster } from './lab-cluster.ts';
+import { afterPatience } from './patience.ts';
 
 export interface Destination {
   readonly address: string;
@@ -19,7 +21,10 @@ export interface OpenConversations {
 const PATIENCE_MS = 600;
 
 /** Runs in the pod's namespace: a line of JSON for each line of stdin. */
-function converse(order: { destinations: readonly Destination[]; patience: number }) {
+function converse(
+  order: { destinations: readonly Destination[]; patience: number },
+  wait: typeof afterPatience,
+) {
   const { createConnection } = require('node:net') as typeof import('node:net');
   const { createSocket } = require('node:dgram') as typeof import('node:dgram');
   let answered = new Set<string>();
@@ -39,7 +44,7 @@ function converse(order: { destinations: readonly Destination[]; patience: numbe
   process.stdin.on('data', () => {
     answered = new Set();
     for (const say of says) say();
-    setTimeout(() => console.log(JSON.stringify([...answered])), order.patience);
+    wait(order.patience, () => console.log(JSON.stringify([...answered])));
   });
 }
 
@@ -49,10 +54,13 @@ export function openConversations(
   who: string,
   destinations: readonly Destination[],
 ): OpenConversations {
-  const script = `(${converse.toString()})(${JSON.stringify({ destinations, patience: PATIENCE_MS })})`;
-  const child: ChildProcess = spawn('nsenter', [`--net=${lab.netns(who)}`, process.execPath, '-e', script], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-  });
+  const script = `(${converse.toString()})(${JSON.stringify({ destinations, patience: PATIENCE_MS })}, ${afterPatience.toString()})`;
+  const child: ChildProcess = spawn(
+    ...boundToParent('nsenter', [`--net=${lab.netns(who)}`, process.execPath, '-e', script]),
+    {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    },
+  );
   if (child.stdout === null) throw new Error('no output of the conversations');
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   return {

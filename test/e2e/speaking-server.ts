@@ -1,8 +1,9 @@
 /** A TCP server that speaks first, when it is told to, as servers of mail do; and a client that only listens. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { boundToParent } from '../bound-command.ts';
 import type { LabCluster } from './lab-cluster.ts';
+import { afterPatience } from './patience.ts';
 
 export interface SilentConnection {
   /** The server says something: `heard` by the client, or `silent` after as long as a probe waits. */
@@ -50,7 +51,8 @@ export async function connectSilently(
     async speak() {
       speaker.child.stdin?.write('speak\n');
       const heard = listener.next().then(() => 'heard' as const);
-      return Promise.race([heard, sleep(PATIENCE_MS, 'silent' as const)]);
+      const silent = new Promise<'silent'>((resolve) => afterPatience(PATIENCE_MS, () => resolve('silent')));
+      return Promise.race([heard, silent]);
     },
     end() {
       for (const { child } of [speaker, listener]) child.kill('SIGKILL');
@@ -59,9 +61,12 @@ export async function connectSilently(
 }
 
 function start(lab: Pick<LabCluster, 'netns'>, who: string, script: string) {
-  const child: ChildProcess = spawn('nsenter', [`--net=${lab.netns(who)}`, process.execPath, '-e', script], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-  });
+  const child: ChildProcess = spawn(
+    ...boundToParent('nsenter', [`--net=${lab.netns(who)}`, process.execPath, '-e', script]),
+    {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    },
+  );
   if (child.stdout === null) throw new Error(`${who} says nothing`);
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   return { child, next: () => lines.next() };
