@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it, vi } from 'vitest';
 import { isRunning } from '../../src/lab/processes.ts';
+import { boundToParent } from '../bound-command.ts';
 import { holdFlows } from './flows.ts';
 import { BACKENDS, type Question, tally, useLab } from './lab-cluster.ts';
 import { client, node, pod, service } from './manifests.ts';
@@ -45,7 +46,7 @@ describe.each(BACKENDS)('changes on %s', (servicesBackend) => {
     const pid = await lab.agentPid('one');
     process.kill(pid, 'SIGKILL');
     // Letting go of programs and maps takes the kernel a moment.
-    await vi.waitUntil(() => !isRunning(pid));
+    await vi.waitUntil(() => !isRunning(pid), { timeout: 20_000 });
     await whileDead();
     await lab.apply(node('one'));
   }
@@ -70,7 +71,9 @@ describe.each(BACKENDS)('changes on %s', (servicesBackend) => {
   it('[H5] [H9] write only the difference when the agent comes back to other objects', async () => {
     const elements = () => lab.inside('node/one', 'nft', 'list', 'map', 'inet', 'weir', 'slot4');
     const before = await elements();
-    const monitor = spawn('nsenter', [`--net=${lab.netns('node/one')}`, 'nft', 'monitor'], { stdio: 'pipe' });
+    const monitor = spawn(...boundToParent('nsenter', [`--net=${lab.netns('node/one')}`, 'nft', 'monitor']), {
+      stdio: 'pipe',
+    });
     const events: string[] = [];
     monitor.stdout.on('data', (data: Buffer) => events.push(data.toString()));
     await sleep(300);
@@ -96,7 +99,7 @@ describe.each(BACKENDS)('changes on %s', (servicesBackend) => {
     expect(await answers({ from: 'default/asker', to: 'svc:default/drain', port: 'tcp' })).toEqual([
       'default/drain-2',
     ]);
-    await sleep(300);
+    await flows.answered(100);
     const report = await flows.end();
     expect(report).toMatchObject({ broken: 0, moved: 0 });
     expect(report.backends).toEqual(['default/drain-1', 'default/drain-2']);
@@ -109,7 +112,7 @@ describe.each(BACKENDS)('changes on %s', (servicesBackend) => {
     const address = await addressOf(name, family);
     const flows = await holdFlows(lab, 'default/asker', { address, port: 80, udp: 20 });
     await lab.apply(server(`${name}-1`, 'one', name, false));
-    await sleep(300);
+    await flows.answered(100);
     expect((await flows.end()).backends).toEqual([`default/${name}-2`]);
     await lab.remove(...pods, service(name, PORTS));
   });

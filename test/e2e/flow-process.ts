@@ -1,7 +1,8 @@
 /**
  * Runs inside a pod's namespace and holds flows: `node flow-process.ts '{"address","port","tcp","udp","rate"}'` keeps so many
  * TCP connections and UDP sockets talking, and opens `rate` new connections a second besides. Prints `ready` once all
- * have been answered, and on SIGTERM one line of JSON with what happened.
+ * have been answered, `answered` when as many more answers as stdin asks for have come, and on SIGTERM one line of JSON with
+ * what happened.
  */
 import { createSocket } from 'node:dgram';
 import { connect, type Socket } from 'node:net';
@@ -32,6 +33,8 @@ const order = JSON.parse(process.argv[2] ?? '{}') as Order;
 const report: FlowReport = { opened: 0, failed: 0, broken: 0, moved: 0, answers: 0, backends: [] };
 const answeredBy = new Map<number, string>();
 let ending = false;
+let isReady = false;
+let awaited = 0;
 const TALK_EVERY_MS = 50;
 
 function note(flow: number, line: string): void {
@@ -40,7 +43,11 @@ function note(flow: number, line: string): void {
   report.answers += 1;
   if ((answeredBy.get(flow) ?? name) !== name) report.moved += 1;
   answeredBy.set(flow, name);
-  if (answeredBy.size === order.tcp + order.udp) process.stdout.write('ready\n');
+  if (!isReady && answeredBy.size === order.tcp + order.udp) {
+    isReady = true;
+    process.stdout.write('ready\n');
+  }
+  if (report.answers === awaited) process.stdout.write('answered\n');
 }
 
 function holdTcp(flow: number): void {
@@ -93,6 +100,9 @@ if (order.rate > 0) {
     for (; begun < due; begun++) openOne();
   }, 10);
 }
+process.stdin.on('data', (count) => {
+  awaited = report.answers + Number(count);
+});
 process.on('SIGTERM', () => {
   ending = true;
   report.backends = [...new Set(answeredBy.values())].sort();

@@ -1,11 +1,14 @@
 /** Flows held from inside a lab's pod while a test does something to the lab. */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { boundToParent } from '../bound-command.ts';
 import type { FlowReport } from './flow-process.ts';
 import type { LabCluster } from './lab-cluster.ts';
 
 export interface HeldFlows {
+  /** Resolves when all of them together have heard so many more answers. */
+  answered(count: number): Promise<void>;
   /** Ends the flows and tells what happened to them. */
   end(): Promise<FlowReport>;
 }
@@ -31,20 +34,25 @@ export async function holdFlows(
   const script = fileURLToPath(new URL('./flow-process.ts', import.meta.url));
   const join = lab.cgroup === undefined ? ':' : `echo $$ > ${lab.cgroup(who)}/cgroup.procs`;
   const enter = `${join} && exec nsenter --net=${lab.netns(who)} "$@"`;
-  const child = spawn('sh', ['-c', enter, 'sh', process.execPath, script, order], {
-    stdio: ['ignore', 'pipe', 'inherit'],
+  const child = spawn(...boundToParent('sh', ['-c', enter, 'sh', process.execPath, script, order]), {
+    stdio: ['pipe', 'pipe', 'inherit'],
   });
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  const first = await lines.next();
-  if (first.value !== 'ready') throw new Error(`flows from ${who} did not start: ${String(first.value)}`);
-  return { end: () => finish(child, lines) };
-}
-
-async function finish(child: ChildProcess, lines: AsyncIterator<string>): Promise<FlowReport> {
-  child.kill('SIGTERM');
-  for (;;) {
-    const { value, done } = await lines.next();
-    if (done === true) throw new Error('flows ended without a report');
-    if (value !== 'ready') return JSON.parse(value) as FlowReport;
-  }
+  const expectLine = async (line: string) => {
+    const { value } = await lines.next();
+    if (value !== line) throw new Error(`flows from ${who} are not ${line}: ${String(value)}`);
+  };
+  await expectLine('ready');
+  return {
+    async answered(count) {
+      child.stdin.write(`${count}\n`);
+      await expectLine('answered');
+    },
+    async end() {
+      child.kill('SIGTERM');
+      const { value, done } = await lines.next();
+      if (done === true) throw new Error(`flows from ${who} ended without a report`);
+      return JSON.parse(value) as FlowReport;
+    },
+  };
 }

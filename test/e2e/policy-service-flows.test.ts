@@ -163,7 +163,7 @@ describe.each(POLICY_BACKENDS)('connections to Services under policies on %s', (
 
 /** Whether all of the flows are answered by this pod in the end. */
 async function settledOn(held: Awaited<ReturnType<typeof holdFlows>>, pod: string): Promise<boolean> {
-  await new Promise((resolve) => setTimeout(resolve, 1000));
+  await held.answered(100);
   const { backends } = await held.end();
   return backends.every((each) => each === pod);
 }

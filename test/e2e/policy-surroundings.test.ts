@@ -83,7 +83,7 @@ describe.each(POLICY_BACKENDS)('surroundings of policies on %s', (backend) => {
     await lab.during([ONLY_NEAR], async () => {
       expect(await said()).toEqual(['silent', 'silent']);
       const before = await datagramsAt(lab, 'default/web');
-      await sleep(100);
+      for (const flood of floods) await flood.sent(100);
       expect(await datagramsAt(lab, 'default/web')).toEqual(before);
       expect(Object.values(await lab.verdicts(...ASKED))).toEqual(['allowed', 'blocked']);
       const { unenforced, rows } = await lab.policies('one');
