@@ -32,6 +32,20 @@ std::vector<std::string> names_of(const Napi::Object& object) {
   return names;
 }
 
+// None where the property is left out.
+std::vector<std::string> texts_property(const Napi::Object& object, const char* name) {
+  const Napi::Value value = object.Get(name);
+  if (value.IsUndefined()) return {};
+  if (!value.IsArray()) throw Napi::TypeError::New(object.Env(), std::string(name) + " must be an array");
+  const auto array = value.As<Napi::Array>();
+  std::vector<std::string> texts;
+  for (uint32_t index = 0; index < array.Length(); ++index) {
+    if (!array.Get(index).IsString()) throw Napi::TypeError::New(object.Env(), std::string(name) + " must be texts");
+    texts.push_back(array.Get(index).As<Napi::String>().Utf8Value());
+  }
+  return texts;
+}
+
 ObjectOptions options_from(const Napi::CallbackInfo& info, size_t index) {
   if (!info[index].IsObject()) throw Napi::TypeError::New(info.Env(), "options must be an object");
   const auto value = info[index].As<Napi::Object>();
@@ -53,6 +67,7 @@ ObjectOptions options_from(const Napi::CallbackInfo& info, size_t index) {
     if (!pins.Get(name).IsString()) throw Napi::TypeError::New(info.Env(), name + " must be a path");
     options.pins.emplace(name, pins.Get(name).As<Napi::String>().Utf8Value());
   }
+  options.skipped = texts_property(value, "skipped");
   return options;
 }
 

@@ -5,7 +5,7 @@
 
 namespace weir {
 
-// loadBpfObject(path, {constants, maxEntries, pins}): Promise<{maps, programs}>, each by name
+// loadBpfObject(path, {constants, maxEntries, pins, skipped?}): Promise<{maps, programs}>, each by name
 Napi::Value load_bpf_object_async(const Napi::CallbackInfo& info);
 
 // pinDescriptor(descriptor, path): Promise<undefined>

@@ -109,6 +109,15 @@ void set_maps(const bpf_object* object, const std::string& path, const ObjectOpt
   }
 }
 
+void skip_programs(const bpf_object* object, const std::string& path, const ObjectOptions& options) {
+  for (const std::string& name : options.skipped) {
+    bpf_program* program = bpf_object__find_program_by_name(object, name.c_str());
+    if (program == nullptr) throw ErrnoError("find program", name + " in " + path, ENOENT);
+    const int failure = bpf_program__set_autoload(program, false);
+    if (failure != 0) throw ErrnoError("bpf_program__set_autoload", name + " in " + path, -failure);
+  }
+}
+
 UniqueFd duplicate(int fd, const std::string& name) {
   UniqueFd copy(::fcntl(fd, F_DUPFD_CLOEXEC, 0));
   if (copy.get() < 0) throw ErrnoError("fcntl F_DUPFD_CLOEXEC", name, errno);
@@ -125,6 +134,7 @@ LoadedObject descriptors_of(const bpf_object* object) {
   }
   bpf_program* program = nullptr;
   bpf_object__for_each_program(program, object) {
+    if (!bpf_program__autoload(program)) continue;
     const std::string name = bpf_program__name(program);
     loaded.programs.emplace(name, duplicate(bpf_program__fd(program), name));
   }
@@ -150,6 +160,7 @@ LoadedObject load_object(const std::string& path, const ObjectOptions& options) 
   const OwnedObject object = open_object(path, log, said);
   set_constants(object.get(), path, options);
   set_maps(object.get(), path, options);
+  skip_programs(object.get(), path, options);
   const int failure = bpf_object__load(object.get());
   if (failure != 0) {
     throw ErrnoError("bpf_object__load", path + "\n" + tail(log.data()) + tail(said), -failure);

@@ -17,6 +17,8 @@ struct ObjectOptions {
   std::map<std::string, uint32_t> max_entries;
   // Files in a BPF file system, by map: the map that is there is used, or a new one is put there.
   std::map<std::string, std::string> pins;
+  // Programs that are not loaded, by name.
+  std::vector<std::string> skipped;
 };
 
 // Descriptors of what was loaded, by the names in the object. The programs live as long as theirs, or a pin or link.

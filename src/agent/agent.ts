@@ -3,7 +3,7 @@
  * What it writes stays in the kernel when it stops or dies.
  */
 import type { Logger } from 'pino';
-import type { SocketBackend } from '../dataplane/bpf/sockets/socket-backend.ts';
+import type { SocketBackend, SocketStatus } from '../dataplane/bpf/sockets/socket-backend.ts';
 import {
   type Capabilities,
   choosePolicyBackend,
@@ -166,13 +166,15 @@ function assemble(options: AgentOptions) {
     nodeDeleting: pipeline.nodeDeleting(configuration.compile.node),
   });
   const verdict = (): HealthVerdict => judgeHealth(health(), syncPeriodMs);
-  const status = async (): Promise<AgentStatus> => ({
-    ...describe(options, { core, verdict: verdict(), startedAtMs, heard }),
-    counts: await countRows(pipeline.rows()),
-    policies: (await policies?.status()) ?? null,
-    sockets: (await options.sockets?.backend?.status()) ?? null,
-    ejectedBackends: balance.ejected(),
-  });
+  const status = async (): Promise<AgentStatus> => {
+    const sockets = (await options.sockets?.backend?.status()) ?? null;
+    return {
+      ...describe(options, { core, verdict: verdict(), startedAtMs, heard, sockets }),
+      counts: await countRows(pipeline.rows()),
+      policies: (await policies?.status()) ?? null,
+      ejectedBackends: balance.ejected(),
+    };
+  };
   const balance = balanceOf(options);
   const { changeCounts } = pipeline;
   const metrics = createMetrics({ status, changeCounts, balance: balance.figures });
@@ -231,13 +233,14 @@ interface Described {
   readonly startedAtMs: number;
   /** The source's first batch came. */
   readonly heard: boolean;
+  readonly sockets: SocketStatus | null;
 }
 
 /** All but what takes a while: the kernel is to be asked, or all rows are. */
 function describe(
   options: AgentOptions,
-  { core, verdict, startedAtMs, heard }: Described,
-): Omit<AgentStatus, 'counts' | 'policies' | 'sockets' | 'ejectedBackends'> {
+  { core, verdict, startedAtMs, heard, sockets }: Described,
+): Omit<AgentStatus, 'counts' | 'policies' | 'ejectedBackends'> {
   const { configuration, clock, source, capabilities } = options;
   const socketChoice = options.sockets?.choice ?? NO_SOCKETS;
   const features = featuresOf(capabilities, socketChoice);
@@ -258,9 +261,13 @@ function describe(
       services: chooseServicesBackend(configuration.servicesBackend, socketChoice),
       policy: options.policies?.choice() ?? choosePolicyBackend(configuration.policyBackend, capabilities),
     },
-    features: { ...features, missing: [...features.missing, ...(dataplane?.missing ?? [])] },
+    features: {
+      ...features,
+      missing: [...features.missing, ...(dataplane?.missing ?? []), ...(sockets?.missing ?? [])],
+    },
     source: source.state(),
     dataplane,
+    sockets,
     sync: core.record.status(core.loop.state(), clock.monotonicMs(), heard),
     problems: core.problems(),
     events: options.events?.counts() ?? null,

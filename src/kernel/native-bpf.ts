@@ -22,6 +22,8 @@ export interface NativeObjectOptions {
   readonly maxEntries: Readonly<Record<string, number>>;
   /** Paths in a BPF file system: a map that is pinned there is used, else the new one is pinned. */
   readonly pins: Readonly<Record<string, string>>;
+  /** Names of programs that are not loaded; left out: all are. */
+  readonly skipped?: readonly string[];
 }
 
 export interface NativeMapDescription {

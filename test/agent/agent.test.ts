@@ -193,6 +193,16 @@ describe('control socket', () => {
     await expect(ask('GET', '/services')).rejects.toMatchObject({ code: 'refused', message: 'EPERM' });
   });
 
+  it('[A59] tells of sockets what this kernel can’t do for them, among all that is missing', async () => {
+    const missing = [{ feature: 'ending sockets', why: 'the kernel is older' }];
+    const place = { cgroup: '/pods', nodeOnly: false, attached: true };
+    const status = async () => ({ ...place, error: null, missing, exempt: [], figures: null });
+    const backend = { status, states: async () => [], exempt: async () => [] };
+    await start(undefined, { sockets: { choice: { place: null, why: '' }, backend } });
+    const { features } = (await ask('GET', '/status')) as AgentStatus;
+    expect(features.missing).toEqual(expect.arrayContaining(missing));
+  });
+
   it('names what it can be asked', async () => {
     await start();
     await expect(ask('GET', '/else')).rejects.toThrow(

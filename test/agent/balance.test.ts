@@ -22,6 +22,7 @@ function scene({ serviceMetrics = false } = {}) {
     nodeOnly: false,
     attached: true,
     error: null,
+    missing: [],
     exempt: [],
     figures: kernel.loaded ? TALLIES : null,
   });

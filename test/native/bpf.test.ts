@@ -139,6 +139,18 @@ describe('objects', () => {
     });
   });
 
+  it('leave out what is not asked for', async () => {
+    const all = await native.loadBpfObject(OBJECT, {
+      constants: {},
+      ...SMALL,
+      pins: {},
+      skipped: ['to_pod'],
+    });
+    for (const each of Object.values({ ...all.maps, ...all.programs })) native.closeDescriptor(each);
+    expect(Object.keys(all.programs)).not.toContain('to_pod');
+    expect(Object.keys(all.programs)).toContain('from_pod');
+  });
+
   it('name the file and the cause when the kernel refuses them', async () => {
     await expect(
       native.loadBpfObject(OBJECT, { constants: { options: new Uint8Array(3) }, maxEntries: {}, pins: {} }),
@@ -149,6 +161,9 @@ describe('objects', () => {
     await expect(
       native.loadBpfObject('/nowhere.o', { constants: {}, maxEntries: {}, pins: {} }),
     ).rejects.toMatchObject({ code: 'ENOENT' });
+    await expect(
+      native.loadBpfObject(OBJECT, { constants: {}, maxEntries: {}, pins: {}, skipped: ['nobody'] }),
+    ).rejects.toThrow(/find program nobody in .*policy\.bpf\.o/);
   });
 
   it('share a map that is pinned', async () => {

@@ -10,13 +10,14 @@ import {
 } from '../../../generated/socket.ts';
 import { type BpfObject, loadBpfObject } from '../../../kernel/bpf-object.ts';
 import { openCounterTable, openTable } from '../../../kernel/bpf-table.ts';
-import { networkNamespacesOf } from '../../../kernel/cgroup.ts';
+import { hasKernelFunction } from '../../../kernel/kernel-functions.ts';
 import { nativeAddon } from '../../../kernel/native.ts';
-import type { CgroupHook, Descriptor } from '../../../kernel/native-bpf.ts';
+import type { Descriptor } from '../../../kernel/native-bpf.ts';
 import type { ObjectName } from '../../../model/names.ts';
 import { dropChangedPins } from '../migration/changed-pins.ts';
 import { type Counts, createCounts } from './counts.ts';
 import type { DepartureKernel } from './departures.ts';
+import { createEnding, ENDING_FUNCTION, ENDING_PROGRAMS, type Ending, NO_ENDING } from './ending.ts';
 import { createExemptions, type ExemptPods } from './exemptions.ts';
 import { createSocketHooks, SOCKET_HOOKS } from './hooks.ts';
 
@@ -32,18 +33,18 @@ export interface SocketOptions {
   readonly nodeOnly: boolean;
   /** Path of the node's namespace; left out, the caller's. */
   readonly networkNamespace?: string;
+  /** File in which the kernel describes itself; left out, this kernel's. */
+  readonly kernelTypes?: string;
 }
 
 /** How often sockets were given a backend, or refused. */
 export type SocketFigures = Readonly<Record<SocketTally, number>>;
 
-export interface SocketServices extends DepartureKernel {
+export interface SocketServices extends DepartureKernel, Ending {
   /** All maps of the programs, by name: those of Services among them. */
   readonly maps: Readonly<Record<string, Descriptor>>;
   /** Has sockets be served from now on, or sees to it that they still are. Rejects with the kernel's Error. */
   attach(): Promise<void>;
-  /** Closes datagram sockets that are connected to what is no backend any more (A60, E7), in every namespace of the cgroup. */
-  endOrphans(): Promise<void>;
   /**
    * Leaves the sockets of these pods to nft, and of no others; resolves with those whose network namespace is not found (yet).
    */
@@ -63,29 +64,20 @@ export async function openSocketServices(options: SocketOptions): Promise<Socket
   await dropChangedPins(directory, LAYOUT);
   // Else nobody would see the end of what earlier programs counted.
   let knowsSockets = existsSync(`${directory}/maps/connected_peers`);
+  const ends = await hasKernelFunction(ENDING_FUNCTION, options.kernelTypes);
   const object = await loadBpfObject(SOCKET_OBJECT, LAYOUT, {
     constants: { socket_options: await constantsOf(options) },
     pins: Object.fromEntries(Object.keys(LAYOUT.maps).map((name) => [name, `${directory}/maps/${name}`])),
+    // Linux 5.15 refuses programs for naming a function that it lacks, whether they call it or not.
+    skipped: ends ? [] : ENDING_PROGRAMS,
   });
-  const programs = Object.fromEntries(
-    SOCKET_HOOKS.map((hook) => [hook, named(object.programs, hook)]),
-  ) as Record<CgroupHook, Descriptor>;
-  const hooks = createSocketHooks(`${directory}/sockets`, cgroup, programs);
+  const hooks = createSocketHooks(`${directory}/sockets`, cgroup, allNamed(object.programs, SOCKET_HOOKS));
+  const ending = ends ? createEnding(allNamed(object.programs, ENDING_PROGRAMS), cgroup) : NO_ENDING;
   const counts = countsOf(object);
   const tallies = openCounterTable(named(object.maps, 'socket_tallies'), TABLES.socket_tallies);
-  const runOnSockets = async (name: string): Promise<void> => {
-    const program = named(object.programs, name);
-    for (const namespace of await networkNamespacesOf(cgroup)) {
-      // With its last process a namespace goes, and its sockets.
-      await nativeAddon()
-        .runIterator(program, namespace)
-        .catch((error: unknown) => {
-          if (existsSync(namespace)) throw error;
-        });
-    }
-  };
   return {
     maps: object.maps,
+    ...ending,
     async attach() {
       if (!knowsSockets || !(await hooks.isCounting())) {
         // What ends from now on would be taken off what is counted anew.
@@ -96,9 +88,7 @@ export async function openSocketServices(options: SocketOptions): Promise<Socket
       await hooks.attach();
       await counts.takeOver();
     },
-    endOrphans: () => runOnSockets('end_orphans'),
     departures: openTable(named(object.maps, 'departures'), TABLES.departures),
-    endDeparted: () => runOnSockets('end_departed'),
     exempt: createExemptions(cgroup, named(object.maps, 'exempt_namespaces')),
     async figures() {
       const counts = new Map(await tallies.entries());
@@ -130,6 +120,13 @@ async function constantsOf({ nodeOnly, networkNamespace }: SocketOptions): Promi
     nodeOnly: nodeOnly ? 1 : 0,
   });
   return bytes;
+}
+
+function allNamed<Name extends string>(
+  all: Readonly<Record<string, Descriptor>>,
+  names: readonly Name[],
+): Record<Name, Descriptor> {
+  return Object.fromEntries(names.map((name) => [name, named(all, name)])) as Record<Name, Descriptor>;
 }
 
 function named(all: Readonly<Record<string, Descriptor>>, name: string): Descriptor {

@@ -8,12 +8,11 @@ import type { ServiceId, ServiceRows } from '../../../model/rows.ts';
 import { createWorkQueue } from '../../work-queue.ts';
 import type { LeftBackend } from '../services/installed.ts';
 import { createDepartureBook, type DepartureBook } from './departure-book.ts';
+import type { Ending } from './ending.ts';
 
 /** The table of departures, by number of the backend, and the program that goes by it. */
-export interface DepartureKernel {
+export interface DepartureKernel extends Pick<Ending, 'endDeparted'> {
   readonly departures: Table<number, Departure>;
-  /** Ends the connections whose time has come, and notes which departures still have any. */
-  endDeparted(): Promise<void>;
 }
 
 export interface Departures extends Pick<DepartureBook, 'follow'> {

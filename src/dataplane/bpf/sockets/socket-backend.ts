@@ -2,6 +2,7 @@
 import type { ObjectName } from '../../../model/names.ts';
 import type { ServiceId } from '../../../model/rows.ts';
 import type { BackendState } from '../../backend-state.ts';
+import type { MissingFeature } from '../../dataplane.ts';
 import { createServiceDataplane, type ServiceDataplane } from '../services/dataplane.ts';
 import { openServiceTables } from '../services/tables.ts';
 import {
@@ -21,6 +22,8 @@ export interface SocketStatus {
   readonly attached: boolean;
   /** Why not, or what was wrong when it was looked at last; null: nothing. */
   readonly error: string | null;
+  /** What this kernel can't do for them; none before the programs are loaded. */
+  readonly missing: readonly MissingFeature[];
   /** Pods that are left to nft by their annotation. */
   readonly exempt: readonly ObjectName[];
   /** null before the programs are loaded. */
@@ -90,6 +93,7 @@ export function createSocketBackend(options: SocketOptions): SocketBackend {
       nodeOnly: options.nodeOnly,
       attached,
       error,
+      missing: sockets?.missing ?? [],
       exempt: [...(exemptPods?.keys() ?? [])].filter((pod) => !unfound.includes(pod)),
       figures: (await sockets?.figures()) ?? null,
     }),

@@ -9,7 +9,11 @@ import {
   type ServiceDataplane,
 } from '../../../../src/dataplane/bpf/services/dataplane.ts';
 import { openServiceTables } from '../../../../src/dataplane/bpf/services/tables.ts';
-import { openSocketServices, type SocketServices } from '../../../../src/dataplane/bpf/sockets/backend.ts';
+import {
+  openSocketServices,
+  type SocketOptions,
+  type SocketServices,
+} from '../../../../src/dataplane/bpf/sockets/backend.ts';
 import {
   createSocketBackend,
   type SocketBackend,
@@ -57,9 +61,12 @@ export interface SocketScene {
   /** One more like `pod`, to be killed. */
   start(): Dialler;
   /** Loads the programs as an agent does that starts. */
-  open(options?: { readonly nodeOnly?: boolean }): Promise<SocketServices>;
+  open(options?: Partial<Pick<SocketOptions, 'nodeOnly' | 'kernelTypes'>>): Promise<SocketServices>;
   /** The same, followed by rows through tables of its own: all that an agent does of it. */
-  startBackend(): { readonly backend: SocketBackend; readonly tables: ServiceDataplane };
+  startBackend(options?: Pick<SocketOptions, 'kernelTypes'>): {
+    readonly backend: SocketBackend;
+    readonly tables: ServiceDataplane;
+  };
   /** Brings these Services, and no others, into the tables. */
   sync(...services: readonly ServiceRows[]): Promise<void>;
   remove(): Promise<void>;
@@ -79,8 +86,8 @@ export async function createSocketScene(): Promise<SocketScene> {
   const files: BpfFileSystem = mountBpfFileSystem();
   const directory = `${files.path}/pins`;
   const networkNamespace = `/run/netns/${spaces[0]}`;
-  const open: SocketScene['open'] = ({ nodeOnly = false } = {}) =>
-    openSocketServices({ directory, cgroup, nodeOnly, networkNamespace });
+  const place = { directory, cgroup, nodeOnly: false, networkNamespace };
+  const open: SocketScene['open'] = (options) => openSocketServices({ ...place, ...options });
   const first = await open();
   const services = createServiceDataplane(openServiceTables(first.maps));
   const binary = compileDialler(folder);
@@ -107,8 +114,8 @@ export async function createSocketScene(): Promise<SocketScene> {
     },
     start,
     open,
-    startBackend() {
-      const backend = createSocketBackend({ directory, cgroup, nodeOnly: false, networkNamespace });
+    startBackend(options) {
+      const backend = createSocketBackend({ ...place, ...options });
       return { backend, tables: backend.over(null) };
     },
     async sync(...rows) {
