@@ -1,4 +1,5 @@
 /** The policy programs of a node of its own: rows go in by the dataplane, packets by test runs; nothing is attached anywhere. */
+import { setImmediate, setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { PROGRAM_OPTIONS } from '../../src/dataplane/bpf/policies/backend.ts';
 import { createPolicyDataplane, type PolicyDataplane } from '../../src/dataplane/bpf/policies/dataplane.ts';
@@ -119,8 +120,9 @@ export async function createPolicyNode(
       >;
     },
     events: async () => {
-      // The ring is read when the loop comes to it.
-      await new Promise((resolve) => setTimeout(resolve, 5));
+      // The ring is read when the loop comes to it: after timers, of which one may be late, and before what is immediate.
+      await setTimeout(5);
+      await setImmediate();
       return records.splice(0);
     },
     sweep: async () =>
