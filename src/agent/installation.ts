@@ -64,7 +64,7 @@ export function createInstallation(options: InstallationOptions): Installation {
         broken = error as InstallError;
       }
     }
-    const result = await applyIsolating((change) => target.apply(change), waiting);
+    const result = await applyIsolating((change, most) => target.apply(change, most), waiting);
     waiting = result.failed;
     if (result.error !== undefined) {
       throw new InstallError(`not applied: ${describeChange(waiting)}`, result.error);

@@ -1,5 +1,5 @@
 /** Keeps one Service that the kernel refuses from holding up all others (H7). */
-import type { ApplyReport } from '../dataplane/dataplane.ts';
+import { type ApplyReport, DataplaneError, TOO_LARGE } from '../dataplane/dataplane.ts';
 import type { RowsChange } from '../model/rows.ts';
 import { isEmptyChange } from '../plan/rows-diff.ts';
 import { mergeChanges, NO_CHANGE, splitChange } from './rows-change.ts';
@@ -16,11 +16,17 @@ export interface IsolatedApply {
 const MOST_REFUSALS = 24;
 
 /**
- * Applies a change as one batch; where that is refused, its halves, and so on down to single Services. A half that
+ * Of one batch, where it is about several Services: while anybody listens to changes of nftables, as we do, the kernel keeps a
+ * notice of 8 KB for each element until the whole batch is in.
+ */
+const MOST_ELEMENTS = 32_768;
+
+/**
+ * Applies a change as one batch; where that is refused or too large, its halves, and so on down to single Services. A half that
  * needs the other one to go in first is refused too and succeeds at the next attempt.
  */
 export async function applyIsolating(
-  apply: (change: RowsChange) => Promise<ApplyReport>,
+  apply: (change: RowsChange, mostElements: number) => Promise<ApplyReport>,
   change: RowsChange,
 ): Promise<IsolatedApply> {
   const reports: ApplyReport[] = [];
@@ -32,11 +38,11 @@ export async function applyIsolating(
       failed = mergeChanges(failed, part);
       continue;
     }
+    const halves = splitChange(part);
     try {
-      reports.push(await apply(part));
+      reports.push(await apply(part, halves === null ? Infinity : MOST_ELEMENTS));
     } catch (error) {
-      errors.push(error);
-      const halves = splitChange(part);
+      if (!(error instanceof DataplaneError && error.code === TOO_LARGE)) errors.push(error);
       if (halves === null) failed = mergeChanges(failed, part);
       else queue.push(...halves);
     }

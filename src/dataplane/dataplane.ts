@@ -50,8 +50,11 @@ export interface DataplaneStatus {
 export interface Dataplane {
   /** Makes the kernel hold exactly these rows, writing only the difference from what is there. */
   sync(rows: Rows): Promise<ApplyReport>;
-  /** Applies a change to rows that `sync` installed; one atomic batch. Rejects with a DataplaneError and changes nothing on failure. */
-  apply(change: RowsChange): Promise<ApplyReport>;
+  /**
+   * Applies a change to rows that `sync` installed; one atomic batch. Rejects with a DataplaneError and changes nothing on failure;
+   * with the code TOO_LARGE where it would write and remove more than `mostElements` elements (default: any number).
+   */
+  apply(change: RowsChange, mostElements?: number): Promise<ApplyReport>;
   /** Calls back when another process changed our table; then `repair` is due. */
   onForeignChange(listener: () => void): void;
   /** Reads everything back and restores what differs; reports what it wrote. */
@@ -62,6 +65,9 @@ export interface Dataplane {
   /** Ends sockets and timers; what is in the kernel stays. */
   close(): Promise<void>;
 }
+
+/** Code of a DataplaneError: the change is to come in parts. */
+export const TOO_LARGE = 'TOO_LARGE';
 
 /** The kernel refused: which call, on what, why. */
 export class DataplaneError extends Error {

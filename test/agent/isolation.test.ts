@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { applyIsolating } from '../../src/agent/isolation.ts';
 import { describeChange, mergeChanges, NO_CHANGE, splitChange } from '../../src/agent/rows-change.ts';
-import { NOTHING_DONE } from '../../src/dataplane/dataplane.ts';
+import { DataplaneError, NOTHING_DONE, TOO_LARGE } from '../../src/dataplane/dataplane.ts';
 import type { Address } from '../../src/model/address.ts';
 import type { RowsChange, ServiceAddressRow } from '../../src/model/rows.ts';
 import { changeOf, NODE_ROWS, serviceRows } from './rows-samples.ts';
@@ -28,6 +28,21 @@ describe('isolation of what the kernel refuses', () => {
     const result = await applyIsolating(apply, changeOf(...many));
     expect(batches).toHaveLength(1);
     expect(result).toMatchObject({ failed: NO_CHANGE, error: undefined });
+  });
+
+  it('is several batches, and no failure, when one would be too large; a Service alone may be of any size', async () => {
+    const most: number[] = [];
+    const apply = async (change: RowsChange, mostElements: number) => {
+      if (change.services.size > 30 && mostElements < Infinity)
+        throw new DataplaneError('too much', { code: TOO_LARGE, object: 'table' });
+      most.push(mostElements);
+      return NOTHING_DONE;
+    };
+    const result = await applyIsolating(apply, changeOf(...many));
+    expect(result).toEqual({ reports: Array(4).fill(NOTHING_DONE), failed: NO_CHANGE, error: undefined });
+    expect(Math.max(...most)).toBeLessThan(Infinity);
+    await applyIsolating(apply, changeOf(serviceRows('shop/one')));
+    expect(most.at(-1)).toBe(Infinity);
   });
 
   it('writes nothing for an empty change', async () => {

@@ -1,8 +1,9 @@
 /** The nft backend on a real kernel, in a network namespace of its own: what is written, read back, repaired. */
 import { execFileSync } from 'node:child_process';
+import { setTimeout } from 'node:timers/promises';
 import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { Dataplane } from '../../src/dataplane/dataplane.ts';
+import { type Dataplane, TOO_LARGE } from '../../src/dataplane/dataplane.ts';
 import { openNftDataplane } from '../../src/dataplane/nft/dataplane.ts';
 import { openNftables } from '../../src/kernel/native.ts';
 import type { Address } from '../../src/model/address.ts';
@@ -88,6 +89,24 @@ describe('nft backend in the kernel', () => {
     expect(report).toMatchObject({ elementsAdded: 2, elementsRemoved: 3, chainsAdded: 1, chainsRemoved: 1 });
     expect(listing()).toMatch(/chain pick-39 /);
     expect(listing()).not.toMatch(/chain pick-40 /);
+    await dataplane.close();
+  });
+
+  it('refuses a change of too many elements, to write or to remove, and stays as it is', async () => {
+    const dataplane = await open();
+    const [few, many] = [
+      rowsOf(service([1])),
+      rowsOf(service(Array.from({ length: 40 }, (_, index) => index + 1))),
+    ];
+    await dataplane.sync(few);
+    const before = listing();
+    await expect(dataplane.apply(changeBetween(few, many), 10)).rejects.toMatchObject({ code: TOO_LARGE });
+    expect(listing()).toBe(before);
+    await dataplane.apply(changeBetween(few, many), 1000);
+    await expect(dataplane.apply(changeBetween(many, rowsOf()), 10)).rejects.toMatchObject({
+      code: TOO_LARGE,
+    });
+    expect(await dataplane.sync(many)).toMatchObject({ bytes: 0 });
     await dataplane.close();
   });
 
@@ -212,7 +231,7 @@ describe('nft backend in the kernel', () => {
     const readingsAfterTheirs = async () => {
       const before = dataplane.status().readings;
       nft('add', 'chain', 'ip', 'other', `chain-${before}`);
-      await new Promise((resolve) => setTimeout(resolve, 20));
+      await setTimeout(20);
       await dataplane.repair();
       return dataplane.status().readings - before;
     };
@@ -275,9 +294,11 @@ describe('nft backend in the kernel', () => {
     const begun = dataplane.sync(rowsOf(service([1, 2]))).finally(() => {
       begins = false;
     });
-    for (let written = 0; begins; written++) {
+    // Few: who reads while anything changes begins again, and not for ever.
+    for (let written = 0; begins && written < 6; written++) {
       const place = { object: 'table', family: 'ip', table: `other-${written}` } as const;
       await others.commit([{ verb: 'add', ...place }]);
+      await setTimeout(10);
     }
     expect((await begun).bytes).toBeGreaterThan(0);
     expect(woken).toBe(0);

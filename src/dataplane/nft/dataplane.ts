@@ -4,7 +4,13 @@ import type { ConntrackFilter } from '../../kernel/conntrack.ts';
 import { type Command, type Nftables, openNftables } from '../../kernel/native.ts';
 import type { Port } from '../../model/names.ts';
 import type { Rows, RowsChange, ServiceId } from '../../model/rows.ts';
-import { type ApplyReport, type Dataplane, DataplaneError, type DataplaneStatus } from '../dataplane.ts';
+import {
+  type ApplyReport,
+  type Dataplane,
+  DataplaneError,
+  type DataplaneStatus,
+  TOO_LARGE,
+} from '../dataplane.ts';
 import type { Chain } from './chains/chain.ts';
 import { compareWithKernel, type ElementDelta } from './element-store.ts';
 import { createFlowCleanup, type FlowCleanup } from './flow-cleanup.ts';
@@ -79,7 +85,7 @@ export async function openNftDataplane(options: NftDataplaneOptions): Promise<Da
   };
   return {
     sync: (rows) => sync(state, rows),
-    apply: (change) => apply(state, change),
+    apply: (change, mostElements = Infinity) => apply(state, change, mostElements),
     onForeignChange: (listener) => void state.listeners.add(listener),
     repair: () => repair(state),
     status: () => status(state),
@@ -146,7 +152,7 @@ async function reconcile(state: State, rows: Rows): Promise<ApplyReport> {
   return report(state, startedAt, delta, bytes);
 }
 
-async function apply(state: State, change: RowsChange): Promise<ApplyReport> {
+async function apply(state: State, change: RowsChange, mostElements: number): Promise<ApplyReport> {
   const { installed } = state;
   if (installed === null) throw notSynced();
   const startedAt = performance.now();
@@ -155,6 +161,7 @@ async function apply(state: State, change: RowsChange): Promise<ApplyReport> {
   const delta = installed.change(change);
   try {
     if (state.uncertain) return await sync(state, installed.rows());
+    if (delta.added.length + delta.deleted.length > mostElements) throw tooLarge(mostElements);
     state.uncertain = true;
     const bytes = isEmptyDelta(delta) ? 0 : await commit(state, deltaCommands(SERVICE_TABLE, delta));
     state.uncertain = false;
@@ -214,6 +221,13 @@ function filtersAfterSync(installed: InstalledRows, observed: Observed): readonl
 async function commit({ nft }: State, commands: readonly Command[]): Promise<number> {
   if (commands.length === 0) return 0;
   return (await refusing(TABLE, () => nft.commit(commands))).bytes;
+}
+
+function tooLarge(mostElements: number): DataplaneError {
+  return new DataplaneError(`a change of more than ${mostElements} elements`, {
+    code: TOO_LARGE,
+    object: `table inet ${TABLE}`,
+  });
 }
 
 function notSynced(): DataplaneError {
