@@ -28,6 +28,7 @@ import { POLICY_PROGRAM } from './scenarios/policy-program.ts';
 import { SOCKET_HOOKS } from './scenarios/socket-hooks.ts';
 import { SOCKET_LEAK } from './scenarios/socket-leak.ts';
 import { SOCKET_PATH } from './scenarios/socket-path.ts';
+import { SOCKET_TURNS } from './scenarios/socket-turns.ts';
 import { STANDALONE_COMPLETE } from './scenarios/standalone-complete.ts';
 import { STANDALONE_READINESS } from './scenarios/standalone-readiness.ts';
 import { seededRandom } from './statistics.ts';
@@ -46,6 +47,7 @@ const SCENARIOS: readonly Scenario[] = [
   POLICY_CHANGE,
   POLICY_FUZZ,
   SOCKET_PATH,
+  SOCKET_TURNS,
   SOCKET_HOOKS,
   SOCKET_LEAK,
   STANDALONE_COMPLETE,

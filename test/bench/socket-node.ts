@@ -36,7 +36,11 @@ export function targetShape(services: number): ClusterShape {
   return { services, endpoints: 2, target: { address: SERVER_ADDRESS, port: ENDPOINT_PORT } };
 }
 
-export async function prepareSocketNode(shape: ClusterShape, traffic: Traffic): Promise<SocketNode> {
+/** `traffic` keeps what answers in its pod. */
+export async function prepareSocketNode(
+  shape: ClusterShape,
+  traffic: Pick<Traffic, 'serve'>,
+): Promise<SocketNode> {
   const triple = createTriple();
   const sockets = await startSocketProcess(triple.node, {
     shape,

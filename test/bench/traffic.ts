@@ -100,7 +100,8 @@ function runClient(
   );
 }
 
-function waitForListener(namespace: string, port: number): void {
+/** Returns when somebody listens for connections at `port` in the namespace. Throws after two seconds. */
+export function waitForListener(namespace: string, port: number): void {
   const check =
     'for i in $(seq 200); do ss -Hltn "sport = :$1" | grep -q . && exit 0; sleep 0.01; done; exit 1';
   runInNamespace(namespace, 'sh', ['-c', check, 'sh', String(port)]);
