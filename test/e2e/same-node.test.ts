@@ -4,6 +4,7 @@ import { named, POLICY_OBJECT } from '../../src/dataplane/bpf/policies/backend.t
 import { LAYOUT } from '../../src/generated/policy.ts';
 import { type BpfObject, loadBpfObject } from '../../src/kernel/bpf-object.ts';
 import { attachTcx, pin } from '../../src/kernel/bpf-program.ts';
+import type { TcHook } from '../../src/kernel/native-bpf.ts';
 import { listInterfaces } from '../../src/kernel/network.ts';
 import { mountBpfFileSystem } from '../bpf-file-system.ts';
 import { networkPolicy } from './policy-manifests.ts';
@@ -176,34 +177,40 @@ describe('packets from pod to pod of a node', () => {
       pins.remove();
     });
     const tc = (...argv: readonly string[]) => lab.inside('node/one', 'tc', ...argv);
-    const STRANGERS: Readonly<Record<string, (device: string) => Promise<() => Promise<unknown>>>> = {
-      async queue(device) {
+    const strangers = {
+      async queue(device: string) {
         await tc('qdisc', 'add', 'dev', device, 'root', 'pfifo', 'limit', '1000');
         return () => tc('qdisc', 'del', 'dev', device, 'root');
       },
-      async filter(device) {
+      async filter(device: string, hook: TcHook) {
         await tc('qdisc', 'replace', 'dev', device, 'clsact');
-        const place = ['dev', device, 'egress', 'prio', '9'];
+        const place = ['dev', device, hook, 'prio', '9'];
         await tc('filter', 'add', ...place, 'bpf', 'da', 'object-pinned', `${pins.path}/program`);
         return () => tc('filter', 'del', ...place);
       },
-      async program(device) {
+      async program(device: string, hook: TcHook) {
         const networkNamespace = lab.netns('node/one');
         const all = await listInterfaces({ networkNamespace });
         const interfaceIndex = all.find(({ name }) => name === device)?.index ?? 0;
         const program = named(object.programs, 'stand_by');
-        const link = await attachTcx(program, { interfaceIndex, hook: 'egress', networkNamespace });
+        const link = await attachTcx(program, { interfaceIndex, hook, networkNamespace });
         return () => link.detach();
       },
     };
 
-    it.each(Object.entries(STRANGERS))('[E16] [E33] go by it for a %s', async (what, put) => {
-      const device = await lab.hostSide('web');
+    it.each([
+      ['queue', 'to', 'web', 'egress'],
+      ['filter', 'to', 'web', 'egress'],
+      ['filter', 'from', 'near', 'ingress'],
+      ['program', 'to', 'web', 'egress'],
+      ['program', 'from', 'near', 'ingress'],
+    ] as const)('[E16] [E33] go by it for a %s on the way %s %s', async (what, _, name, hook) => {
+      const device = await lab.hostSide(name);
       const talk = converse('default/near', ADDRESSES.web[0], 80);
       const said = async () => expect(await talk.talk()).toBe('answered');
       const asked = async () => expect(await verdicts('near > default/web:80')).toEqual(['allowed']);
       expect(await waysOf(said)).toEqual(PAST_IT);
-      const takeOff = await put(device);
+      const takeOff = await strangers[what](device, hook);
       await expect.poll(lab.refused, { timeout: 10_000 }).toEqual([{ interface: device, why: [what] }]);
       expect(await waysOf(said)).toEqual(BY_STACK);
       expect(await waysOf(asked)).toEqual(BY_STACK);
