@@ -34,7 +34,7 @@ export interface KernelAnswer {
   readonly peer: Address;
   readonly protocol: Protocol | 'ICMP';
   readonly port: number | null;
-  /** Where the peer is a Service's address: the backend (`address:port`; of a ping, who answers) that the kernel chose now; else null. */
+  /** Where the peer is a Service's address: the backend (`address:port`) that the kernel chose now, or who answers a ping; else null. */
   readonly backend: string | null;
   readonly rows: Word;
   readonly kernel: Word;

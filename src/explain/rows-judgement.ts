@@ -25,7 +25,7 @@ export interface KnownRows {
   readonly services: LookupTables;
 }
 
-/** Where the rows of Services lead it: on to the peer, to a backend (a ping: to the node’s address that answers), or nowhere. */
+/** Where the rows of Services lead it: on to the peer, to a backend (of a ping: the node’s address that answers), or nowhere. */
 export type Led =
   | { readonly kind: 'straight' }
   | {

@@ -8,7 +8,7 @@ import type { KernelQuestion } from './rows-judgement.ts';
 const SELDOM_SERVED = 1 as Port;
 const TRANSPORTS: readonly Protocol[] = ['TCP', 'UDP'];
 
-/** Each frontend at its address, or at this node's, a ping of each address, and a port at each cluster IP that no Service has there. */
+/** Each frontend at its address, or at this node's; a ping of each address; a port of each cluster IP that no Service has there. */
 export function serviceQuestions({ services, addresses, node }: Rows): readonly KernelQuestion[] {
   const questions = new Map<string, KernelQuestion>();
   const ask = (question: KernelQuestion) =>

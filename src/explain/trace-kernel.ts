@@ -51,7 +51,7 @@ export async function traceKernel(
   return answered;
 }
 
-/** Behind a Service’s address the programs choose the backend, or who answers a ping, themselves: the packet as its pod sends it. */
+/** Behind a Service’s address the programs choose who answers themselves: the packet as its pod sends it. */
 function dialledEnd(
   { service, address, port }: TraceAnswer,
   ends: readonly PolicyEnd[],
