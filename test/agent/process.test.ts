@@ -94,7 +94,7 @@ async function startAgent(...flags: readonly string[]): Promise<ChildProcess> {
 
 async function until(condition: () => Promise<boolean>): Promise<void> {
   for (let attempt = 0; !(await condition()); attempt++) {
-    if (attempt === 500) throw new Error('waited in vain');
+    if (attempt === 2000) throw new Error('waited in vain');
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }

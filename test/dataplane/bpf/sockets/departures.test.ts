@@ -16,8 +16,8 @@ import {
 } from './scene.ts';
 
 const [FIRST, SECOND, , FIRST_V6] = SERVERS;
-const GRACE_SECONDS = 2;
-const ENDS_WITHIN_MS = 4000;
+/** So long that a machine may stand still in it before what has to be there until its end is looked at. */
+const GRACE_SECONDS = 4;
 const STILL_THERE_AFTER_MS = 500;
 
 let scene: SocketScene;
@@ -88,8 +88,7 @@ async function talk(socket: TestSocket): Promise<string> {
   return answer.includes(' from ') ? 'ok' : answer;
 }
 
-const ends = (socket: TestSocket) =>
-  expect.poll(() => talk(socket), { timeout: ENDS_WITHIN_MS }).toBe('ECONNABORTED');
+const ends = (socket: TestSocket) => expect.poll(() => talk(socket)).toBe('ECONNABORTED');
 const goesOn = async (socket: TestSocket, ms = STILL_THERE_AFTER_MS) => {
   await new Promise((resolve) => setTimeout(resolve, ms));
   expect(await talk(socket)).toBe('ok');
