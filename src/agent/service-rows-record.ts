@@ -23,8 +23,9 @@ export function unprogrammedProblems(report: ServiceApplyReport | null): readonl
     field: '',
     reason: 'NotProgrammed',
     message:
-      'the tables of policy programs have no room for its rows: pods that policies select meet it as it was before',
-    remedy: 'have fewer Services or endpoints, or run with --policy-backend=nft',
+      'the BPF tables have no room for its rows: sockets that are served, and pods that policies select, meet it as it was before',
+    remedy:
+      'have fewer Services or endpoints, or fewer by maglev, or run with --services-backend=nft and --policy-backend=nft',
     file: null,
   }));
 }
