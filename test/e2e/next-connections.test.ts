@@ -109,18 +109,23 @@ describe('the next connection on bpf', { timeout: 120_000 }, () => {
   it('[F3] avoids a backend that refuses: status and trace name it, the others get everything', async () => {
     const before = tally(await lab.repeat(30, { from: ASKER, to: 'svc:default/frail', port: 80, family: 4 }));
     expect(before.get('refused')).toBeLessThanOrEqual(4);
-    const [status] = (await statuses('frail')).filter(({ family }) => family === 'IPv4');
+    // All at once: it is out for ten seconds.
+    const [services, traced, { stdout }] = await Promise.all([
+      statuses('frail'),
+      trace(['frail']),
+      weir(['status', 'services', 'default/frail', ...instance()]),
+      expect.poll(async () => (await lab.status('one')).ejectedBackends).toBeGreaterThanOrEqual(1),
+    ]);
+    const status = services.find(({ family }) => family === 'IPv4');
     const bad = status?.backends.find(({ pod: name }) => name === 'default/bad');
     expect(status?.schedulers).toEqual({ asked: 'rr', sockets: 'rr', packets: 'rr' });
     expect(bad?.counts).toMatchObject({ open: 0, ejectedUntil: expect.stringMatching(/^20/) });
     expect(bad?.counts?.failures).toBeGreaterThanOrEqual(3);
     const endpoint = formatEndpoint(bad?.address ?? ('' as never), bad?.port ?? (0 as never));
-    const live = (await trace(['frail'])).find(({ address }) => address?.includes('.'))?.live;
+    const live = traced.find(({ address }) => address?.includes('.'))?.live;
     expect(live?.chances.map((chance) => chance.endpoint)).not.toContain(endpoint);
     expect(live?.passedOver.map((each) => each.endpoint)).toEqual([endpoint]);
-    const { stdout } = await weir(['status', 'services', 'default/frail', ...instance()]);
     expect(stdout).toMatch(new RegExp(`${endpoint.replaceAll('.', '\\.')} .* ejected`));
-    await expect.poll(async () => (await lab.status('one')).ejectedBackends).toBeGreaterThanOrEqual(1);
   });
 
   it('[A17] is nobody’s business of a Service that there is not', async () => {
