@@ -29,15 +29,15 @@ export async function runAgentProcess(configuration: AgentConfiguration): Promis
   const log = createLog(configuration.logLevel);
   const { source, controlPlane, events, close } = await openInput(configuration, log);
   const { compile, instance } = configuration;
+  await refuseNeighbours(instance);
   const capabilities = await probeCapabilities(configuration.policyBackend);
-  const sockets = await socketParts(configuration);
+  const sockets = await socketParts(configuration, log);
   const pipeline = createPipeline({
     controlPlane,
     world: createWorld(),
     compiler: createServiceCompiler(compile),
     policyCompiler: createPolicyCompiler(compile.node),
   });
-  await refuseNeighbours(instance);
   let signal: string | undefined;
   const stopped = stopSignal().then((name) => {
     signal = name;

@@ -1,8 +1,10 @@
 /** What the agent serves sockets with, beside nft. */
+import type { Logger } from 'pino';
 import type { AgentSockets } from '../agent/agent.ts';
 import type { AgentConfiguration } from '../agent/configuration.ts';
 import type { PolicyParts } from '../agent/policy-core.ts';
 import { createSocketBackend } from '../dataplane/bpf/sockets/socket-backend.ts';
+import { chooseServicesBackend } from '../dataplane/capabilities.ts';
 import { chooseSockets } from '../dataplane/socket-choice.ts';
 import { pinDirectory } from '../kernel/bpf-file-system.ts';
 
@@ -11,10 +13,18 @@ export interface SocketParts extends AgentSockets {
   serving(policies: PolicyParts): PolicyParts;
 }
 
-export async function socketParts(configuration: AgentConfiguration): Promise<SocketParts> {
-  const { instance, compile } = configuration;
+/** Tells the log why nft is to serve what BPF might have served. */
+export async function socketParts(
+  configuration: AgentConfiguration,
+  log: Pick<Logger, 'warn'>,
+): Promise<SocketParts> {
+  const { instance, compile, servicesBackend, socketLb } = configuration;
   const choice = await chooseSockets({ ...configuration, masqueradeAll: compile.masqueradeAll });
-  if (choice.place === null) return { choice, backend: null, serving: (policies) => policies };
+  if (choice.place === null) {
+    const isWanted = servicesBackend === 'bpf' && socketLb !== 'off';
+    if (isWanted) log.warn(chooseServicesBackend(servicesBackend, choice).why);
+    return { choice, backend: null, serving: (policies) => policies };
+  }
   const backend = createSocketBackend({ directory: pinDirectory(instance), ...choice.place });
   return {
     choice,

@@ -35,7 +35,8 @@ export function agentArguments(
     '--hostname-override',
     agent.node,
     '--masquerade-pods',
-    ...(agent.cgroup === null ? [] : ['--socket-lb-cgroup', agent.cgroup]),
+    // Left to themselves they would serve the pods of this machine's kubelet.
+    ...(agent.cgroup === null ? ['--socket-lb', 'off'] : ['--socket-lb-cgroup', agent.cgroup]),
     ...more,
   ];
 }

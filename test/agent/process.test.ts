@@ -80,7 +80,9 @@ function inNamespace(argv: readonly string[], instance = name): ChildProcess {
 }
 
 async function startAgent(...flags: readonly string[]): Promise<ChildProcess> {
-  const child = inNamespace(['agent', '--source', directory, '--hostname-override', 'n1', ...flags]);
+  // No cgroup: pods of this machine's kubelet are none of these agents'.
+  const own = ['--source', directory, '--hostname-override', 'n1', '--socket-lb-cgroup', directory];
+  const child = inNamespace(['agent', ...own, ...flags]);
   await until(async () => {
     try {
       await ask('POST', '/sync');
@@ -184,6 +186,26 @@ describe('agent process on nft', () => {
     expect(problems).toMatchObject([{ reason: 'LoadBalancerAddressesExhausted', object: { name: 'web' } }]);
     const { said } = await run(['plan', '--manifests', directory]);
     expect(said).toContain('Nothing to change');
+  });
+
+  it('[A59] tells its log once, and whoever asks, why nft serves sockets too', async () => {
+    write('node.yaml', NODE);
+    for (const [flags, told] of [
+      [[], 1],
+      [['--socket-lb=off'], 0],
+    ] as const) {
+      const agent = await startAgent('--services-backend=bpf', ...flags);
+      let log = '';
+      agent.stderr?.on('data', (chunk) => {
+        log += chunk;
+      });
+      const { why } = (await status()).backends.services;
+      expect(why).toMatch(/^bpf was asked for, but --socket-lb.*: nft serves instead$/);
+      expect((await run(['status'])).said).toContain(`nft (${why})`);
+      await end(agent, 'SIGTERM');
+      await until(async () => /SIGTERM: stopping/.test(log));
+      expect(log.split(JSON.stringify(why))).toHaveLength(told + 1);
+    }
   });
 
   it('[H1] leaves the kernel as it is when it is stopped or killed, and writes only the difference afterwards', async () => {

@@ -110,6 +110,15 @@ describe('judge of answers', () => {
     expect(ask(ANSWER, { ...expected, clientSeen: ANSWER.clientSeen })).toBeNull();
   });
 
+  it('lets a pod that reaches itself see its own address, where the rows would masquerade packets', async () => {
+    const { judge: ask, expected, address } = await judge();
+    const itself = { ...ANSWER, from: 'shop/web-1', clientSeen: address as Address };
+    const masqueraded = { ...expected, clientSeen: '172.31.0.3' as Address };
+    expect(ask(itself, masqueraded)).toBeNull();
+    expect(ask({ ...itself, clientSeen: ANSWER.clientSeen }, masqueraded)).toMatch(/^server saw/);
+    expect(ask({ ...itself, from: 'shop/cart-1' }, masqueraded)).toMatch(/^server saw/);
+  });
+
   it('passes on what could not be asked', async () => {
     const { judge: ask, expected } = await judge();
     const failure = { ...ANSWER, error: 'no such pod' };

@@ -199,7 +199,7 @@ describe('another backend', () => {
       await lab.apply(networkPolicy('other', { podSelector: { matchLabels: { app: next } } }));
       expect(await lab.inside('node/one', 'nft', 'list', 'tables')).not.toContain('weir-closed');
       expect([await backendNow(), ...(await ask())]).toEqual([next, 'allowed', 'blocked']);
-      expect(existsSync(pinDirectory(instanceOf(lab, 'one')))).toBe(next === 'bpf');
+      expect(existsSync(`${pinDirectory(instanceOf(lab, 'one'))}/links`)).toBe(next === 'bpf');
     }
     expect(await flood.end()).toMatchObject({ answered: 0 });
   });

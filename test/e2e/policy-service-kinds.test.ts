@@ -123,7 +123,8 @@ const ONLY_FAR = networkPolicy('asker', {
 });
 
 describe.each(POLICY_BACKENDS)('Service addresses under policies on %s', (backend) => {
-  const lab = usePolicyLab(backend, CLUSTER);
+  // What a socket chose is no packet to a Service any more.
+  const lab = usePolicyLab(backend, CLUSTER, ['--services-backend=nft']);
   const keyOf = ({ to, port, protocol = 'tcp', family }: Question) =>
     `${to}${port === undefined ? '' : `:${port}`}/${protocol} IPv${family}`;
   /** What packets came to, by question; the trace must say the same. */
