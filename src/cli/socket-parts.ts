@@ -21,7 +21,7 @@ export async function socketParts(
   const { instance, compile, servicesBackend, socketLb } = configuration;
   const choice = await chooseSockets({ ...configuration, masqueradeAll: compile.masqueradeAll });
   if (choice.place === null) {
-    const isWanted = servicesBackend === 'bpf' && socketLb !== 'off';
+    const isWanted = (servicesBackend === 'auto' || servicesBackend === 'bpf') && socketLb !== 'off';
     if (isWanted) log.warn(chooseServicesBackend(servicesBackend, choice).why);
     return { choice, backend: null, serving: (policies) => policies };
   }

@@ -60,11 +60,8 @@ export function chooseServicesBackend(
   if (wish === 'none')
     return { backend: 'none', why: 'asked for by --services-backend=none: another proxy serves' };
   if (wish === 'nft') return { backend: 'nft', why: 'asked for by --services-backend=nft' };
-  if (place !== null)
-    return {
-      backend: 'bpf',
-      why: `asked for by --services-backend=bpf, ${why}; nft serves all other packets`,
-    };
+  const asked = wish === 'bpf' ? 'asked for by --services-backend=bpf' : 'auto';
+  if (place !== null) return { backend: 'bpf', why: `${asked}, ${why}; nft serves all other packets` };
   if (wish === 'bpf') return { backend: 'nft', why: `bpf was asked for, but ${why}: nft serves instead` };
   return { backend: 'nft', why: `auto: nft serves sockets too, ${why}` };
 }

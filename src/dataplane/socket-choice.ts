@@ -1,8 +1,9 @@
 /** Whether and where Services are served at sockets: what was asked for, and what this machine has. */
 import { access } from 'node:fs/promises';
-import { requireBpfFileSystem } from '../kernel/bpf-file-system.ts';
+import { BPF_FILE_SYSTEM, hasBpfFileSystem, requireBpfFileSystem } from '../kernel/bpf-file-system.ts';
+import { describeRefusal } from '../kernel/bpf-object.ts';
 import { cgroupRoot, isCgroup } from '../kernel/cgroup.ts';
-import { SOCKET_OBJECT } from './bpf/sockets/backend.ts';
+import { SOCKET_OBJECT, trySocketPrograms } from './bpf/sockets/backend.ts';
 
 export interface SocketWish {
   readonly servicesBackend: 'auto' | 'bpf' | 'nft' | 'none';
@@ -35,11 +36,15 @@ const KUBELETS_CGROUPS = [
   'kubelet/kubepods',
 ];
 
-/** Never rejects; a machine gets a BPF file system only where `bpf` is asked for. */
+/**
+ * Never rejects. With `auto` the kernel is asked whether it takes the programs, which takes it a fifth of a second; for
+ * `bpf` it is told when they are loaded for good. A machine gets a BPF file system only where `bpf` is asked for.
+ */
 export async function chooseSockets(wish: SocketWish): Promise<SocketChoice> {
   const { servicesBackend, socketLb, socketLbCgroup, masqueradeAll } = wish;
   const nowhere = (why: string): SocketChoice => ({ place: null, why });
-  if (servicesBackend !== 'bpf') return nowhere('only --services-backend=bpf asks for it');
+  if (servicesBackend === 'nft' || servicesBackend === 'none')
+    return nowhere(`--services-backend=${servicesBackend} leaves sockets alone`);
   if (socketLb === 'off') return nowhere('--socket-lb=off leaves sockets alone');
   if (masqueradeAll)
     return nowhere('--masquerade-all needs packets: what a socket dials is never masqueraded');
@@ -50,12 +55,21 @@ export async function chooseSockets(wish: SocketWish): Promise<SocketChoice> {
   if (cgroup === cgroupRoot())
     return nowhere(`--socket-lb-cgroup ${cgroup} is all of the machine; name one below it`);
   try {
-    await requireBpfFileSystem();
+    if (servicesBackend === 'bpf') await requireBpfFileSystem();
+    else await requireAsFound();
     await access(SOCKET_OBJECT);
+    if (servicesBackend === 'auto') await trySocketPrograms();
   } catch (error) {
-    return nowhere(error instanceof Error ? error.message : String(error));
+    return nowhere(error instanceof Error ? describeRefusal(error) : String(error));
   }
   return { place: { cgroup, nodeOnly: socketLb === 'host-only' }, why: `at sockets of ${cgroup}` };
+}
+
+async function requireAsFound(): Promise<void> {
+  if (await hasBpfFileSystem()) return;
+  throw new Error(
+    `${BPF_FILE_SYSTEM} is no BPF file system: mount one there, or ask for --services-backend=bpf, which does`,
+  );
 }
 
 function kubeletsCgroup(): string | null {

@@ -194,13 +194,13 @@ describe('agent process on nft', () => {
       [[], 1],
       [['--socket-lb=off'], 0],
     ] as const) {
-      const agent = await startAgent('--services-backend=bpf', ...flags);
+      const agent = await startAgent(...flags);
       let log = '';
       agent.stderr?.on('data', (chunk) => {
         log += chunk;
       });
       const { why } = (await status()).backends.services;
-      expect(why).toMatch(/^bpf was asked for, but --socket-lb.*: nft serves instead$/);
+      expect(why).toMatch(/^auto: nft serves sockets too, --socket-lb/);
       expect((await run(['status'])).said).toContain(`nft (${why})`);
       await end(agent, 'SIGTERM');
       await until(async () => /SIGTERM: stopping/.test(log));

@@ -105,7 +105,7 @@ async function answer(address: string): Promise<string> {
   return line.answeredBy ?? line.verdict;
 }
 
-/** Who answers each client at each frontend, or the verdict, and the client's address as seen. */
+/** Who answers each client at each frontend, or the verdict, and the client's address as others see it. */
 async function answers() {
   const requests = CLIENTS.flatMap((from) =>
     FRONTENDS.map((frontend) =>
@@ -116,7 +116,7 @@ async function answers() {
   return lines.map((line) => {
     if ('error' in line) throw new Error(`${line.from} → ${line.to}: ${line.error}`);
     const { from, to, address, verdict, answeredBy, clientSeen } = line;
-    return { from, to, address, verdict, answeredBy, clientSeen };
+    return { from, to, address, verdict, answeredBy, clientSeen: answeredBy === from ? null : clientSeen };
   });
 }
 
@@ -198,6 +198,9 @@ describe('the container of the DaemonSet', () => {
     copyFileSync(server.kubeconfig, kubeconfig);
     plain.start('--source', 'kubernetes', '--kubeconfig', kubeconfig);
     await until('the plain agent is synced', async () => (await plain.status()).sync.state === 'synced');
+    expect((await plain.status()).backends.services.why).toMatch(
+      /^auto: nft .* no cgroup of a kubelet is here/,
+    );
     expected = await answers();
     expect(new Set(expected.map(({ verdict }) => verdict))).toEqual(
       new Set(['allowed', 'refused', 'blocked']),
@@ -206,6 +209,7 @@ describe('the container of the DaemonSet', () => {
     await inNode('nft', 'delete table inet weir');
     await start();
     await until('the container is synced', synced);
+    expect((await status()).backends.services.why).toMatch(/^auto, at sockets of \/sys\/fs\/cgroup\/one;/);
     expect(await answers()).toEqual(expected);
   });
 
@@ -287,10 +291,9 @@ describe('the container of the DaemonSet', () => {
           (await status()).backends.policy.backend === 'nft' &&
           (await inNode('nft', 'list tables')).includes('weir-policy'),
       );
-      expect((await status()).backends.policy).toMatchObject({
-        backend: 'nft',
-        why: expect.stringMatching(/^auto: BPF can't be used here, nft enforces instead: /),
-      });
+      const { policy, services } = (await status()).backends;
+      expect(policy.why).toMatch(/^auto: BPF can't be used here, nft enforces instead: /);
+      expect(services.why).toMatch(/^auto: nft serves sockets too, .*(EPERM|not permitted)/);
       expect(await reached()).toEqual(['default/near-1', 'blocked']);
     }
     await server.kubectl('delete', 'networkpolicy', 'client', '--wait=false');
@@ -301,10 +304,9 @@ describe('the container of the DaemonSet', () => {
     const pod = daemonSet.spec.template.spec;
     const [container] = pod.containers;
     const { drop, add } = container.securityContext.capabilities as Record<'drop' | 'add', readonly string[]>;
-    const atSockets = { ...container, args: [...(container.args ?? []), '--services-backend=bpf'] };
     const startWithout = async (missing: string | null) => {
       const capabilities = { drop, add: add.filter((each) => each !== missing) };
-      await box.start(pod, atSockets, { ...container.securityContext, capabilities });
+      await box.start(pod, container, { ...container.securityContext, capabilities });
       await until('the container is synced', synced);
     };
     const sockets = async () => (await status()).sockets;
@@ -323,7 +325,7 @@ describe('the container of the DaemonSet', () => {
     await until('it says so', async () => /not permitted/.test((await sockets())?.error ?? ''));
     expect((await answers()).map(whoAnswered)).toEqual(expected.map(whoAnswered));
     await server.apply(client);
-    await start();
+    await box.start(pod, { ...container, args: [...(container.args ?? []), '--services-backend=nft'] });
     await until('nft serves again', async () => !existsSync(box.hostPath(`${pinDirectory('weir')}/sockets`)));
   });
 

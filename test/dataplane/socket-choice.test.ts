@@ -1,9 +1,12 @@
+import { execFile } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { chooseServicesBackend, featuresOf } from '../../src/dataplane/capabilities.ts';
-import { chooseSockets, type SocketWish } from '../../src/dataplane/socket-choice.ts';
+import { chooseSockets, type SocketChoice, type SocketWish } from '../../src/dataplane/socket-choice.ts';
 import { cgroupRoot } from '../../src/kernel/cgroup.ts';
 
 const CGROUP = `${cgroupRoot()}/weir-test-choice-${process.pid}`;
@@ -30,8 +33,25 @@ async function chosen(wish: Partial<SocketWish>) {
   return { ...sockets, ...chooseServicesBackend(wish.servicesBackend ?? 'bpf', sockets), sockets };
 }
 
+/** As `chosen` with `auto`, in a process that may not do these. */
+async function chosenWithout(capabilities: readonly string[]): Promise<Awaited<ReturnType<typeof chosen>>> {
+  const module = fileURLToPath(new URL('../../src/dataplane/socket-choice.ts', import.meta.url));
+  const script = `import { chooseSockets } from '${module}';
+    console.log(JSON.stringify(await chooseSockets(${JSON.stringify({ ...WISH, servicesBackend: 'auto' })})));`;
+  const without = capabilities.map((each) => `-${each}`).join();
+  const argv = [`--bounding-set=${without}`, `--inh-caps=${without}`, process.execPath];
+  const { stdout } = await promisify(execFile)('setpriv', [...argv, '--input-type=module', '-e', script]);
+  const sockets = JSON.parse(stdout) as SocketChoice;
+  return { ...sockets, ...chooseServicesBackend('auto', sockets), sockets };
+}
+
 describe('where Services are served at sockets', () => {
   it('is the cgroup that was named, for all sockets or the node’s', async () => {
+    expect(await chosen({ servicesBackend: 'auto' })).toMatchObject({
+      backend: 'bpf',
+      place: { cgroup: CGROUP },
+      why: `auto, at sockets of ${CGROUP}; nft serves all other packets`,
+    });
     expect(await chosen({})).toMatchObject({ backend: 'bpf', place: { cgroup: CGROUP, nodeOnly: false } });
     expect(await chosen({ socketLb: 'host-only' })).toMatchObject({
       backend: 'bpf',
@@ -40,7 +60,8 @@ describe('where Services are served at sockets', () => {
   });
 
   it.each([
-    ['auto', { servicesBackend: 'auto' }, /^auto: .*only --services-backend=bpf/],
+    ['auto and --socket-lb=off', { servicesBackend: 'auto', socketLb: 'off' }, /^auto: .*--socket-lb=off/],
+    ['nft', { servicesBackend: 'nft' }, /^asked for by --services-backend=nft/],
     ['off', { socketLb: 'off' }, /--socket-lb=off/],
     ['--masquerade-all', { masqueradeAll: true }, /--masquerade-all/],
     ['the root', { socketLbCgroup: cgroupRoot() }, /is all of the machine/],
@@ -50,6 +71,15 @@ describe('where Services are served at sockets', () => {
       backend: 'nft',
       place: null,
       why: expect.stringMatching(why),
+    });
+  });
+
+  it('[A59] is nowhere, and nft serves, where the kernel does not take the programs', async () => {
+    expect(await chosenWithout(['net_broadcast'])).toMatchObject({ backend: 'bpf' });
+    expect(await chosenWithout(['bpf', 'perfmon', 'sys_admin'])).toMatchObject({
+      backend: 'nft',
+      place: null,
+      why: expect.stringMatching(/^auto: nft serves sockets too, .*(EPERM|not permitted)[^\n]*$/),
     });
   });
 

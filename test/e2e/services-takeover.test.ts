@@ -1,6 +1,6 @@
 /** Agents that start again with another backend for Services: who serves, what stays, and what clients see of it. */
 import { existsSync, readdirSync } from 'node:fs';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { AgentStatus } from '../../src/agent/status.ts';
 import { LAYOUT as POLICY } from '../../src/generated/policy.ts';
 import { LAYOUT as SOCKET } from '../../src/generated/socket.ts';
@@ -35,11 +35,10 @@ const OWN_MAPS = Object.keys(SOCKET.maps).filter((name) => !(name in POLICY.maps
 
 describe.each(POLICY_BACKENDS)('another backend for Services, with policies on %s', (policyBackend) => {
   let before: string | undefined;
-  beforeAll(() => {
+  beforeEach(() => {
     before = process.env.WEIR_SERVICES_BACKEND;
-    process.env.WEIR_SERVICES_BACKEND = 'bpf';
   });
-  afterAll(() => {
+  afterEach(() => {
     if (before === undefined) delete process.env.WEIR_SERVICES_BACKEND;
     else process.env.WEIR_SERVICES_BACKEND = before;
   });
@@ -71,7 +70,7 @@ describe.each(POLICY_BACKENDS)('another backend for Services, with policies on %
     const datagrams = await Promise.all(
       ADDRESSES.map((address) => holdFlows(lab, 'default/asker', { address, port: 53, udp: 8 })),
     );
-    for (const next of ['nft', 'bpf', 'nft']) {
+    for (const next of ['nft', 'auto', 'nft']) {
       process.env.WEIR_SERVICES_BACKEND = next;
       await killAgents(lab, ['one']);
       const more = service('more', { selector: { app: 'web' } });

@@ -64,12 +64,11 @@ export async function openSocketServices(options: SocketOptions): Promise<Socket
   await dropChangedPins(directory, LAYOUT);
   // Else nobody would see the end of what earlier programs counted.
   let knowsSockets = existsSync(`${directory}/maps/connected_peers`);
-  const ends = await hasKernelFunction(ENDING_FUNCTION, options.kernelTypes);
+  const ends = await endsSockets(options.kernelTypes);
   const object = await loadBpfObject(SOCKET_OBJECT, LAYOUT, {
     constants: { socket_options: await constantsOf(options) },
     pins: Object.fromEntries(Object.keys(LAYOUT.maps).map((name) => [name, `${directory}/maps/${name}`])),
-    // Linux 5.15 refuses programs for naming a function that it lacks, whether they call it or not.
-    skipped: ends ? [] : ENDING_PROGRAMS,
+    skipped: skippedWhere(ends),
   });
   const hooks = createSocketHooks(`${directory}/sockets`, cgroup, allNamed(object.programs, SOCKET_HOOKS));
   const ending = ends ? createEnding(allNamed(object.programs, ENDING_PROGRAMS), cgroup) : NO_ENDING;
@@ -102,6 +101,21 @@ export async function openSocketServices(options: SocketOptions): Promise<Socket
       object.close();
     },
   };
+}
+
+/**
+ * Loads the programs for nothing but the kernel's opinion, and keeps none.
+ * @throws Error with the kernel's reason
+ */
+export async function trySocketPrograms(): Promise<void> {
+  (await loadBpfObject(SOCKET_OBJECT, LAYOUT, { skipped: skippedWhere(await endsSockets()) })).close();
+}
+
+const endsSockets = (kernelTypes?: string) => hasKernelFunction(ENDING_FUNCTION, kernelTypes);
+
+/** Linux 5.15 refuses programs for naming a function that it lacks, whether they call it or not. */
+function skippedWhere(ends: boolean): readonly string[] {
+  return ends ? [] : ENDING_PROGRAMS;
 }
 
 function countsOf({ maps, programs }: Pick<BpfObject, 'maps' | 'programs'>): Counts {
