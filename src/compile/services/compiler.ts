@@ -18,6 +18,7 @@ import { createProblemBook, type ProblemBook, problemOf } from './problems.ts';
 import { createRowStore, type RowStore } from './row-store.ts';
 import { isServed } from './served.ts';
 import { createServiceClaims, type ServiceClaims } from './service-claims.ts';
+import { createTableClaims, type TableClaims } from './table-claims.ts';
 
 /** What one update led to. */
 export interface CompileUpdate {
@@ -90,6 +91,7 @@ interface CompilerState {
   readonly store: RowStore;
   readonly tracking: ClusterTracking;
   readonly services: ServiceClaims;
+  readonly tables: TableClaims;
   readonly hostPorts: HostPortClaims;
   readonly problems: ProblemBook;
   /** Ids of the rows that a Service or a host port has now. */
@@ -104,6 +106,7 @@ function createState(options: CompileOptions, store: RowStore): CompilerState {
     store,
     tracking,
     services: createServiceClaims(),
+    tables: createTableClaims(),
     hostPorts: createHostPortClaims(tracking.book),
     problems: createProblemBook(),
     idsOf: new Map(),
@@ -152,6 +155,7 @@ function compileTouched(state: CompilerState, view: ClusterView, touched: Work):
   const settle = new Set<ObjectName>();
   compileHostPorts(state, view, touched.pods, moved, settle);
   redraft(state, view, dirty, settle);
+  addAll(settle, state.tables.takeChanged());
   for (const name of settle) settleService(state, name);
 }
 
@@ -181,7 +185,7 @@ function compileHostPorts(
 }
 
 function redraft(
-  { tracking, services, options, store }: CompilerState,
+  { tracking, services, tables, options, store }: CompilerState,
   view: ClusterView,
   dirty: Iterable<ObjectName>,
   settle: Set<ObjectName>,
@@ -194,6 +198,7 @@ function redraft(
       ? draftService(service, view.slicesOf(name), context)
       : null;
     addAll(addresses, services.replace(name, draft, settle));
+    tables.replace(name, draft);
   }
   for (const address of addresses) store.setAddress(address, services.addressRow(address));
 }
@@ -211,7 +216,9 @@ function draftContext(view: ClusterView, options: CompileOptions, tracking: Clus
 }
 
 function settleService(state: CompilerState, name: ObjectName): void {
-  const { rows, problems } = state.services.settle(name, state.hostPorts.shadows);
+  const { services, tables, hostPorts } = state;
+  const settled = services.settle(name, hostPorts.shadows);
+  const { rows, problems } = tables.apply(name, services.draft(name), settled);
   replaceRows(state, `service ${name}`, rows);
   state.problems.set(`service ${name}`, problems);
 }

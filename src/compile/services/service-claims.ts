@@ -6,6 +6,7 @@ import { type Address, familyOf } from '../../model/address.ts';
 import { compareText, type ObjectName } from '../../model/names.ts';
 import type { Problem } from '../../model/objects.ts';
 import type { ServiceAddressRow, ServiceRows } from '../../model/rows.ts';
+import { type Aged, compareAge } from './age.ts';
 import type { PortDraft, ServiceDraft } from './draft.ts';
 import type { WantedFrontend } from './frontends.ts';
 import type { HealthCheck } from './health-checks.ts';
@@ -19,6 +20,8 @@ export interface ServiceClaims {
    * row now, and adds to `affected` every Service whose frontends may have changed.
    */
   replace(name: ObjectName, draft: ServiceDraft | null, affected: Set<ObjectName>): Iterable<Address>;
+  /** The Service's draft; null: it has none. */
+  draft(name: ObjectName): ServiceDraft | null;
   /** The Services that want this frontend. */
   claimants(key: string): readonly ObjectName[];
   /** Services one of whose endpoints has the address. */
@@ -46,7 +49,9 @@ export function createServiceClaims(): ServiceClaims {
   function oldest(owners: readonly ObjectName[]): ServiceDraft | undefined {
     const [only] = owners;
     if (only === undefined || owners.length === 1) return only && drafts.get(only);
-    return owners.flatMap((owner) => drafts.get(owner) ?? []).sort(compareAge)[0];
+    return owners
+      .flatMap((owner) => drafts.get(owner) ?? [])
+      .sort((a, b) => compareAge(agedOf(a), agedOf(b)))[0];
   }
 
   return {
@@ -68,6 +73,7 @@ export function createServiceClaims(): ServiceClaims {
       addresses.replace(name, oldAddresses, newAddresses);
       return new Set([...oldAddresses, ...newAddresses]);
     },
+    draft: (name) => drafts.get(name) ?? null,
     claimants: (key) => frontends.owners(key),
     withEndpoint: (address) => endpoints.owners(address),
     withExternal: (address) => externals.owners(address),
@@ -106,10 +112,7 @@ function settleDraft(
   return { rows: draft.ports.flatMap((port) => withFrontends(port, keep)), problems };
 }
 
-function compareAge(a: ServiceDraft, b: ServiceDraft): number {
-  const [left, right] = [a.service.createdAtMs ?? Infinity, b.service.createdAtMs ?? Infinity];
-  return left === right ? compareText(a.name, b.name) : left - right;
-}
+const agedOf = ({ name, service }: ServiceDraft): Aged => ({ name, createdAtMs: service.createdAtMs });
 
 function keysOf(draft: ServiceDraft | null): readonly string[] {
   return draft === null ? [] : draft.ports.flatMap(({ wanted }) => wanted.map(({ key }) => key));
