@@ -76,21 +76,16 @@ static __always_inline bool match_frontends(const struct address *address, __be1
   return node && match_node(&key, node->kind, match);
 }
 
-// What the rows say of a destination, but for those that belong to Services alone and that none has: packets to them are
-// dropped, wherever they come from, so sockets need no tree searched.
-static __always_inline void match_known(const struct address *address, __be16 port, __u8 protocol,
-                                        struct service_match *match) {
+// The same, and whether the destination is of Services alone: what no row serves there is refused, or dropped.
+static __always_inline void match_service(const struct address *address, __be16 port, __u8 protocol,
+                                          struct service_match *match) {
   *match = (struct service_match){};
   if (match_frontends(address, port, protocol, match)) return;
   const struct service_address *known = bpf_map_lookup_elem(&service_addresses, address);
-  if (known && known->kind == SERVICE_ADDRESS_CLUSTER_IP) match->outcome = SERVICE_NO_PORT;
-}
-
-// The same with those.
-static __always_inline void match_service(const struct address *address, __be16 port, __u8 protocol,
-                                          struct service_match *match) {
-  match_known(address, port, protocol, match);
-  if (match->outcome != SERVICE_NONE) return;
+  if (known && known->kind == SERVICE_ADDRESS_CLUSTER_IP) {
+    match->outcome = SERVICE_NO_PORT;
+    return;
+  }
   const struct service_prefix_key key = {.prefix_length = 8 * sizeof(*address), .address = *address};
   if (bpf_map_lookup_elem(&service_prefixes, &key)) match->outcome = SERVICE_NO_ADDRESS;
 }

@@ -72,6 +72,12 @@ static __always_inline bool connect_to(struct bpf_sock_addr *context, bool ipv6,
   return true;
 }
 
+// Where no row tells of a Service's port, whether it has none or its rows found no room, nft refuses or serves the packet.
+static __always_inline void match_dialled(struct bpf_sock_addr *context, const struct endpoint *dialled,
+                                          struct service_match *match) {
+  if (is_dialled_here(context, dialled)) match_frontends(&dialled->address, dialled->port, context->protocol, match);
+}
+
 // Two connections from one port to one backend, by two Services, would be one connection to the kernel: nft gives one of
 // them another port.
 static __always_inline bool has_chosen_port(const struct bpf_sock_addr *context) {
@@ -82,14 +88,14 @@ static __always_inline int on_connect(struct bpf_sock_addr *context, bool ipv6) 
   struct service_match match = {};
   struct endpoint dialled;
   read_endpoint(context, ipv6, &dialled);
-  if (is_dialled_here(context, &dialled)) match_known(&dialled.address, dialled.port, context->protocol, &match);
+  match_dialled(context, &dialled, &match);
   if (match.outcome == SERVICE_SERVED && !has_chosen_port(context) && connect_to(context, ipv6, &dialled, &match)) {
     return PROCEED;
   }
   forget_connected(context);
   // Datagrams may be sent when there are endpoints again: nft refuses each, as long as there are none.
   if (context->protocol != IPPROTO_TCP) return PROCEED;
-  return match.outcome == SERVICE_REFUSED || match.outcome == SERVICE_NO_PORT ? refuse() : PROCEED;
+  return match.outcome == SERVICE_REFUSED ? refuse() : PROCEED;
 }
 
 // The peer by what the process calls it, as long as it may answer.
@@ -135,8 +141,8 @@ static __always_inline int on_sendmsg(struct bpf_sock_addr *context, bool ipv6) 
   struct service_match match = {};
   struct endpoint dialled;
   read_endpoint(context, ipv6, &dialled);
-  if (is_dialled_here(context, &dialled)) match_known(&dialled.address, dialled.port, context->protocol, &match);
-  if (match.outcome == SERVICE_REFUSED || match.outcome == SERVICE_NO_PORT) return refuse();
+  match_dialled(context, &dialled, &match);
+  if (match.outcome == SERVICE_REFUSED) return refuse();
   if (match.outcome != SERVICE_SERVED) forget_backend(context, &dialled);
   if (match.outcome != SERVICE_SERVED || !context->sk) return PROCEED;
   struct socket_peers *peers = bpf_sk_storage_get(&message_peers, context->sk, 0, BPF_SK_STORAGE_GET_F_CREATE);

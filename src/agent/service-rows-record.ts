@@ -23,7 +23,7 @@ export function unprogrammedProblems(report: ServiceApplyReport | null): readonl
     field: '',
     reason: 'NotProgrammed',
     message:
-      'the BPF tables have no room for its rows: sockets that are served, and pods that policies select, meet it as it was before',
+      'the BPF tables have no room for its rows: pods that policies select, and sockets where it was there before, meet it as it was',
     remedy:
       'have fewer Services or endpoints, or fewer by maglev, or run with --services-backend=nft and --policy-backend=nft',
     file: null,

@@ -109,8 +109,10 @@ async function askSockets(
   const question = { service: service.id, list, source: sourceAddress, dialled: address, protocol };
   const choice = await sockets.choices.ask(question);
   if (choice === 'no-socket') return null;
-  if (choice === 'no-rows')
-    return { by: 'sockets', chances: [], passedOver: [], why: 'its rows are not in the kernel; ask again' };
+  if (choice === 'no-rows') {
+    const answer = packetsAnswer(service, list);
+    return { ...answer, why: `${answer.why} (sockets have no rows of it: being written, or without room)` };
+  }
   return { by: 'sockets', ...liveText(choice) };
 }
 
